@@ -1,0 +1,5 @@
+"""`python -m hachecks` is `hacheck`."""
+
+from hachecks.cli import main
+
+main()

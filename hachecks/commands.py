@@ -1,0 +1,202 @@
+"""How do declared settings become click commands? Help, errors, and the commands that are no checks."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hachecks import __version__, cli, config, versions
+from hachecks.config import nearest
+from hachecks.registry import PROBES
+from hachecks.settings import REQUIRED, build, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from hachecks.settings import Setting
+
+RUN_SUMMARY = "Run a check that hacheck.toml declares."
+
+
+def main(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the click tree over a command line and return the exit status."""
+    try:
+        return int(tree.main(list(words), "hacheck", standalone_mode=False, obj=environ) or 0)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        cli.complain(described(error))
+        return cli.USAGE
+    except click.Abort:
+        return cli.INTERRUPTED
+
+
+def described(error: click.ClickException) -> str:
+    """The error in one line: where, what, and the nearest thing that would be right."""
+    context = getattr(error, "ctx", None)
+    words = context.command_path.split()[1:] if context else []
+    text = " ".join(error.format_message().split())
+    if isinstance(error, click.NoSuchOption):
+        flags = [flag for param in context.command.params for flag in param.opts] if context else []
+        text = f"no such option {error.option_name}{nearest(error.option_name, flags)}"
+    return f"{''.join(f'{word}: ' for word in words)}{text} (see {' '.join(['hacheck', *words, '--help'])})"
+
+
+class Value(click.ParamType):  # type: ignore[type-arg]  # not generic in click 8.1
+    """A setting's own conversion as a click type, and the refusal of secrets on the command line."""
+
+    def __init__(self, setting: Setting, prefix: str = "") -> None:
+        self.setting = setting
+        self.prefix = prefix
+        self.name = setting.placeholder
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The converted value, or a usage error."""
+        setting = self.setting
+        command = (ctx.info_name if ctx else None) or ""
+        if setting.secret:
+            safe = f"{setting.flag}-file or the variable {setting.variable(command)}"
+            self.fail(f"a secret on the command line can be read by everybody on the node; use {safe}", param, ctx)
+        refusal = setting.refuse_on_argv and setting.refuse_on_argv(value)
+        if refusal:
+            self.fail(refusal, param, ctx)
+        try:
+            return setting.convert(self.prefix + value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def parameters(setting: Setting, command: str) -> Iterator[click.Parameter]:
+    """The click parameters of a setting: one, or one for each way to spell it."""
+    if setting.positional:
+        yield click.Argument([setting.name], metavar=setting.placeholder, type=Value(setting), required=False)
+        return
+    for flag, text in setting.flags.items():
+        kind = Value(setting, f"{flag[2:]} ")
+        yield click.Option([flag, flag[2:].replace("-", "_")], multiple=True, type=kind, metavar=kind.name, help=text)
+    name = setting.flag[2:]
+    told = f"{setting.help}{default_of(setting)} [{setting.variable(command)}]"
+    short = [setting.short] if setting.short else []
+    if setting.is_flag:
+        yield click.Option([*short, f"--{name}/--no-{name}", setting.name], default=None, help=told)
+        return
+    kind = Value(setting)
+    declared = [*short, f"--{name}", setting.name]
+    yield click.Option(
+        declared,
+        type=kind,
+        metavar=kind.name,
+        multiple=setting.many,
+        help=told,
+        hidden=setting.secret or bool(setting.flags),
+    )
+
+
+def default_of(setting: Setting) -> str:
+    """` (default 1.5)`, where there is one worth telling."""
+    if setting.default is REQUIRED:
+        return " (required)"
+    return f" (default {setting.default})" if setting.default not in (None, ()) and not setting.is_flag else ""
+
+
+class SettingsCommand(click.Command):
+    """A command whose parameters are what settings classes declare, and which hands on what was given.
+
+    `act` gets the converted values by setting name, and the environment.
+    """
+
+    def __init__(
+        self, name: str, classes: Sequence[type], act: Callable[[Mapping[str, Any], Mapping[str, str]], int]
+    ) -> None:
+        self.declared = [setting for cls in classes for setting in settings_of(cls)]
+        params = [param for setting in self.declared for param in parameters(setting, name)]
+        arguments = [f"  {s.placeholder}  {s.help}" for s in self.declared if s.positional]
+        about = inspect.cleandoc(classes[0].__doc__ or "") + ("\n\n\b\n" + "\n".join(arguments) if arguments else "")
+        super().__init__(name, params=params, help=about, callback=click.pass_context(self._call))
+        self.act = act
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Also remember the order of the options, which the steps of a dialogue need."""
+        _, _, ctx.meta["order"] = self.make_parser(ctx).parse_args(list(args))
+        return super().parse_args(ctx, args)
+
+    def _call(self, ctx: click.Context) -> int:
+        values: dict[str, Any] = {
+            setting.name: ctx.params[setting.name]
+            for setting in self.declared
+            if ctx.params.get(setting.name) not in (None, ()) and not setting.many
+        }
+        given = {name: iter(value) for name, value in ctx.params.items() if isinstance(value, tuple)}
+        for param in ctx.meta["order"]:
+            if isinstance(param.type, Value) and param.type.setting.many:
+                name = param.type.setting.name
+                values[name] = values.get(name, ()) + next(given[param.name or ""])
+        return self.act(values, ctx.obj)
+
+
+class Checks(click.Group):
+    """The group of all commands; a probe is imported when it is named, and none is for `--help`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The probes first, then what works with them."""
+        return [*PROBES, "run", *sorted(self.commands)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A check command made of its settings, or another command."""
+        classes = cli.signature(cmd_name)
+        if classes:
+            return SettingsCommand(cmd_name, classes, lambda flags, environ: cli.perform(cmd_name, flags, environ))
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the registry."""
+        with formatter.section("Probes"):
+            formatter.write_dl([(name, entry.summary) for name, entry in PROBES.items()])
+        with formatter.section("Commands"):
+            others = [(name, command.get_short_help_str(80)) for name, command in sorted(self.commands.items())]
+            formatter.write_dl([("run", RUN_SUMMARY), *others])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, or a usage error that names the nearest one."""
+        if self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"no such command {args[0]}{nearest(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Checks, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="hacheck", message="%(prog)s %(version)s")
+def tree() -> None:
+    """Health checks that Keepalived can trust.
+
+    A check prints one line and exits 0 (PASS) or 1 (FAIL, or UNKNOWN: it could not look). A command that cannot be
+    understood exits 2. `hacheck PROBE --help` tells what a probe can do, and what makes it PASS or FAIL.
+    """
+
+
+def list_checks(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
+    """`hacheck checks`: validate the configuration and print a line for each check."""
+    path = build(cli.ConfigOptions, "checks", flags, environ, {}).config
+    rows = config.Configuration.read(path).rows(environ)
+    widths = [max(len(row[column]) for row in rows) for column in range(2)] if rows else []
+    for row in rows:
+        cli.say("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]))
+    return cli.PASSED
+
+
+list_checks_command = SettingsCommand("checks", [cli.ConfigOptions], list_checks)
+list_checks_command.help = "Validate hacheck.toml and list the checks it declares."
+tree.add_command(list_checks_command)
+
+
+@tree.command("version")
+@click.option("-v", "--verbose", is_flag=True, help="Also the interpreter and every package that is carried.")
+def version(verbose: bool) -> None:
+    """Print the version."""
+    cli.say(f"hacheck {__version__}")
+    if verbose:
+        for line in versions.carried():
+            cli.say(line)

@@ -1,0 +1,138 @@
+"""What does hacheck.toml declare? Tables of the file become checks; whatever it should not say is an error."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+
+from hachecks.composition import Composition, Member
+from hachecks.registry import PROBES
+from hachecks.runner import RunOptions
+from hachecks.settings import Duration, Invalid, build, option, settings, settings_of
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from hachecks.probes import Probe
+
+COMPOSING = ("all", "any")
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+
+
+@settings
+class Schedule:
+    """When the agent runs a check."""
+
+    probe = False
+
+    interval: Duration = option(2.0, help="How often the agent runs the check.")
+
+
+class Configuration:
+    """The checks of one file, as tables; a check is built when it is asked for."""
+
+    def __init__(self, path: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
+        self.path = path
+        self.tables = tables
+
+    @classmethod
+    def read(cls, path: str) -> Configuration:
+        """Read the file; raises `Invalid`."""
+        try:
+            with open(path, "rb") as file:
+                document = tomllib.load(file)
+        except OSError as error:
+            raise Invalid(f"{path}: {error.strerror}; name the file with --config or HACHECK_CONFIG") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Invalid(f"{path}: {error}") from None
+        refuse_unknown(path, document, ["check"])
+        tables = document.get("check", {})
+        if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+            raise Invalid(f"{path}: checks are tables; write [check.NAME]")
+        for name in tables:
+            if not name or not LETTERS.issuperset(name):
+                raise Invalid(f"{path}: [check.{name}]: a name has letters, digits, - and _ only")
+        return cls(path, tables)
+
+    def build(
+        self, name: str, flags: Mapping[str, Any], environ: Mapping[str, str], within: tuple[str, ...] = ()
+    ) -> tuple[Probe, RunOptions]:
+        """A check's probe and how it is run; raises `Invalid`."""
+        if name in within:
+            raise Invalid(f"{self.path}: {' -> '.join([*within, name])}: a check cannot contain itself")
+        table = self.tables.get(name)
+        if table is None:
+            where = f" in [check.{within[-1]}]" if within else ""
+            raise Invalid(f"{self.path}: no check {name}{where}{nearest(name, self.tables)}")
+        where = f"{self.path}: [check.{name}]"
+        if len([key for key in ("probe", *COMPOSING) if key in table]) != 1:
+            raise Invalid(f'{where}: needs one of probe = "…", all = […] or any = […]')
+        build(Schedule, name, {}, {}, table, where)
+        options = build(RunOptions, name, flags, environ, table, where)
+        if "probe" in table:
+            return self._probe(where, table, environ), options
+        return self._composition(where, name, table, environ, within), options
+
+    def _probe(self, where: str, table: Mapping[str, Any], environ: Mapping[str, str]) -> Probe:
+        kind = table["probe"]
+        if kind not in PROBES:
+            raise Invalid(f"{where}: no probe {kind}{nearest(str(kind), PROBES)}")
+        probe_class = PROBES[kind].load()
+        refuse_unknown(where, table, ["probe", *names_of(Schedule, RunOptions, probe_class)])
+        probe: Probe = build(probe_class, kind, {}, environ, table, where)
+        return probe
+
+    def _composition(
+        self, where: str, name: str, table: Mapping[str, Any], environ: Mapping[str, str], within: tuple[str, ...]
+    ) -> Composition:
+        refuse_unknown(where, table, [*COMPOSING, "at_least", *names_of(Schedule, RunOptions)])
+        key = "all" if "all" in table else "any"
+        names = table[key]
+        if not isinstance(names, list) or not names or not all(isinstance(member, str) for member in names):
+            raise Invalid(f'{where}: {key} takes names of checks: {key} = ["one", "two"]')
+        if len(set(names)) != len(names):
+            raise Invalid(f"{where}: {key} names a check twice")
+        needed = table.get("at_least", 1) if key == "any" else len(names)
+        if "at_least" in table and (key == "all" or type(needed) is not int or not 1 <= needed <= len(names)):
+            raise Invalid(f"{where}: at_least goes with any and is a number from 1 to {len(names)}")
+        members = [Member(member, *self.build(member, {}, environ, (*within, name))) for member in names]
+        return Composition(name, members, needed)
+
+    def rows(self, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+        """Name, kind and subject of every check; raises `Invalid` at the first that cannot be built."""
+        rows = []
+        for name, table in self.tables.items():
+            probe, _ = self.build(name, {}, environ)
+            rows.append((name, str(table.get("probe") or next(k for k in COMPOSING if k in table)), probe.subject))
+        return rows
+
+
+def named_check(name: str, path: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Probe, RunOptions]:
+    """The probe and options of `[check.NAME]` in the file; raises `Invalid`."""
+    return Configuration.read(path).build(name, flags, environ)
+
+
+def names_of(*classes: type) -> list[str]:
+    """The names of all settings of these classes."""
+    return [setting.name for cls in classes for setting in settings_of(cls)]
+
+
+def refuse_unknown(where: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Raise `Invalid` at a key that nobody declared, with the nearest one that somebody did."""
+    known = list(known)
+    for key in table:
+        if key not in known:
+            raise Invalid(f"{where}: unknown key {key}{nearest(key, known)}")
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """`; did you mean X?` if there is such an X."""
+    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,1 @@
+"""The one file: how `dist/hacheck` is made."""

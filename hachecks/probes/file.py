@@ -1,0 +1,80 @@
+"""Is a file there, and of the right age?"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+from hachecks.settings import Duration, argument, option, settings
+from hachecks.verdict import CannotLook, Verdict, in_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hachecks.deadline import Deadline
+
+CLOCK_SKEW = 60.0
+"""Seconds by which a modification time may lie in the future, as it does when another machine's clock wrote it."""
+
+
+@settings
+class FileProbe:
+    """Look for a file: a maintenance switch or a heartbeat.
+
+    PASS when the file is there, or with --absent when it is not. With --younger-than or --older-than its age (since it
+    was last modified) must be so too. With --expires-after a file counts as absent once it is that old, so that a
+    maintenance switch that was forgotten ends by itself.
+
+    UNKNOWN when the file cannot be looked at, for example for want of permission. The content is never read.
+    """
+
+    path: str = argument(help="The file; an absolute path.")
+    absent: bool = option(False, help="PASS when the file is absent.")
+    younger_than: Duration | None = option(None, help="The file must have been modified within this time.")
+    older_than: Duration | None = option(None, help="The file must have been left alone for this time.")
+    expires_after: Duration | None = option(None, help="A file of this age counts as absent.")
+
+    def validate(self) -> None:
+        """Refuse what contradicts itself, and what depends on where the check happens to be started."""
+        if not self.path.startswith("/"):
+            raise ValueError(f"{self.path!r} is not an absolute path (Keepalived starts checks in /)")
+        if self.absent and (self.younger_than is not None or self.older_than is not None):
+            raise ValueError("--absent goes with neither --younger-than nor --older-than; use --expires-after")
+
+    @property
+    def subject(self) -> str:
+        """The path."""
+        return self.path
+
+    def check(self, deadline: Deadline) -> Verdict:
+        """Look at the file's modification time."""
+        with deadline.during("look"):
+            age = self._age()
+        if age is None:
+            return self._judge(there=False, told=f"{self.path} does not exist")
+        measured = {"age_seconds": age}
+        told = f"{self.path} exists, modified {in_words(age)} ago"
+        if self.expires_after is not None and age >= self.expires_after:
+            return self._judge(there=False, told=f"{told}, expired after {in_words(self.expires_after)}", **measured)
+        if self.younger_than is not None and age > self.younger_than:
+            return Verdict.failing(f"{told}, longer than {in_words(self.younger_than)}", **measured)
+        if self.older_than is not None and age < self.older_than:
+            return Verdict.failing(f"{told}, less than {in_words(self.older_than)}", **measured)
+        return self._judge(there=True, told=told, **measured)
+
+    def _judge(self, *, there: bool, told: str, **measured: float) -> Verdict:
+        return Verdict.passing(told, **measured) if there != self.absent else Verdict.failing(told, **measured)
+
+    def _age(self) -> float | None:
+        try:
+            found = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise CannotLook(f"cannot look at {self.path}: {getattr(error, 'strerror', None) or error}") from None
+        if stat.S_ISDIR(found.st_mode):
+            raise CannotLook(f"{self.path} is a directory, not a file")
+        age = time.time() - found.st_mtime
+        if age < -CLOCK_SKEW:
+            raise CannotLook(f"{self.path} was modified {in_words(-age)} in the future; whose clock is wrong?")
+        return max(0.0, age)

@@ -1,0 +1,133 @@
+"""How does a probe become a verdict that counts? Deadline, catch-all, retries, inversion, rise and fall."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+from time import monotonic, sleep
+
+from hachecks import state
+from hachecks.deadline import Deadline, TimedOut
+from hachecks.settings import Duration, option, settings
+from hachecks.streak import Memory, Streak
+from hachecks.verdict import CannotLook, Failure, Status, Verdict, in_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal
+
+    from hachecks.probes import Probe
+
+LONGEST_TIMEOUT = 3600.0
+PAUSE = 0.1
+"""Seconds between two tries: a service that restarts refuses several connections within a millisecond."""
+WATCHDOG_GRACE = (0.05, 0.15)
+"""Seconds after the deadline at which the watchdog ends the process with a line, and then without one."""
+SHORTEST_MEMORY = 60.0
+"""Seconds for which a streak is remembered at least."""
+
+
+@settings
+class RunOptions:
+    """How a probe is run, the same for every probe."""
+
+    probe = False
+
+    timeout: Duration = option(1.5, help="The whole check ends within this time, name resolution included.")
+    retries: int = option(0, metavar="N", help="Try again up to N times, within the time left.")
+    rise: int = option(1, metavar="N", help="PASS only after N good answers in a row (remembered between runs).")
+    fall: int = option(1, metavar="N", help="FAIL only after N bad answers in a row (remembered between runs).")
+    on_unknown: Literal["fail", "pass"] = option(
+        "fail", help="What the exit status says when the probe could not look."
+    )
+    invert: bool = option(False, help="The probe must fail: PASS and FAIL change places.")
+    state_dir: str = option("/run/hacheck", metavar="DIR", help="Where rise and fall are remembered.")
+
+    def validate(self) -> None:
+        """Refuse what makes no check."""
+        if self.timeout > LONGEST_TIMEOUT:
+            raise ValueError(f"--timeout is at most {LONGEST_TIMEOUT:.0f}s")
+        if self.rise < 1 or self.fall < 1:
+            raise ValueError("--rise and --fall are at least 1")
+
+    def counts_as_good(self, status: Status) -> bool:
+        """Whether the exit status for it is 0."""
+        return status is Status.PASS or (status is Status.UNKNOWN and self.on_unknown == "pass")
+
+
+def conclude(probe: Probe, deadline: Deadline) -> Verdict:
+    """Ask the probe once; whatever happens becomes a verdict."""
+    deadline.phase = ""
+    try:
+        verdict = probe.check(deadline)
+    except Failure as failure:
+        verdict = Verdict.failing(str(failure))
+    except CannotLook as hindrance:
+        verdict = Verdict.unknown(str(hindrance))
+    except TimedOut:
+        during = f" ({deadline.phase.replace('_', ' ')})" if deadline.phase else ""
+        verdict = Verdict.failing(f"{probe.subject} gave no full answer within {in_words(deadline.seconds)}{during}")
+    except Exception as error:  # noqa: BLE001 - the one catch-all: no error of ours may look like one of the target's
+        verdict = Verdict.unknown(f"{probe.subject}: {type(error).__name__}: {error}")
+    verdict.phases.update(deadline.phases)
+    return verdict
+
+
+def run(probe: Probe, options: RunOptions, name: str, deadline: Deadline | None = None) -> Verdict:
+    """Ask the probe as the options say; `name` is what its streak is remembered under."""
+    started = monotonic()
+    deadline = deadline or Deadline.after(options.timeout)
+    verdict = _try_repeatedly(probe, options, deadline)
+    verdict.measured["duration_seconds"] = monotonic() - started
+    if options.rise > 1 or options.fall > 1:
+        return _remembered(verdict, options, name)
+    return verdict
+
+
+def _try_repeatedly(probe: Probe, options: RunOptions, deadline: Deadline) -> Verdict:
+    for attempt in range(options.retries + 1):
+        verdict = conclude(probe, deadline)
+        if options.invert:
+            verdict = verdict.inverted
+        if verdict.status is Status.PASS or deadline.at - monotonic() <= PAUSE:
+            break
+        if attempt < options.retries:
+            sleep(PAUSE)
+    return verdict if attempt == 0 else verdict.but(verdict.status, f"{verdict.reason} (try {attempt + 1})")
+
+
+def _remembered(verdict: Verdict, options: RunOptions, name: str) -> Verdict:
+    """The verdict that counts, given the runs before; the verdict as it is when there is no memory to be had."""
+    good = options.counts_as_good(verdict.status)
+    streak = Streak(good, 0)
+
+    def change(text: str) -> str:
+        nonlocal streak
+        memory = Memory(state.boot_id(), monotonic(), max(SHORTEST_MEMORY, 10 * options.timeout))
+        before = memory.recall(text)
+        streak = before.after(good, options.rise, options.fall) if before else streak
+        return memory.told(streak)
+
+    try:
+        state.exchange(options.state_dir, f"streak-{name}", change)
+    except OSError as error:
+        return verdict.but(verdict.status, f"{verdict.reason} [no rise/fall: {options.state_dir}: {error.strerror}]")
+    if streak.up == good:
+        return verdict
+    status, needed = (Status.PASS, options.fall) if streak.up else (Status.FAIL, options.rise)
+    kind = "bad" if streak.up else "good"
+    return verdict.but(status, f"{kind} answer {streak.contrary} of {needed}: {verdict.reason}")
+
+
+def watchdog(seconds: float, end: Callable[[], None]) -> None:
+    """End this process soon after so many seconds, whatever it is stuck in.
+
+    `end` runs when the interpreter still can, regular expressions included (their engine looks for signals); code that
+    never returns to it is ended by faulthandler's own thread, with exit status 1 and no line.
+    """
+    with_line, without = WATCHDOG_GRACE
+    signal.signal(signal.SIGALRM, lambda *_: end())
+    signal.setitimer(signal.ITIMER_REAL, seconds + with_line)
+    faulthandler.dump_traceback_later(seconds + without, exit=True, file=os.open(os.devnull, os.O_WRONLY))

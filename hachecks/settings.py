@@ -1,0 +1,296 @@
+"""What can be set? One declaration gives the flag, the variable, the TOML key, the conversion and the help."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, TypeVar
+
+    from typing_extensions import dataclass_transform
+
+    C = TypeVar("C", bound=type)
+else:
+
+    def dataclass_transform(**_):
+        return lambda decorator: decorator
+
+
+Duration = float
+"""Seconds; written `1.5`, `1.5s`, `200ms`, `5m`, `2h` or `7d`."""
+
+Size = int
+"""Bytes; written `65536`, `64KiB`, `16MB`."""
+
+Port = int
+"""1 to 65535."""
+
+REQUIRED: Any = object()
+
+UNITS_OF_TIME = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+UNITS_OF_SIZE = {
+    "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30,
+}  # fmt: skip
+LONGEST_NUMBER = 15
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off"})
+
+
+class Setting:
+    """One declared setting of a `@settings` class."""
+
+    def __init__(self, default: Any, **declared: Any) -> None:
+        self.default = default
+        self.help: str = declared["help"]
+        self.metavar: str | None = declared.get("metavar")
+        self.short: str | None = declared.get("short")
+        self.secret: bool = declared.get("secret", False)
+        self.positional: bool = declared.get("positional", False)
+        self.flags: Mapping[str, str] = declared.get("flags", {})
+        self.refuse_on_argv: Callable[[str], str | None] | None = declared.get("refuse_on_argv")
+
+    def bind(self, name: str, annotation: str, owner: type) -> None:
+        """Learn the name, the type and the class from the declaration it stands in."""
+        self.name = name
+        self.owner = owner
+        text = annotation.replace(" | None", "")
+        self.many = text.startswith("tuple[")
+        self.type_name = text[len("tuple[") : -len(", ...]")] if self.many else text
+        self.is_flag = self.type_name == "bool"
+
+    @property
+    def flag(self) -> str:
+        """`--name`, or the name alone where the setting is an argument."""
+        return self.name.upper() if self.positional else "--" + self.name.replace("_", "-")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words a `Literal[...]` setting takes."""
+        if not self.type_name.startswith("Literal["):
+            return ()
+        return tuple(word.strip().strip("\"'") for word in self.type_name[8:-1].split(","))
+
+    @property
+    def placeholder(self) -> str:
+        """What stands for the value in the help."""
+        return self.metavar or "|".join(self.choices) or (self.name if self.positional else self.type_name).upper()
+
+    def variable(self, command: str) -> str:
+        """The environment variable that sets it: a setting that all probes share carries no probe's name."""
+        own = getattr(self.owner, "probe", True)
+        return "_".join(["HACHECK", *([command.upper()] if own else []), self.name.upper()])
+
+    def convert(self, value: Any) -> Any:
+        """The value from text, or from what TOML gives; raises `ValueError` saying what is wrong and what to write."""
+        if not self.many:
+            return self._convert_one(value)
+        return tuple(self._convert_one(item) for item in (value if isinstance(value, (list, tuple)) else [value]))
+
+    def _convert_one(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple, dict)):
+            raise ValueError(f"takes one value, not a {'table' if isinstance(value, dict) else 'list'}")
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if isinstance(value, bool) and not self.is_flag:
+            raise ValueError(f"takes a value, not {text}")
+        if self.choices:
+            if text not in self.choices:
+                raise ValueError(f"{text!r} is none of {', '.join(self.choices)}")
+            return text
+        return self._parser()(text)
+
+    def _parser(self) -> Callable[[str], Any]:
+        parser = PARSERS.get(self.type_name)
+        if parser is None:
+            parser = getattr(sys.modules[self.owner.__module__], self.type_name).parse
+        return parser
+
+    def from_variable(self, text: str) -> Any:
+        """The value from an environment variable; several values stand on a line each."""
+        return self.convert(text.splitlines() if self.many else text)
+
+
+def option(
+    default: Any = REQUIRED,
+    *,
+    help: str,
+    metavar: str | None = None,
+    short: str | None = None,
+    secret: bool = False,
+    refuse_on_argv: Callable[[str], str | None] | None = None,
+    flags: Mapping[str, str] | None = None,
+) -> Any:
+    """Declare a setting that has a flag; without a default it is required.
+
+    A `secret` is refused on the command line and kept out of every repr. `refuse_on_argv` looks at a text from the
+    command line and says what to do instead if it holds a secret. `flags` are spellings with the help of each: the
+    value of `--send X` is the text `send X`, and the order of all of them on the command line is kept.
+    """
+    return Setting(
+        default,
+        help=help,
+        metavar=metavar,
+        short=short,
+        secret=secret,
+        refuse_on_argv=refuse_on_argv,
+        flags=flags or {},
+    )
+
+
+def argument(
+    *, help: str, metavar: str | None = None, refuse_on_argv: Callable[[str], str | None] | None = None
+) -> Any:
+    """Declare the required setting that is written without a flag."""
+    return Setting(REQUIRED, help=help, metavar=metavar, positional=True, refuse_on_argv=refuse_on_argv)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, argument))
+def settings(cls: C) -> C:
+    """Make a frozen value class of a class that declares settings.
+
+    Written here because `dataclasses` costs 60 M instructions to import, half of what a whole TCP check may take.
+    A `validate()` method, if there is one, runs last and raises `ValueError`.
+    """
+    declared: dict[str, Setting] = {}
+    for base in reversed(cls.__mro__[1:]):
+        declared.update(base.__dict__.get("__settings__", {}))
+    annotations = cls.__dict__.get("__annotations__", {})
+    for name, annotation in annotations.items():
+        setting = cls.__dict__.get(name)
+        if isinstance(setting, Setting):
+            setting.bind(name, annotation, cls)
+            declared[name] = setting
+    for name, value in {"__settings__": declared, "__init__": _init, "__setattr__": _frozen, "__repr__": _repr}.items():
+        setattr(cls, name, value)
+    return cls
+
+
+def _init(self: Any, **values: Any) -> None:
+    for setting in settings_of(type(self)):
+        value = values.pop(setting.name, setting.default)
+        if value is REQUIRED:
+            raise TypeError(f"{setting.name} is required")
+        object.__setattr__(self, setting.name, value)
+    if values:
+        raise TypeError(f"no such setting: {', '.join(values)}")
+    validate = getattr(self, "validate", None)
+    if validate is not None:
+        validate()
+
+
+def _frozen(self: Any, name: str, value: object) -> None:
+    raise AttributeError(f"{type(self).__name__} is frozen")
+
+
+def _repr(self: Any) -> str:
+    shown = (f"{s.name}={getattr(self, s.name)!r}" for s in settings_of(type(self)) if not s.secret)
+    return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def settings_of(cls: type) -> Iterator[Setting]:
+    """The settings a class declares, its bases' first."""
+    return iter(cls.__settings__.values())  # type: ignore[attr-defined]
+
+
+class Invalid(ValueError):
+    """A setting cannot be used; the text says which, where it came from, and what to do."""
+
+
+def gather(
+    cls: type, command: str, flags: Mapping[str, Any], environ: Mapping[str, str], table: Mapping[str, Any], file: str
+) -> dict[str, Any]:
+    """The values for a settings class, from (in this order) flags, variables and a table of the configuration file.
+
+    Flags are converted already; raises `Invalid` for the rest.
+    """
+    values: dict[str, Any] = {}
+    for setting in settings_of(cls):
+        variable = setting.variable(command)
+        if setting.name in flags:
+            values[setting.name] = flags[setting.name]
+        elif environ.get(variable):
+            values[setting.name] = _named(variable, setting.from_variable, environ[variable])
+        elif setting.name in table:
+            values[setting.name] = _named(f"{file}: {setting.name}", setting.convert, table[setting.name])
+    return values
+
+
+def _named(where: str, convert: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return convert(value)
+    except ValueError as error:
+        raise Invalid(f"{where}: {error}") from None
+
+
+def build(
+    cls: type,
+    command: str,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    file: str = "",
+) -> Any:
+    """An instance of a settings class; raises `Invalid`."""
+    values = gather(cls, command, flags, environ, table, file)
+    for setting in settings_of(cls):
+        if setting.default is REQUIRED and setting.name not in values:
+            raise Invalid(f"{file or command}: {setting.name if file else setting.flag} is missing")
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise Invalid(f"{file or command}: {error}") from None
+
+
+def parse_bool(text: str) -> bool:
+    """True or false, in the words of TOML and of people."""
+    word = text.lower()
+    if word in TRUE_WORDS or word in FALSE_WORDS:
+        return word in TRUE_WORDS
+    raise ValueError(f"{text!r} is neither true nor false")
+
+
+def parse_int(text: str) -> int:
+    """A whole number, zero or more."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def parse_port(text: str) -> int:
+    """A port number."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
+        raise ValueError(f"{text!r} is not a port (1 to 65535)")
+    return int(text)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `1.5`, `1.5s`, `200ms`, `5m`, `2h` or `7d`; more than zero."""
+    number, unit = _number_and_unit(text, UNITS_OF_TIME, "a duration (write 1.5s, 200ms, 5m, 2h or 7d)")
+    return number * UNITS_OF_TIME[unit]
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `65536`, `64KiB` or `16MB`."""
+    number, unit = _number_and_unit(text.lower(), UNITS_OF_SIZE, "a size (write 65536, 64KiB or 16MB)")
+    return int(number * UNITS_OF_SIZE[unit])
+
+
+def _number_and_unit(text: str, units: Mapping[str, float], wanted: str) -> tuple[float, str]:
+    digits = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = text.strip()[len(digits) :]
+    number = digits.strip()
+    plain = number.isascii() and number.replace(".", "", 1).isdigit() and len(number) <= LONGEST_NUMBER
+    if unit not in units or not plain or float(number) <= 0:
+        raise ValueError(f"{text!r} is not {wanted}")
+    return float(number), unit
+
+
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "bool": parse_bool,
+    "int": parse_int,
+    "Port": parse_port,
+    "Duration": parse_duration,
+    "Size": parse_size,
+}

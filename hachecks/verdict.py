@@ -1,0 +1,94 @@
+"""What did a probe find out?"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_REASON = 400
+
+
+class Status(Enum):
+    """PASS, FAIL, or UNKNOWN: the probe could not look."""
+
+    PASS = "PASS"  # noqa: S105 - a status, not a password
+    FAIL = "FAIL"
+    UNKNOWN = "UNKNOWN"
+
+
+class Failure(Exception):  # noqa: N818 - the name says what happened
+    """The target did something that makes the verdict FAIL; the text is the reason."""
+
+
+class CannotLook(Exception):  # noqa: N818
+    """The probe could not ask its question, which makes the verdict UNKNOWN; the text is the reason."""
+
+
+class Verdict:
+    """A status, a one-sentence reason, what was measured, and how long each phase took.
+
+    `measured` is in base units (seconds, bytes) with the unit at the end of the name; `phases` is in seconds.
+    """
+
+    __slots__ = ("measured", "phases", "reason", "status")
+
+    def __init__(
+        self,
+        status: Status,
+        reason: str,
+        measured: Mapping[str, float] | None = None,
+        phases: Mapping[str, float] | None = None,
+    ) -> None:
+        self.status = status
+        self.reason = one_line(reason)
+        self.measured = dict(measured or {})
+        self.phases = dict(phases or {})
+
+    @classmethod
+    def passing(cls, reason: str, **measured: float) -> Verdict:
+        """PASS, for this reason."""
+        return cls(Status.PASS, reason, measured)
+
+    @classmethod
+    def failing(cls, reason: str, **measured: float) -> Verdict:
+        """FAIL, for this reason."""
+        return cls(Status.FAIL, reason, measured)
+
+    @classmethod
+    def unknown(cls, reason: str, **measured: float) -> Verdict:
+        """UNKNOWN: it could not be asked, for this reason."""
+        return cls(Status.UNKNOWN, reason, measured)
+
+    @property
+    def inverted(self) -> Verdict:
+        """The verdict of a probe that must fail: PASS and FAIL change places, UNKNOWN stays."""
+        other = {Status.PASS: Status.FAIL, Status.FAIL: Status.PASS, Status.UNKNOWN: Status.UNKNOWN}
+        return self.but(other[self.status])
+
+    def but(self, status: Status, reason: str | None = None) -> Verdict:
+        """The same measurements under another status and, if given, another reason."""
+        return Verdict(status, self.reason if reason is None else reason, self.measured, self.phases)
+
+    def __repr__(self) -> str:
+        return f"{self.status.value} - {self.reason}"
+
+
+def one_line(text: str) -> str:
+    """The text as one printable line of bounded length: what a server says may hold anything."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
+
+
+def in_words(seconds: float) -> str:
+    """A duration as a person says it: `12 ms`, `1.5 s`, `3 min`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.0095 else f"{seconds * 1000:.1f} ms"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    for unit, name in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    raise AssertionError(seconds)
