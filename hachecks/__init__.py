@@ -1,1 +1,3 @@
+"""Health checks that Keepalived can trust."""
+
 __version__ = "0.1.0"

@@ -139,7 +139,7 @@ class SettingsCommand(click.Command):
 class Checks(click.Group):
     """The group of all commands; a probe is imported when it is named, and none is for `--help`."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The probes first, then what works with them."""
         return [*PROBES, "run", *sorted(self.commands)]
 
@@ -150,7 +150,7 @@ class Checks(click.Group):
             return SettingsCommand(cmd_name, classes, lambda flags, environ: cli.perform(cmd_name, flags, environ))
         return super().get_command(ctx, cmd_name)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands from the registry."""
         with formatter.section("Probes"):
             formatter.write_dl([(name, entry.summary) for name, entry in PROBES.items()])

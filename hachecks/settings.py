@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     C = TypeVar("C", bound=type)
 else:
 
-    def dataclass_transform(**_):
+    def dataclass_transform(**_):  # noqa: D103 - the type checker's, and nothing at run time
         return lambda decorator: decorator
 
 
@@ -155,7 +155,7 @@ def settings(cls: C) -> C:
     declared: dict[str, Setting] = {}
     for base in reversed(cls.__mro__[1:]):
         declared.update(base.__dict__.get("__settings__", {}))
-    annotations = cls.__dict__.get("__annotations__", {})
+    annotations = cls.__dict__.get("__annotations__", {})  # noqa: RUF063 - an attribute would be the base's in 3.9
     for name, annotation in annotations.items():
         setting = cls.__dict__.get(name)
         if isinstance(setting, Setting):
@@ -179,7 +179,7 @@ def _init(self: Any, **values: Any) -> None:
         validate()
 
 
-def _frozen(self: Any, name: str, value: object) -> None:
+def _frozen(self: Any, _name: str, _value: object) -> None:
     raise AttributeError(f"{type(self).__name__} is frozen")
 
 
@@ -193,7 +193,7 @@ def settings_of(cls: type) -> Iterator[Setting]:
     return iter(cls.__settings__.values())  # type: ignore[attr-defined]
 
 
-class Invalid(ValueError):
+class Invalid(ValueError):  # noqa: N818 - the name says what happened
     """A setting cannot be used; the text says which, where it came from, and what to do."""
 
 

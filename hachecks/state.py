@@ -28,7 +28,7 @@ def exchange(directory: str, name: str, change: Callable[[str], str]) -> None:
     # Keepalived runs scripts with umask 0177, under which makedirs would make a directory nobody can enter.
     if not os.path.isdir(directory):
         os.makedirs(directory, exist_ok=True)
-        os.chmod(directory, 0o755)
+        os.chmod(directory, 0o755)  # noqa: S103 - others may read what was remembered
     path = os.path.join(directory, name)
     lock = os.open(path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

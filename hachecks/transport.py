@@ -8,7 +8,9 @@ import socket
 from io import BufferedReader, BufferedRWPair, RawIOBase
 
 from hachecks.deadline import TimedOut
+from hachecks.proxy_protocol import proxy_header
 from hachecks.settings import option, settings
+from hachecks.target import Ip, Target, family_of
 from hachecks.verdict import CannotLook, Failure, in_words
 
 TYPE_CHECKING = False
@@ -24,102 +26,6 @@ if TYPE_CHECKING:
 
 SO_BINDTODEVICE = 25
 SO_MARK = 36
-PROXY_V2_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
-
-
-class Target:
-    """Where to connect: a host and a port, or the path of a unix socket."""
-
-    __slots__ = ("host", "path", "port")
-
-    def __init__(self, host: str, port: int | None, path: str = "") -> None:
-        self.host = host
-        self.port = port
-        self.path = path
-
-    @classmethod
-    def parse(cls, text: str) -> Target:
-        """From `HOST:PORT`, `[ADDRESS6]:PORT`, `unix:/PATH`, or a host alone; raises `ValueError`."""
-        if text.startswith("unix:"):
-            if not text[5:].startswith("/"):
-                raise ValueError(f"{text!r} needs an absolute path (unix:/run/app.sock)")
-            return cls("", None, text[5:])
-        host, port = split_host_port(text)
-        return cls(host, port)
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port is None else f"{host}:{self.port}"
-
-    __repr__ = __str__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Target) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-
-class Endpoint(Target):
-    """A target whose port must be given."""
-
-    @classmethod
-    def parse(cls, text: str) -> Endpoint:
-        """From `HOST:PORT`, `[ADDRESS6]:PORT` or `unix:/PATH`; raises `ValueError`."""
-        target = Target.parse(text)
-        if not target.path and target.port is None:
-            raise ValueError(f"{text!r} has no port (write HOST:PORT, [ADDRESS6]:PORT or unix:/PATH)")
-        return cls(target.host, target.port, target.path)
-
-
-class Ip:
-    """An IPv4 or IPv6 address."""
-
-    @staticmethod
-    def parse(text: str) -> str:
-        """The address as it was written; raises `ValueError`."""
-        if family_of(text) is None:
-            raise ValueError(f"{text!r} is not an IP address")
-        return text
-
-
-def split_host_port(text: str) -> tuple[str, int | None]:
-    """`HOST[:PORT]`, `[ADDRESS6][:PORT]` or a bare IPv6 address, taken apart; raises `ValueError`."""
-    if text.startswith("["):
-        host, bracket, rest = text[1:].partition("]")
-        if not bracket or family_of(host) != socket.AF_INET6 or (rest and not rest.startswith(":")):
-            raise ValueError(f"{text!r} is not [ADDRESS6]:PORT")
-        port = rest[1:] if rest else None
-    elif text.count(":") > 1:
-        host, port = text, None
-        if family_of(host) is None:
-            raise ValueError(f"{text!r} is not an address; write IPv6 as [ADDRESS6]:PORT")
-    else:
-        host, colon, after = text.partition(":")
-        port = after if colon else None
-    if not host or any(c.isspace() or c in "/@?#\\" or not c.isprintable() for c in host):
-        raise ValueError(f"{text!r} has no valid host")
-    return host, None if port is None else parse_port_of(text, port)
-
-
-def parse_port_of(text: str, port: str) -> int:
-    """The port in a longer text, with the text in the error."""
-    if not (port.isascii() and port.isdigit()) or not 1 <= int(port[:6]) <= 65535:
-        raise ValueError(f"{port!r} in {text!r} is not a port (1 to 65535)")
-    return int(port)
-
-
-def family_of(host: str) -> socket.AddressFamily | None:
-    """The family of an address literal, or None for a name."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host.partition("%")[0])
-        except (OSError, ValueError):
-            continue
-        return family
-    return None
 
 
 @settings
@@ -304,7 +210,7 @@ class Stream:
     def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
         """Continue in TLS, the handshake within the deadline; raises `Failure` with what OpenSSL says."""
         with self.deadline.during("tls"):
-            self.sock = self._within(lambda: context.wrap_socket(self.sock, server_hostname=server_name))
+            self.sock = self._within(lambda: context.wrap_socket(self.sock, server_hostname=server_name or None))
 
     def makefile(self, mode: str = "rwb", *_: Any, **__: Any) -> BufferedReader | BufferedRWPair:
         """A buffered binary file over the stream, as the SQL drivers want one."""
@@ -367,18 +273,3 @@ def explained(error: OSError, where: str, what: str) -> Failure | CannotLook:
     said = error.strerror or str(error)
     kind = CannotLook if error.errno in OUR_OWN else Failure
     return kind(f"{where} cannot {what}: {said}")
-
-
-def proxy_header(version: str, sock: socket.socket) -> bytes:
-    """The PROXY protocol header for a connection, by HAProxy's proxy-protocol.txt (2.1 and 2.2)."""
-    if sock.family == socket.AF_UNIX:
-        return b"PROXY UNKNOWN\r\n" if version == "v1" else PROXY_V2_SIGNATURE + b"\x20\x00\x00\x00"
-    (source, source_port), (peer, peer_port) = sock.getsockname()[:2], sock.getpeername()[:2]
-    family = socket.AddressFamily(sock.family)
-    if version == "v1":
-        name = "TCP6" if family == socket.AF_INET6 else "TCP4"
-        return f"PROXY {name} {source} {peer} {source_port} {peer_port}\r\n".encode()
-    addresses = b"".join(socket.inet_pton(family, a.partition("%")[0]) for a in (source, peer))
-    body = addresses + source_port.to_bytes(2, "big") + peer_port.to_bytes(2, "big")
-    kind = b"\x21" if family == socket.AF_INET6 else b"\x11"
-    return PROXY_V2_SIGNATURE + b"\x21" + kind + len(body).to_bytes(2, "big") + body

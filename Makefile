@@ -1,0 +1,47 @@
+# make demo: three real failovers.  make test: everything.  Both set themselves up.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types executable configmaps bench clean
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(VENV)/ready dist/hacheck ## Break a service three times, and watch its virtual IP move (needs root)
+	@sh tests/system-packages.sh demo
+	@$(BIN)/python tests/failover/demo.py
+
+test: $(VENV)/ready dist/hacheck ## Run every test against real servers
+	@sh tests/system-packages.sh test
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/ready ## Check style and shell
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/ready ## Check types
+	$(BIN)/mypy
+
+executable: dist/hacheck ## Build the one file, dist/hacheck
+
+dist/hacheck: $(VENV)/ready $(shell find hachecks -name '*.py' -o -name '*.sh' -o -name '*.txt')
+	$(BIN)/python -m hachecks.executable.build
+
+configmaps: dist/hacheck ## Write the complete ConfigMap to dist/
+	$(BIN)/python -m hachecks.executable.configmap
+
+bench: $(VENV)/ready dist/hacheck ## Compare instruction counts with the peers'
+	@sh tests/system-packages.sh bench
+	@$(BIN)/python tests/bench.py
+
+$(VENV)/ready: pyproject.toml tests/system-packages.sh
+	@sh tests/system-packages.sh python
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean: ## Remove what was made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

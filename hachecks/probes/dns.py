@@ -1,0 +1,133 @@
+"""Does a name server answer, and what?"""
+
+from __future__ import annotations
+
+import os
+
+from hachecks.deadline import TimedOut
+from hachecks.dns_message import Answer, Name, question
+from hachecks.settings import argument, option, settings
+from hachecks.starttls import exactly
+from hachecks.target import Target
+from hachecks.transport import NetworkOptions
+from hachecks.verdict import CannotLook, Failure, Verdict, in_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from hachecks.deadline import Deadline
+
+DNS_PORT = 53
+TRIES = 3
+"""How often a datagram is sent within the deadline: one that is lost leaves no other trace."""
+LARGEST = 65535
+
+
+@settings
+class DnsProbe(NetworkOptions):
+    """Ask a name server and judge its answer.
+
+    PASS when the server answers with the wanted response code and, for NOERROR, with at least --min-answers records of
+    the type, every --expect among them. FAIL when it says something else or nothing.
+
+    The server is asked directly (UDP, then TCP where the answer is truncated): no search list, no hosts file, no cache
+    of this node. Without --server the first one in /etc/resolv.conf is asked. DNSSEC is not validated.
+    """
+
+    probe = True
+
+    name: Name = argument(help="The name to ask for.")
+    server: Target | None = option(None, metavar="ADDR[:PORT]", help="The server to ask.")
+    type: Literal["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"] = option("A", help="The record type.")
+    expect: tuple[str, ...] = option((), metavar="RECORD", help="A record that must be there, such as 10.0.0.5.")
+    min_answers: int = option(1, metavar="N", help="So many records at least.")
+    rcode: Literal["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"] = option(
+        "NOERROR", help="The response code that is wanted."
+    )
+    authoritative: bool = option(False, help="The server must be an authority for the name.")
+    recursion: bool = option(True, help="Ask the server to ask others; --no-recursion wants what it knows itself.")
+    tcp: bool = option(False, help="Ask over TCP.")
+
+    def validate(self) -> None:
+        """Refuse what contradicts itself."""
+        self.validate_network()
+        if self.server is not None and self.server.path:
+            raise ValueError("--server is an address, not a unix socket")
+        if self.proxy_protocol is not None and not self.tcp:
+            raise ValueError("--proxy-protocol needs --tcp")
+        if self.connect_to is not None and self.connect_to.path:
+            raise ValueError("--connect-to unix:… cannot carry DNS")
+
+    @property
+    def subject(self) -> str:
+        """The server, and what it is asked."""
+        return f"{self.server or 'the name server'} for {self.name} {self.type}"
+
+    def check(self, deadline: Deadline) -> Verdict:
+        """Ask, and compare."""
+        chosen = self.server or Target(first_nameserver(), None)
+        server = Target(chosen.host, chosen.port or DNS_PORT)
+        query = question(str(self.name), self.type, int.from_bytes(os.urandom(2), "big"), self.recursion)
+        if self.tcp:
+            answer = self._over_tcp(query, server, deadline)
+        else:
+            answer = self._over_udp(query, server, deadline)
+            if answer.truncated:
+                answer = self._over_tcp(query, server, deadline)
+        return self._judge(answer, server, deadline)
+
+    def _over_udp(self, query: bytes, server: Target, deadline: Deadline) -> Answer:
+        with self.datagrams(server, deadline) as stream, deadline.during("answer"):
+            for tries_left in range(TRIES, 0, -1):
+                stream.deadline = deadline.share(tries_left)
+                stream.sendall(query)
+                try:
+                    while True:
+                        data = stream.recv(LARGEST)
+                        if data[:2] == query[:2] and len(data) > 2 and data[2] & 0x80:
+                            return Answer(data, query, str(server))
+                except TimedOut:
+                    continue
+        raise Failure(f"{server} did not answer for {self.name} within {in_words(deadline.seconds)}")
+
+    def _over_tcp(self, query: bytes, server: Target, deadline: Deadline) -> Answer:
+        with self.connect(server, deadline) as stream, deadline.during("answer"):
+            stream.sendall(len(query).to_bytes(2, "big") + query)
+            length = int.from_bytes(exactly(stream, 2), "big")
+            return Answer(exactly(stream, length), query, str(server))
+
+    def _judge(self, answer: Answer, server: Target, deadline: Deadline) -> Verdict:
+        asked = f"{server} answered {self.name} {self.type}"
+        if answer.rcode != self.rcode:
+            return Verdict.failing(f"{asked} with {answer.rcode}, wanted is {self.rcode}")
+        if self.authoritative and not answer.authoritative:
+            return Verdict.failing(f"{asked} without authority")
+        records = answer.records()
+        measured = {"answers_count": len(records)}
+        told = ", ".join(records[:4]) + (", …" if len(records) > 4 else "") if records else "no record"
+        if answer.rcode == "NOERROR" and len(records) < self.min_answers:
+            return Verdict.failing(f"{asked} with {told}, wanted are {self.min_answers}", **measured)
+        missing = [record for record in self.expect if normal(record) not in map(normal, records)]
+        if missing:
+            return Verdict.failing(f"{asked} with {told}, without {missing[0]}", **measured)
+        told = told if answer.rcode == "NOERROR" else answer.rcode
+        return Verdict.passing(f"{asked} with {told} in {in_words(deadline.phases['answer'])}", **measured)
+
+
+def normal(record: str) -> str:
+    """A record in the one form in which it is compared."""
+    return record.rstrip(".").lower()
+
+
+def first_nameserver() -> str:
+    """The first name server of /etc/resolv.conf; raises `CannotLook`."""
+    try:
+        with open("/etc/resolv.conf", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                words = line.split()
+                if len(words) > 1 and words[0] == "nameserver":
+                    return words[1]
+    except OSError as error:
+        raise CannotLook(f"/etc/resolv.conf cannot be read: {error.strerror}") from None
+    raise CannotLook("/etc/resolv.conf names no name server; use --server")

@@ -1,0 +1,100 @@
+"""What does a probe connect to? Hosts, ports and unix sockets as people write them."""
+
+from __future__ import annotations
+
+import socket
+
+
+class Target:
+    """Where to connect: a host and a port, or the path of a unix socket."""
+
+    __slots__ = ("host", "path", "port")
+
+    def __init__(self, host: str, port: int | None, path: str = "") -> None:
+        self.host = host
+        self.port = port
+        self.path = path
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """From `HOST:PORT`, `[ADDRESS6]:PORT`, `unix:/PATH`, or a host alone; raises `ValueError`."""
+        if text.startswith("unix:"):
+            if not text[5:].startswith("/"):
+                raise ValueError(f"{text!r} needs an absolute path (unix:/run/app.sock)")
+            return cls("", None, text[5:])
+        host, port = split_host_port(text)
+        return cls(host, port)
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Target) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class Endpoint(Target):
+    """A target whose port must be given."""
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """From `HOST:PORT`, `[ADDRESS6]:PORT` or `unix:/PATH`; raises `ValueError`."""
+        target = Target.parse(text)
+        if not target.path and target.port is None:
+            raise ValueError(f"{text!r} has no port (write HOST:PORT, [ADDRESS6]:PORT or unix:/PATH)")
+        return cls(target.host, target.port, target.path)
+
+
+class Ip:
+    """An IPv4 or IPv6 address."""
+
+    @staticmethod
+    def parse(text: str) -> str:
+        """The address as it was written; raises `ValueError`."""
+        if family_of(text) is None:
+            raise ValueError(f"{text!r} is not an IP address")
+        return text
+
+
+def split_host_port(text: str) -> tuple[str, int | None]:
+    """`HOST[:PORT]`, `[ADDRESS6][:PORT]` or a bare IPv6 address, taken apart; raises `ValueError`."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or family_of(host) != socket.AF_INET6 or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text!r} is not [ADDRESS6]:PORT")
+        port = rest[1:] if rest else None
+    elif text.count(":") > 1:
+        host, port = text, None
+        if family_of(host) is None:
+            raise ValueError(f"{text!r} is not an address; write IPv6 as [ADDRESS6]:PORT")
+    else:
+        host, colon, after = text.partition(":")
+        port = after if colon else None
+    if not host or any(c.isspace() or c in "/@?#\\" or not c.isprintable() for c in host):
+        raise ValueError(f"{text!r} has no valid host")
+    return host, None if port is None else parse_port_of(text, port)
+
+
+def parse_port_of(text: str, port: str) -> int:
+    """The port in a longer text, with the text in the error."""
+    if not (port.isascii() and port.isdigit()) or not 1 <= int(port[:6]) <= 65535:
+        raise ValueError(f"{port!r} in {text!r} is not a port (1 to 65535)")
+    return int(port)
+
+
+def family_of(host: str) -> socket.AddressFamily | None:
+    """The family of an address literal, or None for a name."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host.partition("%")[0])
+        except (OSError, ValueError):
+            continue
+        return family
+    return None

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Which commands does `make demo|test|bench` need that this machine has not? On Debian as root they are installed;
+# elsewhere this says exactly which are missing and ends with 1.
+set -eu
+
+needed() {
+    case $1 in
+    python) echo "ensurepip=python3-venv" ;;
+    demo) echo "keepalived ip=iproute2 nginx unshare=util-linux" ;;
+    bench) echo "valgrind curl check_tcp=monitoring-plugins-basic check_http=monitoring-plugins-basic postgres=postgresql nginx" ;;
+    test)
+        needed demo
+        needed bench
+        echo "mariadbd=mariadb-server mariabackup=mariadb-backup dnsmasq=dnsmasq-base busybox bash shellcheck openssl"
+        echo "slapd dovecot=dovecot-imapd kubectl=kubernetes-client"
+        ;;
+    *) echo "usage: $0 python|demo|test|bench" >&2 && exit 2 ;;
+    esac
+}
+
+is_there() {
+    case $1 in
+    ensurepip) python3 -c 'import ensurepip' 2>/dev/null ;;
+    postgres) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ;;
+    check_*) [ -x "/usr/lib/nagios/plugins/$1" ] ;;
+    *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ;;
+    esac
+}
+
+packages=
+for pair in $(needed "${1:-}"); do
+    is_there "${pair%=*}" || packages="$packages ${pair#*=}"
+done
+[ -n "$packages" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "make $1 needs what these Debian packages hold:$packages; install them, or run it as root on Debian" >&2
+    exit 1
+fi
+echo "Installing$packages"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # one word each is meant
+apt-get install -y -qq --no-install-recommends $packages >/dev/null
