@@ -33,7 +33,7 @@ class ConfigOptions:
 
     probe = False
 
-    config: str = option("/etc/keepalive/hacheck.toml", metavar="FILE", help="The configuration file.")
+    config: str = option(default="/etc/keepalive/hacheck.toml", metavar="FILE", help="The configuration file.")
 
 
 @settings
@@ -54,8 +54,10 @@ class OutputOptions:
 
     probe = False
 
-    format: Literal["text", "json", "nagios"] = option("text", help="One line for people, one JSON object, or Nagios.")
-    verbose: bool = option(False, short="-v", help="Tell what each phase took.")
+    format: Literal["text", "json", "nagios"] = option(
+        default="text", help="One line for people, one JSON object, or Nagios."
+    )
+    verbose: bool = option(default=False, short="-v", help="Tell what each phase took.")
 
 
 def main() -> NoReturn:

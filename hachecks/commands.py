@@ -119,10 +119,14 @@ class SettingsCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Also remember the order of the options, which the steps of a dialogue need."""
-        _, _, ctx.meta["order"] = self.make_parser(ctx).parse_args(list(args))
+        try:
+            _, _, ctx.meta["order"] = self.make_parser(ctx).parse_args(list(args))
+        except click.UsageError as error:
+            error.ctx = ctx
+            raise
         return super().parse_args(ctx, args)
 
-    def _call(self, ctx: click.Context) -> int:
+    def _call(self, ctx: click.Context, **_: Any) -> int:
         values: dict[str, Any] = {
             setting.name: ctx.params[setting.name]
             for setting in self.declared

@@ -32,7 +32,7 @@ class Schedule:
 
     probe = False
 
-    interval: Duration = option(2.0, help="How often the agent runs the check.")
+    interval: Duration = option(default=2.0, help="How often the agent runs the check.")
 
 
 class Configuration:

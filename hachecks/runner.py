@@ -35,15 +35,17 @@ class RunOptions:
 
     probe = False
 
-    timeout: Duration = option(1.5, help="The whole check ends within this time, name resolution included.")
-    retries: int = option(0, metavar="N", help="Try again up to N times, within the time left.")
-    rise: int = option(1, metavar="N", help="PASS only after N good answers in a row (remembered between runs).")
-    fall: int = option(1, metavar="N", help="FAIL only after N bad answers in a row (remembered between runs).")
-    on_unknown: Literal["fail", "pass"] = option(
-        "fail", help="What the exit status says when the probe could not look."
+    timeout: Duration = option(default=1.5, help="The whole check ends within this time, name resolution included.")
+    retries: int = option(default=0, metavar="N", help="Try again up to N times, within the time left.")
+    rise: int = option(
+        default=1, metavar="N", help="PASS only after N good answers in a row (remembered between runs)."
     )
-    invert: bool = option(False, help="The probe must fail: PASS and FAIL change places.")
-    state_dir: str = option("/run/hacheck", metavar="DIR", help="Where rise and fall are remembered.")
+    fall: int = option(default=1, metavar="N", help="FAIL only after N bad answers in a row (remembered between runs).")
+    on_unknown: Literal["fail", "pass"] = option(
+        default="fail", help="What the exit status says when the probe could not look."
+    )
+    invert: bool = option(default=False, help="The probe must fail: PASS and FAIL change places.")
+    state_dir: str = option(default="/run/hacheck", metavar="DIR", help="Where rise and fall are remembered.")
 
     def validate(self) -> None:
         """Refuse what makes no check."""

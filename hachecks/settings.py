@@ -112,7 +112,7 @@ class Setting:
 
 
 def option(
-    default: Any = REQUIRED,
+    default: Any = REQUIRED,  # written `default=`, or type checkers take the setting for a required one
     *,
     help: str,
     metavar: str | None = None,

@@ -45,4 +45,4 @@ class Memory:
 
     def told(self, streak: Streak) -> str:
         """The text to keep."""
-        return f"{self.boot} {self.now:.3f} {'up' if streak.up else 'down'} {streak.contrary}\n"
+        return f"{self.boot} {self.now!r} {'up' if streak.up else 'down'} {streak.contrary}\n"

@@ -26,14 +26,18 @@ class TlsOptions:
 
     probe = False
 
-    ca_file: str | None = option(None, metavar="FILE", help="Trust the certificates in this file, not the system's.")
-    cert_file: str | None = option(None, metavar="FILE", help="Present this client certificate (PEM).")
-    key_file: str | None = option(None, metavar="FILE", help="The client certificate's key, if it has its own file.")
-    server_name: str | None = option(None, metavar="NAME", help="Ask for this name (SNI) and expect it.")
-    tls_min: Literal["1.0", "1.1", "1.2", "1.3"] | None = option(None, help="Refuse older versions of TLS.")
-    tls_max: Literal["1.0", "1.1", "1.2", "1.3"] | None = option(None, help="Refuse newer versions of TLS.")
-    verify: bool = option(True, help="Verify the server's certificate; --no-verify accepts any.")
-    min_days_left: int | None = option(None, metavar="DAYS", help="FAIL when the certificate expires earlier.")
+    ca_file: str | None = option(
+        default=None, metavar="FILE", help="Trust the certificates in this file, not the system's."
+    )
+    cert_file: str | None = option(default=None, metavar="FILE", help="Present this client certificate (PEM).")
+    key_file: str | None = option(
+        default=None, metavar="FILE", help="The client certificate's key, if it has its own file."
+    )
+    server_name: str | None = option(default=None, metavar="NAME", help="Ask for this name (SNI) and expect it.")
+    tls_min: Literal["1.0", "1.1", "1.2", "1.3"] | None = option(default=None, help="Refuse older versions of TLS.")
+    tls_max: Literal["1.0", "1.1", "1.2", "1.3"] | None = option(default=None, help="Refuse newer versions of TLS.")
+    verify: bool = option(default=True, help="Verify the server's certificate; --no-verify accepts any.")
+    min_days_left: int | None = option(default=None, metavar="DAYS", help="FAIL when the certificate expires earlier.")
 
     def validate_tls(self, spoken: bool, how: str) -> None:
         """Refuse TLS options where no TLS is spoken (`how` says how it would be), and what contradicts itself."""

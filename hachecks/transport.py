@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SO_BINDTODEVICE = 25
 SO_MARK = 36
+ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+"""Addresses that are nobody's (RFC 5737 and 3849), so the way to them is the default route."""
 
 
 @settings
@@ -35,17 +37,21 @@ class NetworkOptions:
     probe = False
 
     connect_to: Target | None = option(
-        None,
+        default=None,
         metavar="ADDR[:PORT]",
         help="Connect there instead; the Host header and the TLS server name stay. Also unix:/PATH.",
     )
-    source: Ip | None = option(None, metavar="ADDR", help="Connect from this address of the node.")
-    interface: str | None = option(None, metavar="NAME", help="Connect through this interface (needs CAP_NET_RAW).")
-    mark: int | None = option(None, metavar="N", help="Set this firewall mark on the packets (needs CAP_NET_ADMIN).")
-    ipv4: bool = option(False, short="-4", help="Use IPv4 only.")
-    ipv6: bool = option(False, short="-6", help="Use IPv6 only.")
+    source: Ip | None = option(default=None, metavar="ADDR", help="Connect from this address of the node.")
+    interface: str | None = option(
+        default=None, metavar="NAME", help="Connect through this interface (needs CAP_NET_RAW)."
+    )
+    mark: int | None = option(
+        default=None, metavar="N", help="Set this firewall mark on the packets (needs CAP_NET_ADMIN)."
+    )
+    ipv4: bool = option(default=False, short="-4", help="Use IPv4 only.")
+    ipv6: bool = option(default=False, short="-6", help="Use IPv6 only.")
     proxy_protocol: Literal["v1", "v2"] | None = option(
-        None, help="Introduce the connection with a PROXY protocol header, as a load balancer does."
+        default=None, help="Introduce the connection with a PROXY protocol header, as a load balancer does."
     )
 
     def validate_network(self) -> None:
@@ -64,9 +70,11 @@ class NetworkOptions:
         addresses = self._resolve(goal, socket.SOCK_STREAM, deadline)
         for number, address in enumerate(addresses[:-1]):
             try:
-                return self._connect_one(address, str(goal), deadline.share(len(addresses) - number))
+                stream = self._connect_one(address, str(goal), deadline.share(len(addresses) - number))
             except Failure:
                 continue
+            stream.deadline = deadline  # the share was for connecting
+            return stream
         return self._connect_one(addresses[-1], str(goal), deadline)
 
     def datagrams(self, target: Target, deadline: Deadline) -> Stream:
@@ -80,6 +88,24 @@ class NetworkOptions:
             sock.close()
             raise explained(error, str(goal), "be reached") from None
         return Stream(sock, deadline, str(goal))
+
+    def own_address(self) -> str:
+        """The address from which this node talks to others through these options; raises `CannotLook`.
+
+        Connecting a UDP socket makes the kernel choose the source address for a route, and sends nothing.
+        """
+        unreachable = None
+        for family, elsewhere in ELSEWHERE.items():
+            if (family == socket.AF_INET6 and self.ipv4) or (family == socket.AF_INET and self.ipv6):
+                continue
+            try:
+                with self._socket(family, socket.SOCK_DGRAM) as sock:
+                    sock.connect((elsewhere, 9))
+                    return str(sock.getsockname()[0])
+            except OSError as error:
+                unreachable = error
+        why = unreachable.strerror if unreachable else "no route"
+        raise CannotLook(f"this node's own address cannot be told ({why}); give --address")
 
     def _goal(self, target: Target) -> Target:
         instead = self.connect_to

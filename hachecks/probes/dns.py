@@ -38,16 +38,22 @@ class DnsProbe(NetworkOptions):
     probe = True
 
     name: Name = argument(help="The name to ask for.")
-    server: Target | None = option(None, metavar="ADDR[:PORT]", help="The server to ask.")
-    type: Literal["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"] = option("A", help="The record type.")
-    expect: tuple[str, ...] = option((), metavar="RECORD", help="A record that must be there, such as 10.0.0.5.")
-    min_answers: int = option(1, metavar="N", help="So many records at least.")
-    rcode: Literal["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"] = option(
-        "NOERROR", help="The response code that is wanted."
+    server: Target | None = option(default=None, metavar="ADDR[:PORT]", help="The server to ask.")
+    type: Literal["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"] = option(
+        default="A", help="The record type."
     )
-    authoritative: bool = option(False, help="The server must be an authority for the name.")
-    recursion: bool = option(True, help="Ask the server to ask others; --no-recursion wants what it knows itself.")
-    tcp: bool = option(False, help="Ask over TCP.")
+    expect: tuple[str, ...] = option(
+        default=(), metavar="RECORD", help="A record that must be there, such as 10.0.0.5."
+    )
+    min_answers: int = option(default=1, metavar="N", help="So many records at least.")
+    rcode: Literal["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"] = option(
+        default="NOERROR", help="The response code that is wanted."
+    )
+    authoritative: bool = option(default=False, help="The server must be an authority for the name.")
+    recursion: bool = option(
+        default=True, help="Ask the server to ask others; --no-recursion wants what it knows itself."
+    )
+    tcp: bool = option(default=False, help="Ask over TCP.")
 
     def validate(self) -> None:
         """Refuse what contradicts itself."""

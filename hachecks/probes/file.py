@@ -29,10 +29,10 @@ class FileProbe:
     """
 
     path: str = argument(help="The file; an absolute path.")
-    absent: bool = option(False, help="PASS when the file is absent.")
-    younger_than: Duration | None = option(None, help="The file must have been modified within this time.")
-    older_than: Duration | None = option(None, help="The file must have been left alone for this time.")
-    expires_after: Duration | None = option(None, help="A file of this age counts as absent.")
+    absent: bool = option(default=False, help="PASS when the file is absent.")
+    younger_than: Duration | None = option(default=None, help="The file must have been modified within this time.")
+    older_than: Duration | None = option(default=None, help="The file must have been left alone for this time.")
+    expires_after: Duration | None = option(default=None, help="A file of this age counts as absent.")
 
     def validate(self) -> None:
         """Refuse what contradicts itself, and what depends on where the check happens to be started."""

@@ -35,7 +35,7 @@ class TcpProbe(NetworkOptions, TlsOptions):
 
     target: Endpoint = argument(metavar="TARGET", help="HOST:PORT, [ADDRESS6]:PORT or unix:/PATH.")
     dialogue: tuple[Step, ...] = option(
-        (),
+        default=(),
         metavar="STEP",
         help='The steps in order, such as ["send PING\\r\\n", "expect PONG"].',
         flags={
@@ -46,9 +46,9 @@ class TcpProbe(NetworkOptions, TlsOptions):
             "--expect-regex": "Read until this regular expression matches (^ and $ match at line ends).",
         },
     )
-    tls: bool = option(False, help="Speak TLS from the beginning.")
+    tls: bool = option(default=False, help="Speak TLS from the beginning.")
     starttls: Literal["imap", "ldap", "mysql", "postgres", "smtp"] | None = option(
-        None, help="Ask for TLS in this protocol's way, then speak it."
+        default=None, help="Ask for TLS in this protocol's way, then speak it."
     )
 
     def validate(self) -> None:

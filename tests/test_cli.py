@@ -1,0 +1,190 @@
+"""What the administrator sees, and what Keepalived gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hachecks import argv, cli
+from hachecks.probes.tcp import TcpProbe
+from hachecks.registry import PROBES
+from hachecks.runner import RunOptions
+from hachecks.verdict import Status, Verdict, in_words, one_line
+
+from .cli import ROOT, hacheck
+from .talker import talking
+
+if TYPE_CHECKING:
+    import socket
+
+    from .talker import Talker
+
+
+def test_json_has_status_reason_measurements_and_phases() -> None:
+    told = json.loads(hacheck("file", "/etc/passwd", "--format", "json").line)
+    assert told["status"] == "PASS"
+    assert told["reason"].startswith("/etc/passwd exists, modified ")
+    assert set(told["measured"]) == {"age_seconds", "duration_seconds"}
+    assert set(told["phases"]) == {"look"}
+
+
+def test_nagios_has_its_own_words_codes_and_performance_data() -> None:
+    answer = hacheck("file", "/etc/passwd", "--format", "nagios")
+    assert answer.line.startswith("OK - /etc/passwd exists, modified ")
+    label, _, value = answer.line.rpartition(" | ")[2].split()[0].partition("=")
+    assert (label, value[-1]) == ("age", "s")
+    assert float(value[:-1]) > 0
+    assert hacheck("file", "/nonexistent", "--format", "nagios").code == 2
+    assert hacheck("file", "/etc", "--format", "nagios").code == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param("fyle /x", "no such command fyle; did you mean file? (see hacheck --help)", id="command"),
+        pytest.param(
+            "file /x --absnt",
+            "file: no such option --absnt; did you mean --absent? (see hacheck file --help)",
+            id="flag",
+        ),
+        pytest.param(
+            "file /x --timeout 3y",
+            "file: Invalid value for '--timeout': '3y' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d) "
+            "(see hacheck file --help)",
+            id="unit",
+        ),
+        pytest.param(
+            "file /x --format xml",
+            "file: Invalid value for '--format': 'xml' is none of text, json, nagios (see hacheck file --help)",
+            id="choice",
+        ),
+        pytest.param("file /x /y", "file: Got unexpected extra argument (/y) (see hacheck file --help)", id="argument"),
+        pytest.param(
+            "file /x --timeout",
+            "file: Option '--timeout' requires an argument. (see hacheck file --help)",
+            id="no-value",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it_and_what_is_right(words: str, message: str) -> None:
+    assert hacheck(*words.split()) == (2, "", f"hacheck: {message}\n")
+
+
+def test_a_variable_that_is_wrong_is_named() -> None:
+    answer = hacheck("file", "/x", HACHECK_TIMEOUT="soon")
+    assert answer == (2, "", "hacheck: HACHECK_TIMEOUT: 'soon' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d)\n")
+
+
+def test_help_lists_every_probe_without_importing_one() -> None:
+    answer = hacheck("--help")
+    assert answer.code == 0
+    for name, entry in PROBES.items():
+        assert f"{name} " in answer.out
+        assert entry.summary in answer.out
+
+
+@pytest.mark.parametrize("name", [*PROBES, "run", "checks", "version"])
+def test_every_command_has_help(name: str) -> None:
+    answer = hacheck(name, "--help")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith(f"Usage: hacheck {name}")
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_the_summary_is_the_first_line_of_the_help(name: str) -> None:
+    probe = PROBES[name].load()
+    assert (probe.__doc__ or "").splitlines()[0] == PROBES[name].summary
+
+
+def run_shell(command: str) -> subprocess.CompletedProcess[bytes]:
+    script = f"'{sys.executable}' -m hachecks file /etc/passwd {command}"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    return subprocess.run(["/bin/sh", "-c", script], env=environ, capture_output=True, timeout=20, check=False)
+
+
+@pytest.mark.parametrize(
+    "redirection",
+    [
+        pytest.param(">/dev/full", id="full-disk"),
+        pytest.param(">&-", id="closed-stdout"),
+        pytest.param("<&- >&- 2>&-", id="everything-closed"),
+        pytest.param("--format json >/dev/full", id="full-disk-json"),
+    ],
+)
+def test_nobody_listening_turns_no_pass_into_another_code(redirection: str) -> None:
+    assert run_shell(redirection).returncode == 0
+
+
+def test_a_closed_pipe_turns_no_pass_into_another_code() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hachecks", "file", "/etc/passwd"], stdout=write, stderr=write, cwd=ROOT
+    )
+    os.close(write)
+    assert process.wait(20) == 0
+
+
+def test_a_check_is_ended_by_sigterm_and_that_is_no_pass() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "hachecks", "tcp", "192.0.2.1:1", "--timeout", "30s"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    ) as process:
+        process.terminate()
+        assert process.wait(10) == -15
+
+
+def say_many_a(connection: socket.socket, _talker: Talker) -> None:
+    connection.sendall(b"a" * 40 + b"!")
+    connection.recv(1)
+
+
+def test_a_check_in_a_loop_that_never_ends_is_ended_in_time_with_a_line() -> None:
+    # This pattern takes years over this text; only the watchdog can end it.
+    with talking(say_many_a) as talker:
+        answer = hacheck("tcp", talker.address, "--expect-regex", "(a+)+$", "--timeout", "500ms", timeout=5)
+    assert answer.line == f"FAIL - {talker.address} was not judged within 500 ms"
+    assert answer.code == 1
+
+
+@given(st.text())
+def test_a_reason_is_one_printable_line_of_bounded_length(text: str) -> None:
+    line = one_line(text)
+    assert line == "" or line.isprintable()
+    assert len(line) <= 400
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0004, "0.4 ms"),
+        (0.012, "12 ms"),
+        (1.5, "1.5 s"),
+        (59.96, "60 s"),
+        (180, "3 min"),
+        (7300, "2 h"),
+        (1e6, "12 days"),
+    ],
+)
+def test_a_duration_is_told_as_people_say_it(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize("status", Status)
+def test_performance_data_has_units_that_nagios_knows(status: Status) -> None:
+    verdict = Verdict(status, "x", {"size_bytes": 10, "duration_seconds": 0.5, "rows_count": 3}, {"connect": 0.25})
+    assert cli.perfdata(verdict) == "size=10B duration=0.5s rows_count=3 connect=0.25s"
+
+
+@given(st.lists(st.text(max_size=10), max_size=6))
+def test_any_words_are_read_or_left_to_click(words: list[str]) -> None:
+    values = argv.read(words, [TcpProbe, RunOptions])
+    assert values is None or set(values) <= {*TcpProbe.__settings__, *RunOptions.__settings__}  # type: ignore[attr-defined]

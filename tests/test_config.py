@@ -1,0 +1,172 @@
+"""hacheck.toml declares checks, and says nothing that is not understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .cli import hacheck
+from .talker import greet_and_echo, talking
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = """
+[check.passwd]
+probe = "file"
+path = "/etc/passwd"
+interval = "5s"
+
+[check.shadow-copy]
+probe = "file"
+path = "/nonexistent"
+absent = true
+timeout = "300ms"
+
+[check.missing]
+probe = "file"
+path = "/nonexistent"
+
+[check.unlookable]
+probe = "file"
+path = "/etc"
+
+[check.both]
+all = ["passwd", "shadow-copy"]
+
+[check.one]
+any = ["missing", "passwd"]
+
+[check.two]
+any = ["missing", "passwd", "shadow-copy"]
+at_least = 2
+
+[check.not-both]
+all = ["passwd", "missing"]
+
+[check.dark]
+all = ["passwd", "unlookable"]
+
+[check.nested]
+all = ["both", "one"]
+
+[check.upside-down]
+all = ["passwd"]
+invert = true
+"""
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "hacheck.toml"
+    path.write_text(GOOD)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        pytest.param("passwd", "PASS - /etc/passwd exists, modified ", id="probe"),
+        pytest.param("both", "PASS - ", id="all"),
+        pytest.param("one", "PASS - passwd: /etc/passwd exists", id="any"),
+        pytest.param("two", "PASS - ", id="at-least"),
+        pytest.param("not-both", "FAIL - missing: /nonexistent does not exist", id="all-but-one"),
+        pytest.param("dark", "UNKNOWN - unlookable: /etc is a directory, not a file", id="unknown"),
+        pytest.param("nested", "PASS - ", id="nested"),
+        pytest.param("upside-down", "FAIL - passwd: /etc/passwd exists", id="inverted"),
+    ],
+)
+def test_a_named_check_is_run(good: Path, name: str, told: str) -> None:
+    answer = hacheck("run", name, "--config", good)
+    assert answer.line.startswith(told), answer
+    assert answer.code == (0 if told.startswith("PASS") else 1)
+
+
+def test_a_flag_counts_more_than_the_file(good: Path) -> None:
+    assert hacheck("run", "passwd", "--config", good, "--invert").code == 1
+
+
+def test_the_file_may_be_named_by_a_variable(good: Path) -> None:
+    assert hacheck("run", "passwd", HACHECK_CONFIG=str(good)).code == 0
+
+
+def test_a_dialogue_is_declared_as_a_list(tmp_path: Path) -> None:
+    with talking(greet_and_echo) as talker:
+        path = tmp_path / "hacheck.toml"
+        path.write_text(
+            f'[check.echo]\nprobe = "tcp"\ntarget = "{talker.address}"\n'
+            'dialogue = ["expect 220", "send PING\\r\\n", "expect-regex ^you said PING"]\n'
+        )
+        assert hacheck("run", "echo", "--config", path).code == 0
+
+
+def test_checks_lists_what_is_declared(good: Path) -> None:
+    answer = hacheck("checks", "--config", good)
+    assert answer.code == 0
+    assert answer.out.splitlines()[:3] == [
+        "passwd       file  /etc/passwd",
+        "shadow-copy  file  /nonexistent",
+        "missing      file  /nonexistent",
+    ]
+    assert "two          any   2 of missing, passwd, shadow-copy" in answer.out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("[check.a]\nprobe = nope", "Invalid value (at line 2, column 9)", id="no-toml"),
+        pytest.param("[chek.a]\n", "unknown key chek; did you mean check?", id="unknown-table"),
+        pytest.param("[check]\na = 1\n", "checks are tables; write [check.NAME]", id="no-table"),
+        pytest.param('[check."a/b"]\n', "[check.a/b]: a name has letters, digits, - and _ only", id="name"),
+        pytest.param("[check.a]\n", '[check.a]: needs one of probe = "…", all = […] or any = […]', id="empty"),
+        pytest.param('[check.a]\nprobe = "fiel"\n', "[check.a]: no probe fiel; did you mean file?", id="probe"),
+        pytest.param(
+            '[check.a]\nprobe = "file"\npath = "/x"\nyounger_then = "1s"\n',
+            "[check.a]: unknown key younger_then; did you mean younger_than?",
+            id="key",
+        ),
+        pytest.param('[check.a]\nprobe = "file"\n', "[check.a]: path is missing", id="missing"),
+        pytest.param(
+            '[check.a]\nprobe = "file"\npath = "/x"\ntimeout = "1 fortnight"\n',
+            "[check.a]: timeout: '1 fortnight' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d)",
+            id="unit",
+        ),
+        pytest.param(
+            '[check.a]\nprobe = "file"\npath = "/x"\ninterval = "x"\n',
+            "[check.a]: interval: 'x' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d)",
+            id="interval",
+        ),
+        pytest.param(
+            '[check.a]\nprobe = "tcp"\ntarget = "x:0"\n',
+            "[check.a]: target: '0' in 'x:0' is not a port (1 to 65535)",
+            id="port",
+        ),
+        pytest.param('[check.a]\nall = ["b"]\n', "no check b in [check.a]", id="member"),
+        pytest.param('[check.a]\nall = ["a"]\n', "a -> a: a check cannot contain itself", id="itself"),
+        pytest.param("[check.a]\nall = []\n", '[check.a]: all takes names of checks: all = ["one", "two"]', id="none"),
+        pytest.param(
+            '[check.a]\nany = ["b"]\nat_least = 2\n',
+            "[check.a]: at_least goes with any and is a number from 1 to 1",
+            id="at-least",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_and_key(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "hacheck.toml"
+    path.write_text(text)
+    for words in (("run", "a"), ("checks",)):
+        answer = hacheck(*words, "--config", path)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err == f"hacheck: {path}: {message}\n"
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    answer = hacheck("run", "a", "--config", "/nonexistent.toml")
+    message = "/nonexistent.toml: No such file or directory; name the file with --config or HACHECK_CONFIG"
+    assert answer == (2, "", f"hacheck: {message}\n")
+
+
+def test_a_check_that_is_not_declared_is_named_with_the_nearest(good: Path) -> None:
+    answer = hacheck("run", "pasword", "--config", good)
+    assert answer == (2, "", f"hacheck: {good}: no check pasword; did you mean passwd?\n")

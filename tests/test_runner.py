@@ -1,0 +1,145 @@
+"""Whatever a probe does becomes a verdict that counts, in time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hachecks.deadline import Deadline
+from hachecks.runner import RunOptions, conclude, run
+from hachecks.verdict import CannotLook, Failure, Status, Verdict
+
+from .cli import hacheck
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class Doing:
+    """A probe that does what it is told."""
+
+    subject = "it"
+
+    def __init__(self, *acts: Callable[[Deadline], Verdict]) -> None:
+        self.acts = list(acts)
+        self.asked = 0
+
+    def check(self, deadline: Deadline) -> Verdict:
+        self.asked += 1
+        act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
+        return act(deadline)
+
+
+def passing(_: Deadline) -> Verdict:
+    return Verdict.passing("it works")
+
+
+def failing(_: Deadline) -> Verdict:
+    raise Failure("it is broken")
+
+
+def hindered(_: Deadline) -> Verdict:
+    raise CannotLook("it is dark")
+
+
+def slow(deadline: Deadline) -> Verdict:
+    with deadline.during("first_byte"):
+        time.sleep(deadline.remaining())
+        deadline.remaining()
+    raise AssertionError
+
+
+def buggy(_: Deadline) -> Verdict:
+    raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        pytest.param(passing, "PASS - it works", id="pass"),
+        pytest.param(failing, "FAIL - it is broken", id="fail"),
+        pytest.param(hindered, "UNKNOWN - it is dark", id="cannot-look"),
+        pytest.param(slow, "FAIL - it gave no full answer within 50 ms (first byte)", id="timed-out"),
+        pytest.param(buggy, "UNKNOWN - it: KeyError: 'x'", id="our-own-bug"),
+    ],
+)
+def test_whatever_happens_becomes_a_verdict(act: Callable[[Deadline], Verdict], told: str) -> None:
+    assert repr(conclude(Doing(act), Deadline.after(0.05))) == told
+
+
+def test_a_phase_is_measured_also_when_it_fails() -> None:
+    assert conclude(Doing(slow), Deadline.after(0.05)).phases["first_byte"] >= 0.05
+
+
+def test_a_failure_is_tried_again_within_the_time_left() -> None:
+    probe = Doing(failing, failing, passing)
+    assert repr(run(probe, RunOptions(retries=5), "x")) == "PASS - it works (try 3)"
+    assert probe.asked == 3
+
+
+def test_the_last_try_is_told_and_no_more_are_made_than_the_time_allows() -> None:
+    probe = Doing(failing)
+    verdict = run(probe, RunOptions(retries=100, timeout=0.35), "x")
+    assert verdict.reason == f"it is broken (try {probe.asked})"
+    assert 1 < probe.asked <= 4
+
+
+def test_an_inverted_probe_must_fail_and_not_looking_is_no_failure() -> None:
+    assert run(Doing(failing), RunOptions(invert=True), "x").status is Status.PASS
+    assert run(Doing(passing), RunOptions(invert=True), "x").status is Status.FAIL
+    assert run(Doing(hindered), RunOptions(invert=True), "x").status is Status.UNKNOWN
+
+
+def test_rise_and_fall_are_remembered_between_runs(tmp_path: Path) -> None:
+    options = RunOptions(rise=2, fall=2, state_dir=str(tmp_path))
+    told = [repr(run(Doing(act), options, "x")) for act in (passing, failing, failing, passing, passing)]
+    assert told == [
+        "PASS - it works",
+        "PASS - bad answer 1 of 2: it is broken",
+        "FAIL - it is broken",
+        "FAIL - good answer 1 of 2: it works",
+        "PASS - it works",
+    ]
+
+
+def test_two_checks_do_not_share_a_streak(tmp_path: Path) -> None:
+    options = RunOptions(fall=2, state_dir=str(tmp_path))
+    run(Doing(passing), options, "x")
+    assert run(Doing(failing), options, "y").status is Status.FAIL
+
+
+def test_without_a_place_to_remember_the_answer_counts_as_it_is() -> None:
+    verdict = run(Doing(passing), RunOptions(rise=2, state_dir="/proc/nowhere"), "x")
+    assert verdict.status is Status.PASS
+    assert "no rise/fall" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(["--rise", "0"], "hacheck: file: --rise and --fall are at least 1\n", id="rise"),
+        pytest.param(["--timeout", "2h"], "hacheck: file: --timeout is at most 3600s\n", id="timeout"),
+    ],
+)
+def test_options_that_make_no_check_are_refused(words: list[str], message: str) -> None:
+    assert hacheck("file", "/etc/passwd", *words) == (2, "", message)
+
+
+@pytest.mark.parametrize("word", ["fail", "pass"])
+def test_the_user_decides_what_unknown_means(word: str) -> None:
+    answer = hacheck("tcp", "127.0.0.1:9", "--interface", "nosuch0", "--on-unknown", word)
+    assert answer.line == "UNKNOWN - cannot use interface nosuch0: No such device"
+    assert answer.code == (0 if word == "pass" else 1)
+
+
+def test_rise_and_fall_hold_between_processes(tmp_path: Path) -> None:
+    heartbeat = tmp_path / "heartbeat"
+    heartbeat.touch()
+    words = ("file", heartbeat, "--fall", "2", "--state-dir", tmp_path / "state")
+    assert hacheck(*words).code == 0
+    heartbeat.unlink()
+    assert hacheck(*words).line == f"PASS - bad answer 1 of 2: {heartbeat} does not exist"
+    assert hacheck(*words).line == f"FAIL - {heartbeat} does not exist"

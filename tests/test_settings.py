@@ -1,0 +1,189 @@
+"""One declaration gives the flag, the variable and the TOML key, and all three mean the same."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hachecks import argv
+from hachecks.commands import SettingsCommand
+from hachecks.registry import PROBES
+from hachecks.runner import RunOptions
+from hachecks.settings import (
+    PARSERS,
+    Invalid,
+    Setting,
+    build,
+    option,
+    parse_duration,
+    parse_port,
+    parse_size,
+    settings,
+    settings_of,
+)
+
+SAMPLES = {
+    "Path": "/etc/hostname",
+    "str": "text",
+    "int": "7",
+    "Port": "8080",
+    "Duration": "250ms",
+    "Size": "2KiB",
+    "Ip": "192.0.2.7",
+    "Target": "192.0.2.7:99",
+    "Endpoint": "192.0.2.7:99",
+    "Name": "example.test",
+    "Step": "send hello",
+}
+
+
+def every_setting() -> list[object]:
+    classes = {**{name: entry.load() for name, entry in PROBES.items()}, "run": RunOptions}
+    return [
+        pytest.param(name, cls, setting, id=f"{name} {setting.flag}")
+        for name, cls in classes.items()
+        for setting in settings_of(cls)
+    ]
+
+
+def sample(setting: Setting) -> str:
+    """A text that is valid for the setting and not its default."""
+    if setting.is_flag:
+        return "false" if setting.default else "true"
+    if setting.choices:
+        return next(choice for choice in setting.choices if choice != setting.default)
+    if setting.type_name in SAMPLES and setting.metavar != "FILE":
+        return SAMPLES[setting.type_name]
+    parser = setting._parser()
+    return next(text for text in (*SAMPLES.values(), *MORE_SAMPLES) if accepts(parser, text))
+
+
+MORE_SAMPLES = ("http://192.0.2.7/", "postgresql://u@192.0.2.7/db", "200-299", '.a == "b"', "a: b", "a=1", "connect=1s")
+
+
+def accepts(parser: object, text: str) -> bool:
+    try:
+        parser(text)  # type: ignore[operator]
+    except ValueError:
+        return False
+    return True
+
+
+def words_for(setting: Setting, text: str) -> list[str]:
+    if setting.positional:
+        return [text]
+    if setting.is_flag:
+        return [setting.flag if text == "true" else f"--no-{setting.flag[2:]}"]
+    return [setting.flag, text]
+
+
+def through_click(name: str, cls: type, words: list[str]) -> dict[str, object]:
+    caught: dict[str, object] = {}
+
+    def act(flags: object, _environ: object) -> int:
+        caught.update(flags)  # type: ignore[call-overload]
+        return 0
+
+    SettingsCommand(name, [cls], act).main(words, standalone_mode=False, obj={})
+    return caught
+
+
+@pytest.mark.parametrize(("name", "cls", "setting"), every_setting())
+def test_flag_variable_and_file_mean_the_same(name: str, cls: type, setting: Setting) -> None:
+    text = sample(setting)
+    words = words_for(setting, text)
+    expected = repr(setting.convert([text] if setting.many else text))
+
+    from_variable = setting.from_variable(text)
+    from_file = setting.convert([text] if setting.many else text)
+    assert repr(from_variable) == repr(from_file) == expected
+    if setting.secret:
+        assert argv.read(words, [cls]) is None
+        return
+    plain = argv.read(words, [cls])
+    assert plain is not None
+    assert repr(plain[setting.name]) == expected
+    assert repr(through_click(name, cls, words)[setting.name]) == expected
+
+
+@pytest.mark.parametrize(("name", "cls", "setting"), every_setting())
+def test_every_setting_has_help_and_its_own_variable(name: str, cls: type, setting: Setting) -> None:
+    assert setting.help.endswith("."), setting.flag
+    others = [other for other in settings_of(cls) if other is not setting]
+    assert setting.variable(name) not in [other.variable(name) for other in others]
+
+
+@settings
+class Sample:
+    """A sample."""
+
+    size: int = option(help="Required.")
+    words: tuple[str, ...] = option(default=(), help="Several.")
+    password: str | None = option(default=None, secret=True, help="Hidden.")
+
+
+def test_a_flag_counts_more_than_a_variable_and_that_more_than_the_file() -> None:
+    environ = {"HACHECK_X_SIZE": "2"}
+    assert build(Sample, "x", {"size": 1}, environ, {"size": 3}).size == 1
+    assert build(Sample, "x", {}, environ, {"size": 3}).size == 2
+    assert build(Sample, "x", {}, {}, {"size": 3}).size == 3
+
+
+def test_a_variable_holds_several_values_on_a_line_each() -> None:
+    assert build(Sample, "x", {"size": 1}, {"HACHECK_X_WORDS": "a b\nc"}, {}).words == ("a b", "c")
+
+
+def test_a_secret_is_in_no_repr() -> None:
+    assert "hush" not in repr(Sample(size=1, password="hush"))
+
+
+@pytest.mark.parametrize(
+    ("environ", "table", "message"),
+    [
+        pytest.param({}, {}, "x: --size is missing", id="missing"),
+        pytest.param({"HACHECK_X_SIZE": "many"}, {}, "HACHECK_X_SIZE: 'many' is not a whole number", id="variable"),
+        pytest.param({}, {"size": "many"}, ": size: 'many' is not a whole number", id="file"),
+        pytest.param({}, {"size": [1]}, ": size: takes one value, not a list", id="list"),
+        pytest.param({}, {"size": True}, ": size: takes a value, not true", id="boolean"),
+    ],
+)
+def test_what_is_wrong_is_named(environ: dict[str, str], table: dict[str, object], message: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        build(Sample, "x", {}, environ, table)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1.5", 1.5), ("1.5s", 1.5), ("200ms", 0.2), ("5m", 300), ("2h", 7200), ("7d", 604800), ("1 s", 1)],
+)
+def test_durations_are_read(text: str, seconds: float) -> None:
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1s", "0", "1.2.3s", "1y", "1e3", "inf", "nan", "٣s", "9" * 400, "1 0s"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("65536", 65536), ("64KiB", 65536), ("16MB", 16_000_000), ("1.5 kib", 1536)]
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "80x", "", "٨٠"])
+def test_what_is_no_port_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a port"):
+        parse_port(text)
+
+
+@given(st.sampled_from(sorted(PARSERS)), st.text(max_size=40))
+def test_a_parser_gives_a_value_or_a_value_error(name: str, text: str) -> None:
+    with suppress(ValueError):
+        PARSERS[name](text)
