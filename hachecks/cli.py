@@ -31,7 +31,7 @@ NAMED = Entry("hachecks.config:named_check", "a check that hacheck.toml declares
 class ConfigOptions:
     """Where checks are declared."""
 
-    probe = False
+    heading = "Configuration"
 
     config: str = option(default="/etc/keepalive/hacheck.toml", metavar="FILE", help="The configuration file.")
 
@@ -43,8 +43,6 @@ class NamedCheck(ConfigOptions):
     What is given here, or by a variable, counts more than what the file says.
     """
 
-    probe = False
-
     name: str = argument(help="The check's name: NAME in [check.NAME].")
 
 
@@ -52,7 +50,7 @@ class NamedCheck(ConfigOptions):
 class OutputOptions:
     """How the verdict is told."""
 
-    probe = False
+    heading = "How the verdict is told"
 
     format: Literal["text", "json", "nagios"] = option(
         default="text", help="One line for people, one JSON object, or Nagios."

@@ -10,7 +10,7 @@ import click
 from hachecks import __version__, cli, config, versions
 from hachecks.config import nearest
 from hachecks.registry import PROBES
-from hachecks.settings import REQUIRED, build, settings_of
+from hachecks.settings import REQUIRED, build, heading_of, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,7 +80,9 @@ def parameters(setting: Setting, command: str) -> Iterator[click.Parameter]:
     told = f"{setting.help}{default_of(setting)} [{setting.variable(command)}]"
     short = [setting.short] if setting.short else []
     if setting.is_flag:
-        yield click.Option([*short, f"--{name}/--no-{name}", setting.name], default=None, help=told)
+        yield Flag(
+            [*short, f"--{name}/--no-{name}", setting.name], default=None, help=told, hidden_half=setting.default
+        )
         return
     kind = Value(setting)
     declared = [*short, f"--{name}", setting.name]
@@ -90,7 +92,7 @@ def parameters(setting: Setting, command: str) -> Iterator[click.Parameter]:
         metavar=kind.name,
         multiple=setting.many,
         help=told,
-        hidden=setting.secret or bool(setting.flags),
+        hidden=setting.secret,
     )
 
 
@@ -99,6 +101,19 @@ def default_of(setting: Setting) -> str:
     if setting.default is REQUIRED:
         return " (required)"
     return f" (default {setting.default})" if setting.default not in (None, ()) and not setting.is_flag else ""
+
+
+class Flag(click.Option):
+    """A yes-or-no option, of which the help shows the half that changes something."""
+
+    def __init__(self, *declared: Any, hidden_half: bool, **more: Any) -> None:
+        super().__init__(*declared, **more)
+        self.hidden_half = hidden_half
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:  # noqa: ARG002 - click's signature
+        """`-x, --name`, or `--no-name` where yes is the default."""
+        spellings = self.secondary_opts if self.hidden_half else sorted(self.opts, key=len)
+        return ", ".join(spellings), self.help or ""
 
 
 class SettingsCommand(click.Command):
@@ -111,6 +126,7 @@ class SettingsCommand(click.Command):
         self, name: str, classes: Sequence[type], act: Callable[[Mapping[str, Any], Mapping[str, str]], int]
     ) -> None:
         self.declared = [setting for cls in classes for setting in settings_of(cls)]
+        self.headings = {s.name: heading_of(s.owner) or "Options" for s in self.declared}
         params = [param for setting in self.declared for param in parameters(setting, name)]
         arguments = [f"  {s.placeholder}  {s.help}" for s in self.declared if s.positional]
         about = inspect.cleandoc(classes[0].__doc__ or "") + ("\n\n\b\n" + "\n".join(arguments) if arguments else "")
@@ -125,6 +141,17 @@ class SettingsCommand(click.Command):
             error.ctx = ctx
             raise
         return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The command's own options first, then those it shares, under their headings."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                sections.setdefault(self.headings.get(param.name or "", "Options"), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
 
     def _call(self, ctx: click.Context, **_: Any) -> int:
         values: dict[str, Any] = {

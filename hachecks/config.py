@@ -30,7 +30,7 @@ LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 class Schedule:
     """When the agent runs a check."""
 
-    probe = False
+    heading = "Schedule"
 
     interval: Duration = option(default=2.0, help="How often the agent runs the check.")
 

@@ -33,7 +33,7 @@ SHORTEST_MEMORY = 60.0
 class RunOptions:
     """How a probe is run, the same for every probe."""
 
-    probe = False
+    heading = "How it is run"
 
     timeout: Duration = option(default=1.5, help="The whole check ends within this time, name resolution included.")
     retries: int = option(default=0, metavar="N", help="Try again up to N times, within the time left.")

@@ -79,7 +79,7 @@ class Setting:
 
     def variable(self, command: str) -> str:
         """The environment variable that sets it: a setting that all probes share carries no probe's name."""
-        own = getattr(self.owner, "probe", True)
+        own = not heading_of(self.owner)
         return "_".join(["HACHECK", *([command.upper()] if own else []), self.name.upper()])
 
     def convert(self, value: Any) -> Any:
@@ -191,6 +191,12 @@ def _repr(self: Any) -> str:
 def settings_of(cls: type) -> Iterator[Setting]:
     """The settings a class declares, its bases' first."""
     return iter(cls.__settings__.values())  # type: ignore[attr-defined]
+
+
+def heading_of(cls: type) -> str:
+    """Under which heading the help shows the settings that several commands share; empty for a command's own."""
+    heading: str = vars(cls).get("heading", "")
+    return heading
 
 
 class Invalid(ValueError):  # noqa: N818 - the name says what happened

@@ -24,7 +24,7 @@ SECONDS_A_DAY = 86400
 class TlsOptions:
     """TLS, the same wherever it is spoken."""
 
-    probe = False
+    heading = "TLS"
 
     ca_file: str | None = option(
         default=None, metavar="FILE", help="Trust the certificates in this file, not the system's."

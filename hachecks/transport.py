@@ -34,7 +34,7 @@ ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 class NetworkOptions:
     """The way to the target, the same for every probe that has one."""
 
-    probe = False
+    heading = "The way to the target"
 
     connect_to: Target | None = option(
         default=None,

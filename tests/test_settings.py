@@ -61,7 +61,17 @@ def sample(setting: Setting) -> str:
     return next(text for text in (*SAMPLES.values(), *MORE_SAMPLES) if accepts(parser, text))
 
 
-MORE_SAMPLES = ("http://192.0.2.7/", "postgresql://u@192.0.2.7/db", "200-299", '.a == "b"', "a: b", "a=1", "connect=1s")
+MORE_SAMPLES = (
+    "http://192.0.2.7/",
+    "postgresql://u@192.0.2.7/db",
+    "200-299",
+    '.a == "b"',
+    "a: b",
+    "a=1",
+    "connect=1s",
+    "namespace/name",
+    "10s",
+)
 
 
 def accepts(parser: object, text: str) -> bool:
@@ -111,7 +121,7 @@ def test_flag_variable_and_file_mean_the_same(name: str, cls: type, setting: Set
 
 @pytest.mark.parametrize(("name", "cls", "setting"), every_setting())
 def test_every_setting_has_help_and_its_own_variable(name: str, cls: type, setting: Setting) -> None:
-    assert setting.help.endswith("."), setting.flag
+    assert setting.help.endswith((".", "…")), setting.flag
     others = [other for other in settings_of(cls) if other is not setting]
     assert setting.variable(name) not in [other.variable(name) for other in others]
 

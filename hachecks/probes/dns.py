@@ -35,8 +35,6 @@ class DnsProbe(NetworkOptions):
     of this node. Without --server the first one in /etc/resolv.conf is asked. DNSSEC is not validated.
     """
 
-    probe = True
-
     name: Name = argument(help="The name to ask for.")
     server: Target | None = option(default=None, metavar="ADDR[:PORT]", help="The server to ask.")
     type: Literal["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"] = option(

@@ -27,11 +27,7 @@ class TcpProbe(NetworkOptions, TlsOptions):
 
     Without --expect nothing but the connection is tested, and the kernel accepts connections for a process that hangs:
     give the server something to say. Texts may hold \r, \n, \t, \0, \\ and \xHH.
-
-    TARGET is HOST:PORT, [ADDRESS6]:PORT or unix:/PATH.
     """
-
-    probe = True
 
     target: Endpoint = argument(metavar="TARGET", help="HOST:PORT, [ADDRESS6]:PORT or unix:/PATH.")
     dialogue: tuple[Step, ...] = option(
