@@ -1,0 +1,181 @@
+"""How does a test get a machine of its own, and how is it sure that nothing of it remains?
+
+A `Namespace` is a network, a mount and a process namespace held by one process.  That process dies with us (by the
+parent-death signal, so even after SIGKILL), everything that runs inside dies with it, and the interfaces and mounts
+go with the last process: there is nothing to clean up, and nothing has a name that could clash.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# What a container has.  The caller's own may start with pyenv's shims, which need half a second for a Python.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
+
+HOLD = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
+# Ignoring SIGCHLD survives the exec and has the kernel reap the orphans that end up with process 1.
+HOLDER = "set -e; trap '' CHLD; ip link set lo up; {setup}\necho ready; exec sleep infinity"
+
+
+class Process:
+    """A program inside a namespace; its output goes line by line to `heard`, from a thread of its own.
+
+    nsenter stays outside as its parent.  The program leads a process group, so that a signal reaches all its children
+    and never nsenter, whose death would leave them to the machine's process 1.
+    """
+
+    def __init__(self, enter: list[str], argv: tuple[str, ...], heard: Callable[[str], None] | None) -> None:
+        self._nsenter = subprocess.Popen(
+            [*enter, "setsid", *argv],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if heard else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._listener = threading.Thread(target=self._listen, args=(heard,), daemon=True) if heard else None
+        if self._listener:
+            self._listener.start()
+        wait_until(f"{argv[0]} runs", lambda: self._leader() is not None or not self.running)
+
+    @property
+    def running(self) -> bool:
+        return self._nsenter.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the program with all its children, as one would a container."""
+        leader = self._leader()
+        if leader:
+            os.killpg(leader, number)
+        if number != signal.SIGSTOP:
+            # nsenter stops itself when the program is stopped, and would then never learn of its end.
+            self._nsenter.send_signal(signal.SIGCONT)
+
+    def terminate(self) -> None:
+        """Ask the program to stop; it does as it likes with its children."""
+        leader = self._leader()
+        if leader:
+            os.kill(leader, signal.SIGTERM)
+
+    def end(self, within: float = 0.0) -> None:
+        """Wait for the end, and after `within` seconds make it one; whatever was said has been heard."""
+        try:
+            self._nsenter.wait(within)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self._nsenter.wait(5.0)
+        if self._listener:
+            self._listener.join(1.0)
+
+    def _leader(self) -> int | None:
+        pid = self._nsenter.pid
+        if not self.running:
+            return None
+        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+            with suppress(ProcessLookupError):
+                return child if os.getpgid(child) == child else None
+        return None
+
+    def _listen(self, heard: Callable[[str], None]) -> None:
+        assert self._nsenter.stdout is not None
+        with self._nsenter.stdout as lines:
+            for line in lines:
+                heard(line.rstrip("\n"))
+
+
+class Namespace:
+    """A network, a mount table and a process tree that exist as long as the process `pid`."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._started: list[Process] = []
+        self._enter = ["nsenter", f"--net=/proc/{pid}/ns/net", f"--mount=/proc/{pid}/ns/mnt"]
+        self._enter += [f"--pid=/proc/{pid}/ns/pid_for_children", "--"]
+
+    def path(self, inside: str) -> Path:
+        """How a file of the namespace is called from outside."""
+        return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
+
+    def run(self, *argv: str, timeout: float = 10.0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; stdout and stderr are captured, an exit code other than 0 is no exception."""
+        return subprocess.run(
+            [*self._enter, *argv],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            start_new_session=True,
+        )
+
+    def must(self, *argv: str) -> str:
+        """Run a command that cannot fail unless the harness is wrong."""
+        done = self.run(*argv)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(argv)}: exit code {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def start(self, *argv: str, heard: Callable[[str], None] | None = None) -> Process:
+        """Start a program that lives until it is killed, or until the namespace ends."""
+        process = Process(self._enter, argv, heard)
+        self._started.append(process)
+        return process
+
+    def end_all(self) -> None:
+        for process in self._started:
+            process.end()
+
+
+@contextmanager
+def namespace(setup: str = "") -> Iterator[Namespace]:
+    """A new namespace, prepared by the shell commands of `setup` and ended with everything in it."""
+    holder = subprocess.Popen(
+        [*HOLD, "--mount-proc", "sh", "-c", HOLDER.format(setup=setup)],
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with holder:
+        try:
+            _wait_until_ready(holder)
+            inside = Namespace(holder.pid)
+            try:
+                yield inside
+            finally:
+                inside.end_all()
+        finally:
+            holder.kill()
+
+
+def _wait_until_ready(holder: subprocess.Popen[bytes], within: float = 5.0) -> None:
+    assert holder.stdout is not None
+    assert holder.stderr is not None
+    readable, _, _ = select.select([holder.stdout], [], [], within)
+    if not readable or holder.stdout.readline() != b"ready\n":
+        holder.kill()
+        raise RuntimeError(f"cannot make a namespace: {holder.stderr.read().decode().strip() or 'no answer'}")
+
+
+def wait_until(what: str, true: Callable[[], bool], within: float = 5.0) -> None:
+    """Look every 20 ms until `true()`; `what` names it in the complaint."""
+    end = time.monotonic() + within
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {within:g} s: {what}")
+        time.sleep(0.02)
