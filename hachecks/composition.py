@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import queue
 import threading
+from time import monotonic
 
 from hachecks import runner
 from hachecks.deadline import Deadline
-from hachecks.verdict import Status, Verdict
+from hachecks.verdict import Status, Verdict, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hachecks.probes import Probe
     from hachecks.runner import RunOptions
+
+GRACE = 0.02
+"""Seconds beyond the deadline in which members that keep theirs have told their verdicts."""
 
 
 class Member:
@@ -48,18 +52,27 @@ class Composition:
         """Ask all members at once, in threads, and answer as soon as the answer is certain."""
         answers: queue.SimpleQueue[tuple[Member, Verdict]] = queue.SimpleQueue()
         for member in self.members:
-            threading.Thread(target=self._ask, args=(member, deadline, answers), daemon=True).start()
+            own = Deadline.after(min(member.options.timeout, deadline.remaining()))
+            threading.Thread(target=self._ask, args=(member, own, answers), daemon=True).start()
         told: list[tuple[Member, Verdict]] = []
         while True:
             verdict = self._judge(told)
             if verdict is not None:
                 return verdict
-            told.append(answers.get())
+            try:
+                told.append(answers.get(timeout=max(0.0, deadline.at - monotonic()) + GRACE))
+            except queue.Empty:
+                told += self._overdue(told, deadline)
 
     def _ask(self, member: Member, deadline: Deadline, answers: queue.SimpleQueue[tuple[Member, Verdict]]) -> None:
-        own = Deadline.after(member.options.timeout)
-        own.at = min(own.at, deadline.at)
-        answers.put((member, runner.run(member.probe, member.options, f"{self.name}.{member.name}", own)))
+        answers.put((member, runner.run(member.probe, member.options, f"{self.name}.{member.name}", deadline)))
+
+    def _overdue(self, told: Sequence[tuple[Member, Verdict]], deadline: Deadline) -> Iterator[tuple[Member, Verdict]]:
+        """A FAIL for each member that is stuck in something that knows no deadline, such as a dead NFS server."""
+        answered = [member for member, _ in told]
+        for member in self.members:
+            if member not in answered:
+                yield member, Verdict.failing(f"gave no answer within {in_words(deadline.seconds)}")
 
     def _judge(self, told: Sequence[tuple[Member, Verdict]]) -> Verdict | None:
         """The verdict, once those that have answered decide it."""
@@ -73,6 +86,6 @@ class Composition:
         pending = len(self.members) - len(told)
         if len(passing) + len(unknown) + pending < self.needed:
             return Verdict.failing("; ".join(failing), passing_count=len(passing))
-        if pending:
-            return None
-        return Verdict.unknown("; ".join(unknown + failing), passing_count=len(passing))
+        if len(passing) + pending < self.needed <= len(passing) + len(unknown):
+            return Verdict.unknown("; ".join(unknown + failing), passing_count=len(passing))
+        return None

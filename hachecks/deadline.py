@@ -70,3 +70,5 @@ class Phase:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         phases = self.deadline.phases
         phases[self.name] = phases.get(self.name, 0.0) + monotonic() - self.started
+        if kind is None:
+            self.deadline.phase = ""  # what comes next is not this phase's fault

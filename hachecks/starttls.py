@@ -21,6 +21,17 @@ MYSQL_PROTOCOL_41, MYSQL_SSL, MYSQL_SECURE_CONNECTION = 0x200, 0x800, 0x8000
 LDAP_STARTTLS_OID = b"1.3.6.1.4.1.1466.20037"
 
 
+def timed(ask: Callable[[Stream], None]) -> Callable[[Stream], None]:
+    """Make it the phase `starttls`."""
+
+    def ask_in_time(stream: Stream) -> None:
+        with stream.deadline.during("starttls"):
+            ask(stream)
+
+    return ask_in_time
+
+
+@timed
 def smtp(stream: Stream) -> None:
     """RFC 3207."""
     _smtp_reply(stream, b"220")
@@ -43,6 +54,7 @@ def _smtp_reply(stream: Stream, code: bytes) -> list[bytes]:
     return lines
 
 
+@timed
 def imap(stream: Stream) -> None:
     """RFC 3501, section 6.2.1."""
     greeting = _line(stream)
@@ -58,6 +70,7 @@ def imap(stream: Stream) -> None:
     raise Failure(f"{stream.where} never answers STARTTLS")
 
 
+@timed
 def postgres(stream: Stream) -> None:
     """The PostgreSQL documentation, "SSL Session Encryption": SSLRequest is answered by one byte, S or N."""
     stream.sendall(POSTGRES_SSL_REQUEST)
@@ -68,6 +81,7 @@ def postgres(stream: Stream) -> None:
         raise _unexpected(stream, answer, "PostgreSQL's answer to SSLRequest")
 
 
+@timed
 def mysql(stream: Stream) -> None:
     """The MySQL protocol, version 10: the server greets, the client answers with an SSLRequest packet."""
     header = exactly(stream, 4)
@@ -87,6 +101,7 @@ def mysql(stream: Stream) -> None:
     stream.sendall(len(request).to_bytes(3, "little") + b"\x01" + request)
 
 
+@timed
 def ldap(stream: Stream) -> None:
     """RFC 4511, section 4.14: an extended request, answered by an extended response with a result code."""
     name = b"\x80" + bytes([len(LDAP_STARTTLS_OID)]) + LDAP_STARTTLS_OID
@@ -95,10 +110,11 @@ def ldap(stream: Stream) -> None:
     body = _ber(stream)
     # messageID (3 bytes), extendedResp [APPLICATION 24], its length, then ENUMERATED resultCode
     at = body.find(b"\x0a\x01", 4)
-    if body[:3] != b"\x02\x01\x01" or body[3:4] != b"\x78" or at < 0:
+    code = body[at + 2 : at + 3]
+    if body[:3] != b"\x02\x01\x01" or body[3:4] != b"\x78" or at < 0 or not code:
         raise _unexpected(stream, body, "an LDAP extended response")
-    if body[at + 2] != 0:
-        raise Failure(f"{stream.where} does not offer StartTLS: LDAP result {body[at + 2]}")
+    if code != b"\0":
+        raise Failure(f"{stream.where} does not offer StartTLS: LDAP result {code[0]}")
 
 
 def _ber(stream: Stream) -> bytes:

@@ -25,21 +25,33 @@ def exchange(directory: str, name: str, change: Callable[[str], str]) -> None:
 
     Raises `OSError` when the directory cannot be written or the lock is not had in time.
     """
-    # Keepalived runs scripts with umask 0177, under which makedirs would make a directory nobody can enter.
     if not os.path.isdir(directory):
-        os.makedirs(directory, exist_ok=True)
-        os.chmod(directory, 0o755)  # noqa: S103 - others may read what was remembered
+        _make(directory)
     path = os.path.join(directory, name)
-    lock = os.open(path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(f"{path}~lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(lock)
-        text = change(read(path))
-        temporary = f"{path}.{os.getpid()}"
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
+        replace(path, change(read(path)))
     finally:
         os.close(lock)
+
+
+def replace(path: str, text: str) -> None:
+    """Put a file with this text in the place of the one that is there, in one step; raises `OSError`."""
+    # One name, so that those who are killed here leave one file. No check has ~ in its name.
+    temporary = f"{path}~new"
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(temporary, path)
+
+
+def _make(directory: str) -> None:
+    # Keepalived runs scripts with umask 0177, under which nobody could enter a new directory, nor make one in it.
+    umask = os.umask(0o022)
+    try:
+        os.makedirs(directory, exist_ok=True)
+    finally:
+        os.umask(umask)
 
 
 def read(path: str) -> str:

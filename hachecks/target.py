@@ -84,16 +84,19 @@ def split_host_port(text: str) -> tuple[str, int | None]:
 
 def parse_port_of(text: str, port: str) -> int:
     """The port in a longer text, with the text in the error."""
-    if not (port.isascii() and port.isdigit()) or not 1 <= int(port[:6]) <= 65535:
+    if not (port.isascii() and port.isdigit()) or len(port) > 5 or not 1 <= int(port) <= 65535:
         raise ValueError(f"{port!r} in {text!r} is not a port (1 to 65535)")
     return int(port)
 
 
 def family_of(host: str) -> socket.AddressFamily | None:
-    """The family of an address literal, or None for a name."""
-    for family in (socket.AF_INET, socket.AF_INET6):
+    """The family of an address literal, or None for a name; an IPv6 address may have a zone, as in `fe80::1%eth0`."""
+    address, percent, zone = host.partition("%")
+    if percent and (not zone or not zone.isprintable() or any(c in " %/:[]" for c in zone)):
+        return None
+    for family in (socket.AF_INET6,) if percent else (socket.AF_INET, socket.AF_INET6):
         try:
-            socket.inet_pton(family, host.partition("%")[0])
+            socket.inet_pton(family, address)
         except (OSError, ValueError):
             continue
         return family

@@ -5,7 +5,8 @@ from __future__ import annotations
 import _thread
 import errno
 import socket
-from io import BufferedReader, BufferedRWPair, RawIOBase
+import struct
+import sys
 
 from hachecks.deadline import TimedOut
 from hachecks.proxy_protocol import proxy_header
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 
     from hachecks.deadline import Deadline
 
-    Address = tuple[socket.AddressFamily, tuple[Any, ...]]
+    Address = tuple[socket.AddressFamily, Any]
     T = TypeVar("T")
 
 SO_BINDTODEVICE = 25
 SO_MARK = 36
+LARGEST_MARK = 2**32 - 1
 ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Addresses that are nobody's (RFC 5737 and 3849), so the way to them is the default route."""
 
@@ -58,6 +60,10 @@ class NetworkOptions:
         """Refuse what contradicts itself."""
         if self.ipv4 and self.ipv6:
             raise ValueError("--ipv4 and --ipv6 exclude each other")
+        if self.source is not None and self._family != family_of(str(self.source)):
+            raise ValueError(f"--source {self.source} is not an {self._version} address")
+        if self.mark is not None and self.mark > LARGEST_MARK:
+            raise ValueError(f"--mark is at most {LARGEST_MARK}")
 
     def connect(self, target: Target, deadline: Deadline) -> Stream:
         """A stream to the target, or to `--connect-to`; raises `Failure`, `CannotLook` or `TimedOut`.
@@ -65,17 +71,17 @@ class NetworkOptions:
         The addresses of a name are tried in the resolver's order, each with its share of the time left.
         """
         goal = self._goal(target)
-        if goal.path:
-            return self._connect_one((socket.AF_UNIX, (goal.path,)), str(goal), deadline)
         addresses = self._resolve(goal, socket.SOCK_STREAM, deadline)
-        for number, address in enumerate(addresses[:-1]):
+        complaints: list[Failure | CannotLook] = []
+        for number, address in enumerate(addresses):
             try:
-                stream = self._connect_one(address, str(goal), deadline.share(len(addresses) - number))
-            except Failure:
-                continue
-            stream.deadline = deadline  # the share was for connecting
-            return stream
-        return self._connect_one(addresses[-1], str(goal), deadline)
+                with deadline.during("connect"):
+                    sock = self._connect_one(address, str(goal), deadline.share(len(addresses) - number))
+                return Stream(sock, deadline, str(goal))
+            except (Failure, CannotLook) as complaint:
+                complaints.append(complaint)
+        kind = Failure if any(isinstance(complaint, Failure) for complaint in complaints) else CannotLook
+        raise kind("; ".join(dict.fromkeys(map(str, complaints))))
 
     def datagrams(self, target: Target, deadline: Deadline) -> Stream:
         """A connected UDP socket to the target; raises as `connect` does."""
@@ -103,7 +109,7 @@ class NetworkOptions:
                     sock.connect((elsewhere, 9))
                     return str(sock.getsockname()[0])
             except OSError as error:
-                unreachable = error
+                unreachable = unreachable or error
         why = unreachable.strerror if unreachable else "no route"
         raise CannotLook(f"this node's own address cannot be told ({why}); give --address")
 
@@ -113,47 +119,64 @@ class NetworkOptions:
             return target
         return Target(instead.host, target.port if instead.port is None else instead.port, instead.path)
 
-    def _resolve(self, goal: Target, kind: socket.SocketKind, deadline: Deadline) -> list[Address]:
-        family = socket.AF_INET if self.ipv4 else socket.AF_INET6 if self.ipv6 else socket.AF_UNSPEC
-        literal = family_of(goal.host)
-        if literal is not None and family not in (socket.AF_UNSPEC, literal):
-            raise CannotLook(f"{goal.host} is not an {'IPv4' if self.ipv4 else 'IPv6'} address")
-        with deadline.during("resolve"):
-            return resolve(goal.host, goal.port or 0, family, kind, deadline, literal)
+    @property
+    def _family(self) -> socket.AddressFamily:
+        if self.ipv4 or self.ipv6:
+            return socket.AF_INET if self.ipv4 else socket.AF_INET6
+        return (self.source and family_of(str(self.source))) or socket.AF_UNSPEC
 
-    def _connect_one(self, address: Address, where: str, deadline: Deadline) -> Stream:
+    @property
+    def _version(self) -> str:
+        return "IPv4" if self._family == socket.AF_INET else "IPv6"
+
+    def _resolve(self, goal: Target, kind: socket.SocketKind, deadline: Deadline) -> list[Address]:
+        if goal.path:
+            return [(socket.AF_UNIX, goal.path)]
+        literal = family_of(goal.host)
+        if literal is not None and self._family not in (socket.AF_UNSPEC, literal):
+            raise CannotLook(f"{goal.host} is not an {self._version} address")
+        with deadline.during("resolve"):
+            return resolve(goal.host, goal.port or 0, self._family, kind, deadline, literal)
+
+    def _connect_one(self, address: Address, where: str, share: Deadline) -> socket.socket:
         sock = self._socket(address[0], socket.SOCK_STREAM)
         try:
-            with deadline.during("connect"):
-                sock.settimeout(deadline.remaining())
-                sock.connect(address[1] if address[0] != socket.AF_UNIX else address[1][0])
-                if address[0] != socket.AF_UNIX and sock.getsockname() == sock.getpeername():
-                    # A closed port of this node in the ephemeral range: the kernel connected the socket to itself.
-                    raise Failure(f"{where} refused the connection (it would only have met itself)")
-        except (socket.timeout, TimedOut):
+            self._reach(sock, address[1], share.remaining())
+        except (socket.timeout, BlockingIOError, TimedOut):
             sock.close()
-            raise Failure(f"{where} did not accept the connection within {in_words(deadline.seconds)}") from None
+            raise Failure(f"{where} did not accept the connection within {in_words(share.seconds)}") from None
         except OSError as error:
             sock.close()
             raise explained(error, where, "be connected to") from None
-        except Failure:
-            sock.close()
-            raise
-        stream = Stream(sock, deadline, where)
+        return sock
+
+    def _reach(self, sock: socket.socket, address: Any, seconds: float) -> None:
+        """Connect, and say who we are; raises `OSError`."""
+        if sock.family == socket.AF_UNIX:
+            # Only a socket that blocks waits for room in the listen queue, as TCP does by itself: unix(7), EAGAIN.
+            patience = struct.pack("ll", *divmod(max(1, int(seconds * 1e6)), 10**6))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+            sock.connect(address)
+        else:
+            sock.settimeout(seconds)
+            sock.connect(address)
+            if sock.getsockname() == sock.getpeername():
+                # A closed port of this node in the ephemeral range: the kernel connected the socket to itself.
+                raise ConnectionRefusedError(errno.ECONNREFUSED, "it would only have met itself")
         if self.proxy_protocol is not None:
-            stream.sendall(proxy_header(self.proxy_protocol, sock))
-        return stream
+            sock.sendall(proxy_header(self.proxy_protocol, sock))
 
     def _socket(self, family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
-        sock = socket.socket(family, kind)
-        if family == socket.AF_UNIX:
-            return sock
+        sock = None
+        step = "open a socket"
         try:
-            for what, set_it in self._preparations(sock):
+            sock = socket.socket(family, kind)
+            for what, set_it in self._preparations(sock) if family != socket.AF_UNIX else ():
                 step = what
                 set_it()
         except OSError as error:
-            sock.close()
+            if sock is not None:
+                sock.close()
             raise CannotLook(f"cannot {step}: {error.strerror}") from None
         return sock
 
@@ -162,8 +185,8 @@ class NetworkOptions:
             name = self.interface.encode()
             yield f"use interface {self.interface}", lambda: sock.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, name)
         if self.mark is not None:
-            mark = self.mark
-            yield f"set mark {mark}", lambda: sock.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
+            mark = self.mark.to_bytes(4, sys.byteorder)  # as bytes: the kernel's is unsigned
+            yield f"set mark {self.mark}", lambda: sock.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
         if self.source is not None:
             source = str(self.source)
             yield f"connect from {source}", lambda: sock.bind((source, 0))
@@ -183,13 +206,14 @@ def resolve(
     """
     if literal is not None and "%" not in host:
         return [(literal, (host, port))]
+    name = host.encode() if host.isascii() else host  # a str is put through Python's IDNA, 2 ms to import
     found: list[Any] = []
     done = _thread.allocate_lock()
     done.acquire()
 
     def look_up() -> None:
         try:
-            found.append(socket.getaddrinfo(host, port, family, kind))
+            found.append(socket.getaddrinfo(name, port, family, kind))
         except (OSError, UnicodeError) as error:
             found.append(error)
         finally:
@@ -216,10 +240,6 @@ class Stream:
         """What has arrived, at most so many bytes; empty at the end."""
         return self._within(lambda: self.sock.recv(size))
 
-    def recv_into(self, buffer: memoryview | bytearray) -> int:
-        """Fill the buffer's beginning with what has arrived; 0 at the end."""
-        return self._within(lambda: self.sock.recv_into(buffer))
-
     def sendall(self, data: bytes) -> None:
         """Send all of it."""
         self._within(lambda: self.sock.sendall(data))
@@ -236,15 +256,12 @@ class Stream:
     def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
         """Continue in TLS, the handshake within the deadline; raises `Failure` with what OpenSSL says."""
         with self.deadline.during("tls"):
-            self.sock = self._within(lambda: context.wrap_socket(self.sock, server_hostname=server_name or None))
-
-    def makefile(self, mode: str = "rwb", *_: Any, **__: Any) -> BufferedReader | BufferedRWPair:
-        """A buffered binary file over the stream, as the SQL drivers want one."""
-        raw = _Raw(self)
-        return BufferedRWPair(raw, raw) if "w" in mode else BufferedReader(raw)
-
-    def settimeout(self, _seconds: float | None) -> None:
-        """Nothing: a driver's timeout is no deadline, and the stream has one."""
+            try:
+                # Left to wrap_socket, this takes 2 ms to import IDNA, and fails at a long label.
+                name = server_name.encode("ascii" if server_name.isascii() else "idna")
+                self.sock = self._within(lambda: context.wrap_socket(self.sock, server_hostname=name or None))
+            except ValueError as error:
+                raise CannotLook(f"{server_name!r} cannot be a TLS server name: {error}") from None
 
     def close(self) -> None:
         """Close the connection."""
@@ -257,31 +274,12 @@ class Stream:
         self.close()
 
 
-class _Raw(RawIOBase):
-    """A `Stream` as the raw file under a buffer."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        return self.stream.recv_into(buffer)
-
-    def write(self, data: Any) -> int:
-        self.stream.sendall(bytes(data))
-        return len(data)
-
-
 REFUSALS = {
     errno.ECONNREFUSED: "{} refused the connection",
     errno.ECONNRESET: "{} reset the connection",
     errno.ECONNABORTED: "{} broke off the connection",
     errno.EPIPE: "{} closed the connection",
+    errno.ENOTCONN: "{} closed the connection",
     errno.EHOSTUNREACH: "{} cannot be reached: no route to host",
     errno.ENETUNREACH: "{} cannot be reached: no route to its network",
     errno.ENOENT: "{} does not exist",

@@ -65,8 +65,9 @@ class TcpProbe(NetworkOptions, TlsOptions):
         """Connect, secure, talk."""
         with self.connect(self.target, deadline) as stream:
             measured = self._secure(stream) if self.tls or self.starttls else {}
-            with deadline.during("dialogue"):
-                hold(self.dialogue, stream)
+            if self.dialogue:
+                with deadline.during("dialogue"):
+                    hold(self.dialogue, stream)
         connecting = in_words(deadline.phases["connect"])
         told = f"accepted the connection in {connecting}"
         if self.dialogue:
