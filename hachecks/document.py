@@ -1,0 +1,66 @@
+"""What is in a JSON document? Python's own reader, made strict and total, and comparisons that know JSON's types.
+
+`json` is imported by the functions that need it: a plain HTTP check does not owe it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+KINDS = {bool: "boolean", int: "number", float: "number", str: "string", list: "list", dict: "object"}
+LONGEST_SHOWN = 60
+
+
+def document_in(text: str) -> Any:
+    """The JSON document that a text is; raises `ValueError` saying why it is none."""
+    import json
+
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at character {error.pos}") from None
+
+
+def value_before(text: str) -> tuple[Any, str]:
+    """The JSON value that a text begins with, and the rest of the text; raises `ValueError`."""
+    from json import JSONDecoder
+
+    try:
+        value, end = JSONDecoder(parse_constant=_refuse).raw_decode(text)
+    except (ValueError, RecursionError):
+        raise ValueError(f'{text!r} does not begin with a JSON value (a string stands in "…")') from None
+    return value, text[end:]
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def kind(value: Any) -> str:
+    """`boolean`, `number`, `string`, `list`, `object` or `null`."""
+    return KINDS.get(type(value), "null")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal; unlike in Python, true is not 1."""
+    if kind(one) != kind(other):
+        return False
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    return bool(one == other)
+
+
+def shown(value: Any) -> str:
+    """The value as a reason tells it: in JSON, or by its size."""
+    if isinstance(value, (list, dict)):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    import json
+
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"

@@ -1,0 +1,125 @@
+"""Does a URL give the right answer?"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from hachecks.answer import AnswerOptions
+from hachecks.exchange import exchange
+from hachecks.headers import Header, basic, secret_of
+from hachecks.redirects import leads_on, next_method, next_url
+from hachecks.request import Asking, RequestOptions
+from hachecks.settings import argument, option, settings
+from hachecks.tls import TlsOptions
+from hachecks.transport import NetworkOptions
+from hachecks.url import ProxyUrl, Url
+from hachecks.verdict import Verdict, in_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from hachecks.answer import Answer
+    from hachecks.deadline import Deadline
+
+
+@settings
+class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
+    """Request a URL and judge the answer.
+
+    PASS when the status is expected (200-299 unless --status says otherwise), everything else that was asked of the
+    answer is so, and the body came to its end or to --max-body. FAIL when not, and when there is no answer in time, or
+    one that breaks off or is none by the protocol. UNKNOWN when the name does not resolve or a file cannot be read.
+
+    A redirect is an answer like any other, followed only with --redirects. Bodies are not decompressed, cookies are not
+    kept, and no proxy is taken from the environment. Of a body larger than --max-body the beginning is judged; a --json
+    condition FAILs then.
+
+    A --json condition is a path, an operator (== != < <= > >= =~ !~) and a JSON value: '.queue.depth < 100',
+    '.nodes[0]."read only" == false', '.members | length >= 3'. Also '.leader exists', '.error absent', and a path
+    alone, which wants a value other than null and false.
+    """
+
+    probe = True
+
+    url: Url = argument(metavar="URL", help="http://HOST[:PORT]/PATH or https://…")
+    redirects: Literal["no", "same-host", "any-host"] = option(
+        default="no", help="Follow redirects and judge the last answer; never from https to http."
+    )
+    http2: bool = option(default=False, help="Speak HTTP/2; also without TLS.")
+    proxy: ProxyUrl | None = option(default=None, metavar="URL", help="Ask through the HTTP proxy http://HOST:PORT.")
+    proxy_basic: str | None = option(
+        default=None, secret=True, metavar="USER:PASSWORD", help="Log in to the proxy with this."
+    )
+    proxy_basic_file: str | None = option(
+        default=None, metavar="FILE", help="Log in to the proxy with the USER:PASSWORD in this file."
+    )
+
+    def validate(self) -> None:
+        """Refuse what contradicts itself."""
+        self.validate_network()
+        self.validate_request()
+        self.validate_tls(self.url.scheme == "https" or self.redirects != "no", "an https:// URL")
+        if self.proxy is not None and self.connect_to is not None:
+            raise ValueError("--proxy and --connect-to exclude each other")
+        if self.proxy is None and (self.proxy_basic or self.proxy_basic_file):
+            raise ValueError("--proxy-basic-file needs --proxy")
+        if self.http2 and self.proxy is not None and self.url.scheme == "http":
+            raise ValueError("--http2 through a proxy needs an https:// URL")
+
+    @property
+    def subject(self) -> str:
+        """The URL, without its query."""
+        return str(self.url)
+
+    def check(self, deadline: Deadline) -> Verdict:
+        """Ask, follow where allowed, judge."""
+        started = monotonic()
+        answer, url = self._ask(deadline)
+        where = str(url) if url == self.url else f"{url} (redirected from {self.url})"
+        told = f"{where} answered {answer.status} in {in_words(monotonic() - started)}"
+        complaint = next(self.complaints(answer, deadline.phases), None)
+        if complaint is None:
+            return Verdict.passing(told, **answer.measured)
+        hint = self._hint(answer, url) if answer.status not in self.status else ""
+        return Verdict.failing(f"{told}; {complaint}{hint}", **answer.measured)
+
+    def _ask(self, deadline: Deadline) -> tuple[Answer, Url]:
+        """The answer that is judged, and who gave it."""
+        body = self.content()
+        method = self.method or ("GET" if body is None else "POST")
+        headers, proxy_headers = self.all_headers(), self._proxy_headers()
+        passed = [self.url]
+        while True:
+            url = passed[-1]
+            asking = Asking(
+                url,
+                headers if url.keeps_secrets_of(self.url) else [header for header in headers if not header.is_secret],
+                method=method,
+                body=body,
+                http2=self.http2,
+                proxy=self.proxy,
+                proxy_headers=proxy_headers,
+                body_limit=self.max_body,
+            )
+            answer = exchange(asking, self, self, deadline)
+            if self.redirects == "no" or not leads_on(answer):
+                return answer, url
+            passed.append(next_url(answer, passed, self.redirects))
+            if next_method(answer.status, method) != method:
+                method, body = "GET", None
+
+    def _proxy_headers(self) -> list[Header]:
+        user = secret_of(self.proxy_basic_file) if self.proxy_basic_file else self.proxy_basic
+        return [Header("Proxy-Authorization", basic(user))] if user else []
+
+    def _hint(self, answer: Answer, url: Url) -> str:
+        """Where an unexpected redirect points, and which option follows it."""
+        if not leads_on(answer) or self.redirects != "no":
+            return ""
+        try:
+            there = url.join(answer.values_of("location")[0])
+        except ValueError:
+            return ""
+        option = "same-host" if there.host.lower() == url.host.lower() else "any-host"
+        return f"; it points to {there} (--redirects {option} follows it)"

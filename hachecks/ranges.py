@@ -1,0 +1,37 @@
+"""Which status codes are good?"""
+
+from __future__ import annotations
+
+LOWEST, HIGHEST = 100, 599
+
+
+class StatusRanges:
+    """Status codes and ranges of them, as in `200-299,401`."""
+
+    __slots__ = ("ranges",)
+
+    def __init__(self, *ranges: tuple[int, int]) -> None:
+        self.ranges = ranges
+
+    @classmethod
+    def parse(cls, text: str) -> StatusRanges:
+        """From codes and ranges with commas between them; raises `ValueError`."""
+        return cls(*(_range(part.strip(), text) for part in text.split(",")))
+
+    def __contains__(self, status: int) -> bool:
+        return any(low <= status <= high for low, high in self.ranges)
+
+    def __str__(self) -> str:
+        return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in self.ranges)
+
+    __repr__ = __str__
+
+
+def _range(part: str, whole: str) -> tuple[int, int]:
+    low, dash, high = part.partition("-")
+    ends = [
+        int(end) if end.isascii() and end.isdigit() and len(end) == 3 else 0 for end in (low, high if dash else low)
+    ]
+    if not LOWEST <= ends[0] <= ends[1] <= HIGHEST:
+        raise ValueError(f"{whole!r} is no list of status codes (write 200-299,401)")
+    return ends[0], ends[1]

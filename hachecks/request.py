@@ -1,0 +1,109 @@
+"""What is asked over HTTP: method, headers, body, and who asks?"""
+
+from __future__ import annotations
+
+from hachecks import __version__
+from hachecks.answer import BODY_LIMIT
+from hachecks.headers import Header, basic, from_file, is_token, refuse_secret, secret_of
+from hachecks.settings import option, settings
+from hachecks.verdict import CannotLook
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hachecks.url import Url
+
+AGENT = f"hacheck/{__version__}"
+
+
+class Asking:
+    """One request, and how it is made."""
+
+    def __init__(
+        self,
+        url: Url,
+        headers: Sequence[Header] = (),
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
+        http2: bool = False,
+        proxy: Url | None = None,
+        proxy_headers: Sequence[Header] = (),
+        body_limit: int = BODY_LIMIT,
+    ) -> None:
+        self.url = url
+        self.headers = headers
+        self.method = method
+        self.body = body
+        self.http2 = http2
+        self.proxy = proxy
+        self.proxy_headers = proxy_headers
+        self.body_limit = body_limit
+
+    @property
+    def through_proxy(self) -> bool:
+        """Whether the proxy is told the whole URL, as plain HTTP has it, and not asked for a tunnel."""
+        return self.proxy is not None and self.url.scheme == "http"
+
+    def fields(self) -> list[Header]:
+        """The header fields, with those nobody should have to think of; what is given counts more."""
+        own = {"Host": self.url.authority, "Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": AGENT}
+        if not self.http2:
+            own["Connection"] = "close"
+        given = [*(self.proxy_headers if self.through_proxy else ()), *self.headers]
+        names = {header.name.lower() for header in given}
+        fields = [Header(name, value) for name, value in own.items() if name.lower() not in names]
+        if self.body is not None:
+            fields.append(Header("Content-Length", str(len(self.body))))
+        return fields + given
+
+
+@settings
+class RequestOptions:
+    """An HTTP request."""
+
+    method: str | None = option(default=None, help="The request's method (default GET, or POST with a body).")
+    header: tuple[Header, ...] = option(
+        default=(), metavar="'NAME: VALUE'", help="Send this header; Host too.", refuse_on_argv=refuse_secret
+    )
+    header_file: tuple[str, ...] = option(
+        default=(), metavar="FILE", help="Send the headers in this file, one on a line."
+    )
+    body: str | None = option(default=None, metavar="TEXT", help="Send this body.")
+    body_file: str | None = option(default=None, metavar="FILE", help="Send the content of this file as the body.")
+    basic: str | None = option(default=None, secret=True, metavar="USER:PASSWORD", help="Log in with this.")
+    basic_file: str | None = option(default=None, metavar="FILE", help="Log in with the USER:PASSWORD in this file.")
+    bearer: str | None = option(default=None, secret=True, metavar="TOKEN", help="Log in with this token.")
+    bearer_file: str | None = option(default=None, metavar="FILE", help="Log in with the token in this file.")
+
+    def validate_request(self) -> None:
+        """Refuse what contradicts itself."""
+        for one in ("basic", "bearer", "body"):
+            if getattr(self, one) is not None and getattr(self, f"{one}_file") is not None:
+                raise ValueError(f"--{one} and --{one}-file exclude each other")
+        if (self.basic or self.basic_file) and (self.bearer or self.bearer_file):
+            raise ValueError("basic and bearer authentication exclude each other")
+        if self.method is not None and not is_token(self.method):
+            raise ValueError(f"{self.method!r} is not an HTTP method")
+
+    def content(self) -> bytes | None:
+        """The body to send, if any; raises `CannotLook`."""
+        if self.body_file is None:
+            return None if self.body is None else self.body.encode()
+        try:
+            with open(self.body_file, "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise CannotLook(f"cannot read {self.body_file}: {error.strerror}") from None
+
+    def all_headers(self) -> list[Header]:
+        """The headers to send, those from files included; raises `CannotLook`."""
+        headers = [*self.header, *(header for path in self.header_file for header in from_file(path))]
+        user = secret_of(self.basic_file) if self.basic_file else self.basic
+        token = secret_of(self.bearer_file) if self.bearer_file else self.bearer
+        if user:
+            headers.append(Header("Authorization", basic(user)))
+        if token:
+            headers.append(Header("Authorization", f"Bearer {token}"))
+        return headers

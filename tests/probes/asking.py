@@ -1,0 +1,28 @@
+"""A probe asked in this process, as its command line says."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hachecks import argv
+from hachecks.deadline import Deadline
+from hachecks.registry import PROBES
+from hachecks.runner import conclude
+from hachecks.settings import build
+
+if TYPE_CHECKING:
+    from hachecks.verdict import Verdict
+
+
+def verdict_of(name: str, *words: object, timeout: float = 2.0) -> Verdict:
+    """The verdict of a probe."""
+    probe_class = PROBES[name].load()
+    flags = argv.read([str(word) for word in words], [probe_class])
+    assert flags is not None, words
+    return conclude(build(probe_class, name, flags, {}, {}), Deadline.after(timeout))
+
+
+def line_of(name: str, *words: object, timeout: float = 2.0) -> str:
+    """The verdict's line, with every `in 12 ms` as `in T`."""
+    return re.sub(r"\b(in|took) [\d.]+ m?s\b", r"\1 T", repr(verdict_of(name, *words, timeout=timeout)))
