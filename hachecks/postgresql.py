@@ -1,0 +1,130 @@
+"""Does a PostgreSQL server serve, in which role, and how far behind? All of it in one connection."""
+
+from __future__ import annotations
+
+import os
+from time import sleep
+
+from hachecks import credentials
+from hachecks.expectation import answer
+from hachecks.lag import bytes_of, seconds_of
+from hachecks.postgresql_session import Session
+from hachecks.verdict import CannotLook, Verdict, in_words
+from hachecks.wire import Wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hachecks.deadline import Deadline
+    from hachecks.probes.sql import SqlProbe
+
+RECEIVER = """
+select r.status, pg_wal_lsn_diff(r.latest_end_lsn, pg_last_wal_replay_lsn()), r.latest_end_lsn,
+       extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()),
+       extract(epoch from clock_timestamp() - r.last_msg_receipt_time)
+from pg_stat_wal_receiver r
+"""
+CATCHING_UP = 0.25
+"""Seconds to wait for the replay to reach what had been received, when only the age of the last commit is too great."""
+LOOK_AGAIN = 0.02
+
+
+def answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
+    """What each thing asked for comes to, in turn."""
+    with asked.connect(asked.url.target, deadline) as stream:
+        yield from asked.secure_postgresql(stream)
+        login = credentials.for_postgresql(asked.given, os.environ)
+        with deadline.during("login"):
+            secure = asked.speaks_tls or bool(asked.url.target.path)
+            session = Session(Wire(stream, "PostgreSQL"), login, asked.url.database, secure)
+        try:
+            with deadline.during("query"):
+                yield from _answers(session, asked, deadline)
+        finally:
+            session.end()
+
+
+def _answers(session: Session, asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
+    # Said at the login since PostgreSQL 14, so that the role alone costs no query. A pooler may remember it from before
+    # a failover (pgbouncer issue 859), so what is asked anyway counts more.
+    standby = session.parameter("in_hot_standby")
+    if standby is None or asked.max_lag or asked.writable or asked.query is not None:
+        standby = _begin(session, asked, deadline)
+    role = "primary" if standby == "off" else "standby"
+    yield asked.judge_role(role)
+    if asked.max_lag and role == "standby":
+        yield _lag(session, asked, deadline)
+    if asked.writable:
+        yield _writable(session)
+    if asked.query is not None:
+        yield answer(session.run(asked.query), asked.expect)
+
+
+def _begin(session: Session, asked: SqlProbe, deadline: Deadline) -> str:
+    """Begin the one transaction of the check, and return `on` if the server is in hot standby.
+
+    All that is set is local to the transaction, since a pooler would pass on the rest.
+    """
+    timeout = max(1, int(deadline.remaining() * 1000))
+    mode = "" if asked.writable else " read only"
+    rows = session.run(f"begin{mode}; set local statement_timeout = {timeout}; select pg_is_in_recovery()")
+    return "on" if rows == [["t"]] else "off"
+
+
+def _writable(session: Session) -> Verdict:
+    """Write into the catalogue and a file, and leave the transaction to be rolled back."""
+    if session.run("show transaction_read_only") != [["off"]]:
+        return Verdict.failing("is read-only")
+    session.run("create temporary table hacheck_writes on commit drop as select 1 as written")
+    return Verdict.passing("takes writes")
+
+
+def _lag(session: Session, asked: SqlProbe, deadline: Deadline) -> Verdict:
+    """Judge how far the replay is behind the primary.
+
+    The time since the last replayed commit alone calls an idle standby late, and the bytes between receiving and
+    replaying alone call one in time whose primary is dead.
+    """
+    rows = session.run(RECEIVER)
+    if not rows:
+        return Verdict.failing("receives no WAL from a primary")
+    status, behind, end, age, silence = rows[0]
+    if status is None:
+        raise CannotLook(f"{asked.subject}: user {session.login.user} may not see the WAL receiver (grant pg_monitor)")
+    if status != "streaming":
+        return Verdict.failing(f"is not streaming WAL from its primary, but {status}")
+    if behind is None or silence is None:
+        return Verdict.failing("has heard nothing from its primary yet")
+    size = max(0.0, float(behind))
+    seconds = 0.0 if size == 0 else float(age) if age is not None else None
+    told, measured = _told(size, seconds, float(silence))
+    if asked.max_silence is not None and float(silence) > asked.max_silence:
+        return Verdict.failing(f"{told}, its primary silent for longer than {in_words(asked.max_silence)}", **measured)
+    limit = seconds_of(asked.max_lag)
+    if size <= (bytes_of(asked.max_lag) or 0) or (limit is not None and seconds is not None and seconds <= limit):
+        return Verdict.passing(told, **measured)
+    if limit is not None and _catches_up(session, str(end), min(limit, CATCHING_UP), deadline):
+        return Verdict.passing(told, **measured)
+    return Verdict.failing(f"{told}, allowed are {' or '.join(map(repr, asked.max_lag))}", **measured)
+
+
+def _told(size: float, seconds: float | None, silence: float) -> tuple[str, dict[str, float]]:
+    measured = {"lag_bytes": size, "last_message_age_seconds": silence}
+    told = f"is {size:.0f} bytes behind"
+    if seconds is not None:
+        measured["lag_seconds"] = seconds
+        told += f" (last commit {in_words(seconds)} ago)" if size else ""
+    return told, measured
+
+
+def _catches_up(session: Session, end: str, patience: float, deadline: Deadline) -> bool:
+    """Whether the replay reaches `end` within so many seconds.
+
+    The last commit says little: after an idle hour it is an hour old, and stays so while a long transaction streams.
+    """
+    for _ in range(int(patience / LOOK_AGAIN)):
+        sleep(min(LOOK_AGAIN, deadline.remaining()))
+        if session.run(f"select pg_last_wal_replay_lsn() >= '{end}'::pg_lsn") == [["t"]]:
+            return True
+    return False

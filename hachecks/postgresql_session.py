@@ -1,0 +1,128 @@
+"""How does a check talk to PostgreSQL? pg8000's protocol engine over our wire, with every error translated."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections import defaultdict
+
+import pg8000.core  # type: ignore[import-untyped]
+import pg8000.exceptions  # type: ignore[import-untyped]
+import scramp  # type: ignore[import-untyped]
+import scramp.core  # type: ignore[import-untyped]
+
+from hachecks.verdict import CannotLook, Failure
+from hachecks.wire import MOST_ROWS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from hachecks.credentials import Login
+    from hachecks.wire import Wire
+
+    T = TypeVar("T")
+
+CLEAR_TEXT, MD5, SCRAM = 3, 5, 10
+OUR_OWN = ("28", "42501")
+"""SQLSTATEs that say who may not look: invalid authorization, insufficient privilege."""
+NONSENSE = (LookupError, ValueError, TypeError, AttributeError, AssertionError, struct.error)
+"""What the driver raises at bytes that mean nothing to it."""
+
+
+MOST_ITERATIONS = 1_000_000
+"""Rounds of PBKDF2, half a second of CPU; PostgreSQL's default is 4096."""
+
+
+def salted_password(hash_function: Any, password: bytes, salt: bytes, iterations: int) -> bytes:
+    """PBKDF2 in C: scramp before 1.5 (the last for Python 3.9) loops in Python, and takes any number of rounds."""
+    if int(iterations) > MOST_ITERATIONS:
+        raise scramp.ScramException(f"the server wants {iterations} rounds of PBKDF2, allowed are {MOST_ITERATIONS}")
+    return hashlib.pbkdf2_hmac(hash_function().name, password, salt, int(iterations))
+
+
+scramp.core.hi = salted_password
+
+
+class Connection(pg8000.core.CoreConnection):  # type: ignore[misc]  # pg8000 has no types
+    """pg8000's connection: values stay text, rows are counted, and a password is not given to everybody."""
+
+    def __init__(self, wire: Wire, login: Login, database: str, secure: bool) -> None:
+        self.wire = wire
+        self.login = login
+        self.secure = secure
+        super().__init__(
+            login.user,
+            database=database or None,
+            password=login.password,
+            application_name="hacheck",
+            startup_params={"client_encoding": "UTF8"},
+            sock=wire,
+            ssl_context=False,
+        )
+        self.pg_types: defaultdict[int, type[str]] = defaultdict(lambda: str)
+
+    def handle_AUTHENTICATION_REQUEST(self, data: bytes, context: Any) -> None:  # noqa: N802 - pg8000's name
+        """Answer, unless the password is missing or would be sent for everybody to read."""
+        method = int.from_bytes(data[:4], "big")
+        if method in (CLEAR_TEXT, MD5, SCRAM) and self.password is None:
+            raise CannotLook(f"{self.wire.where} wants a password for user {self.login.user}{self.login.note}")
+        if method == CLEAR_TEXT and not self.secure:
+            raise CannotLook(f"{self.wire.where} wants the password in clear text, which needs --tls")
+        super().handle_AUTHENTICATION_REQUEST(data, context)
+
+    def handle_DATA_ROW(self, data: bytes, context: Any) -> None:  # noqa: N802 - pg8000's name
+        """Take the row, if it is not one too many."""
+        if len(context.rows) >= MOST_ROWS:
+            raise Failure(f"{self.wire.where} answers with more than {MOST_ROWS} rows; let the query count them")
+        super().handle_DATA_ROW(data, context)
+
+    def close(self) -> None:
+        """Nothing: a farewell that fails would hide why pg8000 gives up; `Session.end` says it."""
+
+
+class Session:
+    """A login, and statements in it; every method raises `Failure`, `CannotLook` or `TimedOut`."""
+
+    def __init__(self, wire: Wire, login: Login, database: str, secure: bool) -> None:
+        self.wire = wire
+        self.login = login
+        self.connection: Connection = self._translated(lambda: Connection(wire, login, database, secure))
+
+    def parameter(self, name: str) -> str | None:
+        """What the server said of itself at the login."""
+        value = self.connection.parameter_statuses.get(name)
+        return None if value is None else str(value)
+
+    def run(self, statement: str) -> list[list[str | None]]:
+        """The rows of a statement, as text."""
+        context = self._translated(lambda: self.connection.execute_simple(statement))
+        return context.rows or []
+
+    def end(self) -> None:
+        """Say farewell, so that the server logs no lost connection."""
+        try:
+            self.wire.sendall(pg8000.core.TERMINATE_MSG)
+        except (Failure, CannotLook):
+            pass
+
+    def _translated(self, call: Callable[[], T]) -> T:
+        where = self.wire.where
+        try:
+            return call()
+        except pg8000.exceptions.DatabaseError as error:
+            raise self._refusal(error.args[0]) from None
+        except pg8000.exceptions.InterfaceError as error:
+            raise CannotLook(f"{where}: {error}") from None
+        except scramp.ScramException as error:
+            raise Failure(f"{where}: the SCRAM login went wrong: {error}") from None
+        except NONSENSE as error:
+            raise Failure(f"{where} does not speak PostgreSQL ({type(error).__name__}: {error})") from None
+
+    def _refusal(self, fields: dict[str, str]) -> Failure | CannotLook:
+        state = fields.get("C", "")
+        told = f"{self.wire.where} says: {fields.get('M', 'an error without a message')} (SQLSTATE {state})"
+        if state.startswith(OUR_OWN):
+            return CannotLook(told + (self.login.note if self.login.password is None else ""))
+        return Failure(told)

@@ -1,0 +1,89 @@
+"""How do SQL drivers read and write? A stream in the shape of a socket and its file, with a ration.
+
+A driver believes the length a server announces: eight bytes of garbage make pg8000 ask for a gigabyte.
+"""
+
+from __future__ import annotations
+
+from hachecks.verdict import Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+
+    from hachecks.transport import Stream
+
+MOST_BYTES = 2**20
+"""Bytes read in one session, so that the check stays small whatever the server sends."""
+MOST_READS = 10_000
+"""Reads in one session; a driver takes two for each message."""
+MOST_ROWS = 1000
+CHUNK = 16384
+
+
+class Wire:
+    """What pg8000 and PyMySQL take for a socket and for its file, over a `Stream`."""
+
+    def __init__(self, stream: Stream, protocol: str) -> None:
+        self.stream = stream
+        self.protocol = protocol
+        self.unread = bytearray()
+        self.unsent = bytearray()
+        self.bytes_left = MOST_BYTES
+        self.reads_left = MOST_READS
+
+    @property
+    def where(self) -> str:
+        """The server, as a reason names it."""
+        return self.stream.where
+
+    def read(self, size: int) -> bytes:
+        """Exactly so many bytes; raises `Failure` at the end of the stream, or of the ration."""
+        if not 0 <= size <= MOST_BYTES:
+            told = f"announces a message of {size} bytes, which a check does not read"
+            raise Failure(f"{self.where} {told}; does it speak {self.protocol}?")
+        self.bytes_left -= size
+        self.reads_left -= 1
+        if self.bytes_left < 0 or self.reads_left < 0:
+            raise Failure(f"{self.where} sent more than the {MOST_ROWS} rows or {MOST_BYTES} bytes that a check reads")
+        while len(self.unread) < size:
+            more = self.stream.recv(CHUNK)
+            if not more:
+                raise Failure(f"{self.where} closed the connection")
+            self.unread += more
+        data = bytes(self.unread[:size])
+        del self.unread[:size]
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Keep it for `flush`."""
+        self.unsent += data
+
+    def flush(self) -> None:
+        """Send what was written."""
+        data, self.unsent = bytes(self.unsent), bytearray()
+        self.stream.sendall(data)
+
+    def sendall(self, data: bytes) -> None:
+        """Send it now."""
+        self.stream.sendall(data)
+
+    def makefile(self, *_: object, **__: object) -> Wire:
+        """Itself, since it reads and writes like a file."""
+        return self
+
+    def settimeout(self, _seconds: float | None) -> None:
+        """Nothing: the stream has a deadline."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.stream.close()
+
+    def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
+        """Continue in TLS.
+
+        Raises `Failure` when something has come before it, which could be somebody else's (as CVE-2021-23222).
+        """
+        if self.unread:
+            raise Failure(f"{self.where} sent more than was asked for before TLS began")
+        self.stream.start_tls(context, server_name)

@@ -1,0 +1,103 @@
+"""MySQL 8 is asked in its own words, and its passwords are not given to everybody."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from hachecks import runner
+from hachecks.deadline import Deadline
+from hachecks.probes.sql import SqlProbe
+from hachecks.settings import build
+from hachecks.verdict import Status, Verdict
+from tests.contracts import MEMORY_KIB
+from tests.measured import measured
+from tests.mysql8 import GROUP_CHANNEL, REPLICA, MySQL8, pairs, table
+
+WRITABLE = pairs(read_only="OFF", super_read_only="OFF", offline_mode="OFF", innodb_read_only="OFF")
+READ_ONLY = pairs(read_only="ON", super_read_only="ON", offline_mode="OFF", innodb_read_only="OFF")
+
+
+def ask(server: MySQL8, **given: object) -> Verdict:
+    """The verdict on the server."""
+    values = {"url": f"mysql://u@127.0.0.1:{server.port}/", "password": "secret", **given}
+    return runner.conclude(build(SqlProbe, "sql", {}, {}, values, "hacheck.toml"), Deadline.after(5))
+
+
+def test_cached_password_is_proved() -> None:
+    with MySQL8("secret", {}) as server:
+        assert repr(ask(server)) == f"PASS - 127.0.0.1:{server.port} accepts the login"
+        assert ask(server, password="wrong").status is Status.UNKNOWN
+        assert any(s.startswith("set session max_execution_time = ") for s in server.statements)
+
+
+def test_password_that_is_not_cached_needs_tls() -> None:
+    with MySQL8("secret", {}, cached=False) as server:
+        verdict = ask(server)
+    assert verdict.status is Status.UNKNOWN
+    assert verdict.reason.endswith("(caching_sha2_password), which needs --tls")
+    assert server.statements == ["b''"]  # not even the key was asked for
+
+
+@pytest.mark.parametrize("plugin", ["mysql_clear_password", "dialog"])
+def test_clear_password_needs_tls(plugin: str) -> None:
+    with MySQL8("secret", {}, plugin=plugin) as server:
+        verdict = ask(server)
+    told = "wants the password in clear text, which needs --tls"
+    assert repr(verdict) == f"UNKNOWN - 127.0.0.1:{server.port} {told}"
+    assert server.statements == ["b''"]
+
+
+def test_unknown_plugin_is_unknown() -> None:
+    with MySQL8("secret", {}, plugin="parsec") as server:
+        verdict = ask(server)
+    assert verdict.status is Status.UNKNOWN
+    assert "Authentication plugin 'b'parsec'' not configured (error 2059)" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("variables", "channels", "role"),
+    [
+        pytest.param(WRITABLE, table(), "primary", id="primary"),
+        pytest.param(WRITABLE, table(GROUP_CHANNEL), "primary", id="primary-of-a-group"),
+        pytest.param(READ_ONLY, table(REPLICA), "standby", id="standby"),
+        pytest.param(WRITABLE, table(REPLICA), "standby", id="standby-that-takes-writes"),
+        pytest.param(READ_ONLY, table(), "", id="neither"),
+        pytest.param(pairs(offline_mode="ON"), table(), "", id="offline"),
+        pytest.param(READ_ONLY, table(REPLICA, {**REPLICA, "Replica_SQL_Running": "No"}), "", id="one-channel-broken"),
+    ],
+)
+def test_role_is_told(variables: object, channels: object, role: str) -> None:
+    answers = {"show global variables": variables, "show replica status": channels}
+    with MySQL8("secret", answers) as server:  # type: ignore[arg-type]
+        passing = [asked for asked in ("primary", "standby") if ask(server, role=asked).status is Status.PASS]
+    assert passing == [role] * bool(role)
+
+
+@pytest.mark.parametrize(
+    ("lag", "status"),
+    [("3", Status.PASS), ("11", Status.FAIL), (None, Status.FAIL)],
+)
+def test_lag_is_judged(lag: str | None, status: Status) -> None:
+    channels = table({**REPLICA, "Seconds_Behind_Source": lag})
+    with MySQL8("secret", {"show global variables": READ_ONLY, "show replica status": channels}) as server:
+        assert ask(server, max_lag="10s").status is status
+
+
+def test_read_only_server_takes_no_writes() -> None:
+    with MySQL8("secret", {"show global variables": READ_ONLY}) as server:
+        told = "takes no writes (read_only, super_read_only)"
+        assert repr(ask(server, writable=True)) == f"FAIL - 127.0.0.1:{server.port} {told}"
+
+
+def test_endless_answer_ends_within_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HACHECK_SQL_PASSWORD", "secret")
+    with MySQL8("secret", {"select": table({"x": "1"})}, endless=True) as server:
+        url = f"mysql://u@127.0.0.1:{server.port}/"
+        words = ("--query", "select 1", "--format", "json")
+        run = measured(sys.executable, "-m", "hachecks", "sql", url, *words)
+    assert json.loads(run.out)["status"] == "FAIL"
+    assert "sent more than the 1000 rows" in run.out
+    assert run.peak_kib <= MEMORY_KIB
