@@ -109,7 +109,10 @@ def check(probe: Probe, options: runner.RunOptions, output: OutputOptions, name:
         leave(tell(verdict, options, output))
 
     runner.watchdog(options.timeout, end_now)
-    return tell(runner.run(probe, options, name), options, output)
+    verdict = runner.run(probe, options, name)
+    if not options.counts_as_good(verdict.status):
+        runner.note_failure(verdict, options, name)
+    return tell(verdict, options, output)
 
 
 def tell(verdict: Verdict, options: runner.RunOptions, output: OutputOptions) -> int:

@@ -8,7 +8,7 @@ from time import monotonic
 
 from hachecks import runner
 from hachecks.deadline import Deadline
-from hachecks.verdict import Status, Verdict, in_words
+from hachecks.verdict import STATUSES, Status, Verdict, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Composition:
 
     def _judge(self, told: Sequence[tuple[Member, Verdict]]) -> Verdict | None:
         """The verdict, once those that have answered decide it."""
-        by_status: dict[Status, list[str]] = {status: [] for status in Status}
+        by_status: dict[Status, list[str]] = {status: [] for status in STATUSES}
         for member, verdict in told:
             status = Status.PASS if member.options.counts_as_good(verdict.status) else verdict.status
             by_status[status].append(f"{member.name}: {verdict.reason}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-
 from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
+else:
+    import _socket as socket  # see transport
 
 TYPES: Mapping[str, int] = {
     "A": 1, "AAAA": 28, "CNAME": 5, "MX": 15, "NS": 2, "PTR": 12, "SOA": 6, "SRV": 33, "TXT": 16,

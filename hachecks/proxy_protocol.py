@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import socket
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+else:
+    import _socket as socket  # see transport
 
 PROXY_V2_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
@@ -12,7 +16,7 @@ def proxy_header(version: str, sock: socket.socket) -> bytes:
     if sock.family == socket.AF_UNIX:
         return b"PROXY UNKNOWN\r\n" if version == "v1" else PROXY_V2_SIGNATURE + b"\x20\x00\x00\x00"
     (source, source_port), (peer, peer_port) = sock.getsockname()[:2], sock.getpeername()[:2]
-    family = socket.AddressFamily(sock.family)
+    family = sock.family
     if version == "v1":
         name = "TCP6" if family == socket.AF_INET6 else "TCP4"
         return f"PROXY {name} {source} {peer} {source_port} {peer_port}\r\n".encode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import signal
 from time import monotonic, sleep
 
 from hachecks import state
@@ -15,16 +14,20 @@ from hachecks.verdict import CannotLook, Failure, Status, Verdict, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from typing import Literal
 
     from hachecks.probes import Probe
+else:
+    import _signal as signal  # see verdict.Status
 
 LONGEST_TIMEOUT = 3600.0
 PAUSE = 0.1
 """Seconds between two tries: a service that restarts refuses several connections within a millisecond."""
-WATCHDOG_GRACE = (0.05, 0.15)
+WATCHDOG_GRACE = (0.05, 0.25)
 """Seconds after the deadline at which the watchdog ends the process with a line, and then without one."""
+LAST_FAILURE = "last-failure"
 SHORTEST_MEMORY = 60.0
 """Seconds for which a streak is remembered at least."""
 
@@ -121,6 +124,14 @@ def _remembered(verdict: Verdict, options: RunOptions, name: str) -> Verdict:
     status, needed = (Status.PASS, options.fall) if streak.up else (Status.FAIL, options.rise)
     kind = "bad" if streak.up else "good"
     return verdict.but(status, f"{kind} answer {streak.contrary} of {needed}: {verdict.reason}")
+
+
+def note_failure(verdict: Verdict, options: RunOptions, name: str) -> None:
+    """Leave the reason where notifications look for it, if the state directory is there."""
+    try:
+        state.replace(os.path.join(options.state_dir, LAST_FAILURE), f"{name}: {verdict.reason}\n")
+    except OSError:
+        pass
 
 
 def watchdog(seconds: float, end: Callable[[], None]) -> None:

@@ -245,7 +245,27 @@ def build(
     try:
         return cls(**values)
     except ValueError as error:
-        raise Invalid(f"{file or command}: {error}") from None
+        fitting = {name: value for name, value in values.items() if name not in _shared(cls, command, flags, environ)}
+        return _without(fitting, values, cls, Invalid(f"{file or command}: {error}"))
+
+
+def _shared(cls: type, command: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> set[str]:
+    """What was set by variables that several commands share."""
+    shared = (s for s in settings_of(cls) if heading_of(s.owner) and s.name not in flags)
+    return {s.name for s in shared if environ.get(s.variable(command))}
+
+
+def _without(fitting: Mapping[str, Any], values: Mapping[str, Any], cls: type, refusal: Invalid) -> Any:
+    """The instance without what shared variables say, which are defaults for a whole pod.
+
+    HACHECK_CA_FILE is there for its https checks, and makes no error of those that speak no TLS.
+    """
+    if len(fitting) < len(values):
+        try:
+            return cls(**fitting)
+        except ValueError:
+            pass
+    raise refusal
 
 
 def parse_bool(text: str) -> bool:

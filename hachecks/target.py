@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-import socket
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+else:
+    import _socket as socket  # see transport
 
 
 class Target:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import ClassVar
 
 LONGEST_REASON = 400
 
 
-class Status(Enum):
-    """PASS, FAIL, or UNKNOWN: the probe could not look."""
+class Status:
+    """PASS, FAIL, or UNKNOWN: the probe could not look.
 
-    PASS = "PASS"  # noqa: S105 - a status, not a password
-    FAIL = "FAIL"
-    UNKNOWN = "UNKNOWN"
+    No `Enum`: with all that it imports it costs 14 M instructions, two thirds of what a bare interpreter takes.
+    """
+
+    __slots__ = ("value",)
+
+    PASS: ClassVar[Status]
+    FAIL: ClassVar[Status]
+    UNKNOWN: ClassVar[Status]
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"Status.{self.value}"
+
+
+STATUSES = Status.PASS, Status.FAIL, Status.UNKNOWN = Status("PASS"), Status("FAIL"), Status("UNKNOWN")
 
 
 class Failure(Exception):  # noqa: N818 - the name says what happened

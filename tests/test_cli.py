@@ -16,7 +16,7 @@ from hachecks import argv, cli
 from hachecks.probes.tcp import TcpProbe
 from hachecks.registry import PROBES
 from hachecks.runner import RunOptions
-from hachecks.verdict import Status, Verdict, in_words, one_line
+from hachecks.verdict import STATUSES, Status, Verdict, in_words, one_line
 
 from .cli import ROOT, hacheck
 from .talker import talking
@@ -178,7 +178,7 @@ def test_a_duration_is_told_as_people_say_it(seconds: float, words: str) -> None
     assert in_words(seconds) == words
 
 
-@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("status", STATUSES)
 def test_performance_data_has_units_that_nagios_knows(status: Status) -> None:
     verdict = Verdict(status, "x", {"size_bytes": 10, "duration_seconds": 0.5, "rows_count": 3}, {"connect": 0.25})
     assert cli.perfdata(verdict) == "size=10B duration=0.5s rows_count=3 connect=0.25s"

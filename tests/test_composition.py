@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hachecks.composition import GRACE, Composition, Member
 from hachecks.deadline import Deadline
 from hachecks.runner import RunOptions, conclude
-from hachecks.verdict import CannotLook, Failure, Status, Verdict
+from hachecks.verdict import STATUSES, CannotLook, Failure, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,19 +64,19 @@ def kleene(statuses: Sequence[Status], needed: int) -> Status:
     """Kleene's logic: the `or` over every choice of `needed` members of the `and` of the choice."""
     choices = itertools.combinations([RANK[status] for status in statuses], needed)
     rank = max(min(choice) for choice in choices)
-    return next(status for status in Status if RANK[status] == rank)
+    return next(status for status in STATUSES if RANK[status] == rank)
 
 
 def certain(statuses: Sequence[Status | None], needed: int) -> Status | None:
     """The one status that all ways to fill in the missing ones come to, if it is one."""
-    ways = itertools.product(*([status] if status else list(Status) for status in statuses))
+    ways = itertools.product(*([status] if status else list(STATUSES) for status in statuses))
     ends = {kleene(way, needed) for way in ways}
     return ends.pop() if len(ends) == 1 else None
 
 
 @st.composite
 def compositions(draw: st.DrawFn) -> tuple[list[Status], int]:
-    statuses = draw(st.lists(st.sampled_from(Status), min_size=1, max_size=5))
+    statuses = draw(st.lists(st.sampled_from(STATUSES), min_size=1, max_size=5))
     return statuses, draw(st.integers(1, len(statuses)))
 
 

@@ -24,6 +24,7 @@ from hachecks.settings import (
     settings,
     settings_of,
 )
+from hachecks.target import Endpoint
 
 SAMPLES = {
     "Path": "/etc/hostname",
@@ -197,3 +198,11 @@ def test_what_is_no_port_is_refused(text: str) -> None:
 def test_a_parser_gives_a_value_or_a_value_error(name: str, text: str) -> None:
     with suppress(ValueError):
         PARSERS[name](text)
+
+
+def test_a_variable_for_the_whole_pod_makes_no_error_of_a_check_it_does_not_fit() -> None:
+    probe = PROBES["tcp"].load()
+    built = build(probe, "tcp", {"target": Endpoint.parse("x:1")}, {"HACHECK_CA_FILE": "/ca.pem"}, {})
+    assert built.ca_file is None
+    with pytest.raises(Invalid, match="--ca-file needs TLS"):
+        build(probe, "tcp", {"target": Endpoint.parse("x:1"), "ca_file": "/ca.pem"}, {"HACHECK_TIMEOUT": "1s"}, {})

@@ -1,0 +1,70 @@
+"""`python -m hachecks.executable.build` makes `dist/hacheck`: the same bytes every time, at most 1 MiB."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from hachecks import __version__
+from hachecks.executable import modules
+from hachecks.executable.archive import Contents
+from hachecks.executable.choice import Choice
+from hachecks.executable.wheels import Wheels
+from hachecks.transition import WORDS
+
+LIMIT = 1024 * 1024
+"""What a ConfigMap takes, in bytes."""
+
+RESERVE = 16 * 1024
+"""Bytes of that for hacheck.toml, which lives in the same ConfigMap."""
+
+
+def main() -> None:
+    """Build the executable, and print what it carries."""
+    parser = argparse.ArgumentParser(prog="python -m hachecks.executable.build", description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("dist/hacheck"))
+    parser.add_argument("--wheels", type=Path, default=Path("build/wheels"), help="where the packages are kept")
+    arguments = parser.parse_args()
+    bare = without_compiled(Wheels(arguments.wheels))
+    choice = Choice(bare, LIMIT - RESERVE)
+    file = bare._replace(compiled=choice.versions).file()
+    sys.stdout.writelines(f"{line}\n" for line in choice.table())
+    if len(file) > LIMIT - RESERVE:
+        sys.exit(f"{arguments.output}: {len(file)} bytes are more than a ConfigMap takes ({LIMIT - RESERVE})")
+    write(arguments.output, file)
+    sys.stdout.write(f"{arguments.output}: {len(file)} bytes, {LIMIT - len(file)} to the limit of a ConfigMap\n")
+
+
+def without_compiled(wheels: Wheels) -> Contents:
+    """What is carried for any version of Python."""
+    here = files("hachecks.executable")
+    licence = Path(str(files("hachecks"))).parent / "LICENSE"
+    return Contents(
+        prelude=prelude(),
+        loader=(here / "loader.py").read_bytes(),
+        modules=modules.carried(wheels.sources(), wheels.versions),
+        licences={"LICENSE": licence.read_bytes(), **wheels.licences()},
+        compiled=(),
+    )
+
+
+def prelude() -> str:
+    """The shell script at the beginning of the file."""
+    here = files("hachecks.executable")
+    notify = (here / "notify.sh").read_text().replace("@FS@", WORDS)
+    return (here / "prelude.sh").read_text().replace("@VERSION@", __version__).replace("@NOTIFY@\n", notify)
+
+
+def write(path: Path, file: bytes) -> None:
+    """Replace the file as a whole: it may be in use."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_bytes(file)
+    temporary.chmod(0o755)
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""What does a check cost, beside the peers' checks? `make bench` prints it; it fails nothing.
+
+Instructions are counted by callgrind, which the load of the machine does not touch; CPU is user and system time, the
+least of several runs. Both are given as multiples of the bare interpreter, `python3 -I -S -c pass`, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests import nginx, postgresql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXECUTABLE = Path(__file__).parents[1] / "dist" / "hacheck"
+PLUGINS = Path("/usr/lib/nagios/plugins")
+RUNS = 25
+PATIENCE = 120
+TOTAL = re.compile(r"^totals: (\d+)", re.MULTILINE)
+
+
+class Check(NamedTuple):
+    """A command to measure, and at most how many bare interpreters it may cost."""
+
+    title: str
+    argv: list[str]
+    target: float | None = None
+
+
+class Cost(NamedTuple):
+    """What a command took."""
+
+    instructions: int
+    seconds: float
+
+
+def interpreter() -> str:
+    """The system's Python, or this one: what PATH calls python3 may be a script, as pyenv's is."""
+    system = "/usr/bin/python3"
+    return os.path.realpath(system if os.path.exists(system) else sys.executable)
+
+
+def ours(words: str, target: float | None = None, title: str = "") -> Check:
+    """A check by the executable."""
+    return Check(
+        f"hacheck {title or words.partition(' ')[0]}", ["/bin/sh", str(EXECUTABLE), *shlex.split(words)], target
+    )
+
+
+def plugin(name: str, words: str) -> Check:
+    """A check by one of the monitoring plugins."""
+    return Check(name, [str(PLUGINS / name), *shlex.split(words)])
+
+
+def checks(python: str, web: nginx.Nginx, database: postgresql.PostgreSQL) -> Iterator[Check]:
+    """The bare interpreter, then everything that is compared, grouped by what it asks."""
+    port, url = web.ports["plain"], web.url("plain", "/")
+    socket = f"127.0.0.1:{port}"
+    yield Check("python3 -I -S -c pass", [python, "-I", "-S", "-c", "pass"])
+    yield ours("file /etc/passwd")
+    yield ours(f"tcp {socket}", 5)
+    yield plugin("check_tcp", f"-H 127.0.0.1 -p {port}")
+    yield Check("bash </dev/tcp/…", ["bash", "-c", f"</dev/tcp/127.0.0.1/{port}"])
+    yield ours(f"http {url}", 13)
+    yield ours(f"http {web.url('tls', '/')} --ca-file {web.ca_file}", title="http (TLS)")
+    yield plugin("check_http", f"-H 127.0.0.1 -p {port}")
+    yield Check("curl", ["curl", "-sf", "-o", "/dev/null", url])
+    yield ours(f"sql {database.url()} --role primary", 18, "sql (PostgreSQL role)")
+    yield ours(f"sql {database.url()} --ready-only", title="sql --ready-only")
+    yield Check(
+        "pg_isready", [str(postgresql.PROGRAMS / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", f"{database.port}"]
+    )
+    yield plugin("check_pgsql", f"-H 127.0.0.1 -P {database.port} -l trusted -d postgres")
+
+
+def cost(argv: list[str], environ: dict[str, str]) -> Cost:
+    """What a command takes; raises `RuntimeError` if it does not pass."""
+    return Cost(instructions(argv, environ), min(seconds(argv, environ) for _ in range(RUNS)))
+
+
+def seconds(argv: list[str], environ: dict[str, str]) -> float:
+    """The user and system time of one run."""
+    process = subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"exit status {process.returncode}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def instructions(argv: list[str], environ: dict[str, str]) -> int:
+    """The instructions of one run, of every process in it."""
+    with tempfile.TemporaryDirectory() as directory:
+        valgrind = ["valgrind", "--tool=callgrind", "--trace-children=yes", f"--callgrind-out-file={directory}/%p"]
+        subprocess.run([*valgrind, *argv], env=environ, capture_output=True, timeout=PATIENCE, check=False)
+        found = [TOTAL.search(path.read_text()) for path in Path(directory).iterdir()]
+    return sum(int(total[1]) for total in found if total)
+
+
+def rows(python: str, commands: Iterator[Check]) -> Iterator[tuple[str, ...]]:
+    """The lines of the table."""
+    bare: Cost | None = None
+    with tempfile.TemporaryDirectory() as directory:
+        os.symlink(python, os.path.join(directory, "python3"))
+        environ = {"PATH": f"{directory}:{os.environ['PATH']}", "HACHECK_TIMEOUT": f"{PATIENCE}s"}
+        for title, argv, target in commands:
+            if shutil.which(argv[0]) is None:
+                yield (title, "is not here", "", "", "", "")
+                continue
+            try:
+                took = cost(argv, environ)
+            except RuntimeError as error:
+                yield (title, str(error), "", "", "", "")
+                continue
+            bare = bare or took
+            many = took.instructions / bare.instructions
+            judged = "" if target is None else f"≤ {target} × {'reached' if many <= target else 'MISSED'}"
+            yield (
+                title,
+                f"{took.instructions / 1e6:.1f} M",
+                f"{many:.2f} ×",
+                f"{took.seconds * 1000:.1f} ms",
+                f"{took.seconds / bare.seconds:.2f} ×",
+                judged,
+            )
+
+
+def main() -> None:
+    """Print the table."""
+    for command in ("valgrind", "nginx"):
+        if shutil.which(command) is None:
+            sys.exit(f"{command} is not here; sh tests/system-packages.sh bench")
+    python = interpreter()
+    print(f"{EXECUTABLE} on {python}, {subprocess.check_output([python, '-V'], text=True).strip()}")
+    print(f"{'':30} {'instructions':>12} {'':>8} {'CPU':>9} {'':>8}  target")
+    with contextlib.ExitStack() as stack:
+        web = stack.enter_context(nginx.running(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        database = stack.enter_context(postgresql.primary(stack.enter_context(postgresql.workplace()) / "primary"))
+        for title, *cells, target in rows(python, checks(python, web, database)):
+            print(f"{title:30} {cells[0]:>12} {cells[1]:>8} {cells[2]:>9} {cells[3]:>8}  {target}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

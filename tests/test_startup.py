@@ -1,0 +1,135 @@
+"""What a check imports is most of what it costs: the dear modules, and which command may bring them in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers import Http, Listening, Route
+from tests.test_executable import NameServer, fresh, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.executable
+
+DEAR = {
+    *("argparse", "ast", "asyncio", "base64", "configparser", "contextlib", "copy", "csv", "ctypes", "dataclasses"),
+    *(
+        "datetime",
+        "decimal",
+        "difflib",
+        "email",
+        "enum",
+        "gettext",
+        "hashlib",
+        "html",
+        "http",
+        "importlib.metadata",
+        "inspect",
+    ),
+    *("ipaddress", "json", "locale", "logging", "pathlib", "platform", "queue", "random", "re", "secrets", "shutil"),
+    *(
+        "selectors",
+        "signal",
+        "site",
+        "socket",
+        "sqlite3",
+        "ssl",
+        "string",
+        "subprocess",
+        "tempfile",
+        "textwrap",
+        "threading",
+        "tokenize",
+        "tomllib",
+    ),
+    *("traceback", "typing", "unicodedata", "urllib", "uuid", "warnings", "weakref", "xml", "zipfile"),
+    *("anyio", "certifi", "click", "h11", "h2", "hpack", "httpcore", "hyperframe", "pg8000", "pymysql", "scramp"),
+    *("tomli", "hachecks.commands", "hachecks.composition", "hachecks.config"),
+}
+"""Modules that no check gets for nothing; a package stands for all that is in it."""
+
+SOCKET = {"enum", "selectors", "socket"}
+TLS = {"base64", "re", "ssl", "warnings", *SOCKET}
+HTTP = {
+    *("anyio", "ast", "contextlib", "copy", "dataclasses", "h11", "httpcore", "inspect", "ipaddress", "logging"),
+    *("string", "textwrap", "threading", "tokenize", "traceback", "typing", "urllib", "weakref", *TLS),
+}
+TOML = {
+    *("contextlib", "datetime", "difflib", "enum", "hachecks.composition", "hachecks.config", "queue", "random", "re"),
+    *("string", "threading", "tomli", "tomllib", "typing", "warnings", "weakref"),
+}
+POSTGRESQL = {
+    *("base64", "contextlib", "datetime", "decimal", "hashlib", "importlib.metadata", "ipaddress", "json", "pg8000"),
+    *("platform", "re", "scramp", "typing", "unicodedata", "uuid", "warnings", "weakref", *SOCKET),
+}
+MYSQL = {
+    *("configparser", "contextlib", "datetime", "decimal", "hashlib", "pymysql", "textwrap", "tokenize", "traceback"),
+    *("typing", "weakref", *TLS),
+}
+OURS = {"argv", "cli", "deadline", "probes", "registry", "runner", "settings", "state", "streak", "verdict"}
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imported]:
+    """Runs the executable and tells which modules were imported."""
+    directory = tmp_path_factory.mktemp("python")
+    python = directory / "python3"
+    python.write_text(f'#!/bin/sh\nexec {os.path.realpath(sys.executable)} -X importtime "$@"\n')
+    python.chmod(0o755)
+    with Http({"/": Route(b'{"ok": true}')}) as web, Listening() as port, NameServer() as names:
+        (directory / "hacheck.toml").write_text(f'[check.port]\nprobe = "tcp"\ntarget = "127.0.0.1:{port.port}"\n')
+        (directory / "a.db").touch()
+        places = {"web": web.url, "port": port.port, "names": names.port, "directory": directory}
+        yield Imported(fresh(tmp_path_factory), python.parent, places)
+
+
+class Imported:
+    """The modules that a run of the executable imports."""
+
+    def __init__(self, executable: Path, python: Path, places: dict[str, object]) -> None:
+        self.executable = executable
+        self.python = python
+        self.places = places
+
+    def by(self, command: str, code: int) -> set[str]:
+        """The modules that this command line imports, after it ended as expected."""
+        ran = run("/bin/sh", self.executable, *command.format(**self.places).split(), PATH=f"{self.python}:/bin")
+        assert ran.code == code, ran
+        return {line.rpartition("|")[2].strip() for line in ran.err.splitlines() if line.startswith("import time")}
+
+
+def dear(modules: set[str]) -> set[str]:
+    """The dear ones among them."""
+    return {name for name in DEAR if any(module == name or module.startswith(f"{name}.") for module in modules)}
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "allowed"),
+    [
+        pytest.param("file /etc/passwd", 0, set(), id="file"),
+        pytest.param("tcp 127.0.0.1:{port}", 0, set(), id="tcp"),
+        pytest.param("tcp 127.0.0.1:1", 1, set(), id="tcp refused"),
+        pytest.param("dns example.org --server 127.0.0.1:{names}", 0, set(), id="dns"),
+        pytest.param("http {web}", 0, HTTP, id="http"),
+        pytest.param("http {web} --json .ok", 0, HTTP | {"json"}, id="http json"),
+        pytest.param("http {web} --http2", 1, HTTP | {"h2", "hpack", "hyperframe"}, id="http2"),
+        pytest.param("sql postgresql://a@127.0.0.1:1/a", 1, POSTGRESQL, id="postgresql"),
+        pytest.param("sql mysql://a@127.0.0.1:1/a", 1, MYSQL, id="mysql"),
+        pytest.param("sql sqlite:{directory}/a.db", 0, {"datetime", "sqlite3"}, id="sqlite"),
+        pytest.param("run port --config {directory}/hacheck.toml", 0, TOML, id="run"),
+    ],
+)
+def test_imports_no_more_than_it_may(imported: Imported, command: str, code: int, allowed: set[str]) -> None:
+    assert dear(imported.by(command, code)) <= allowed
+
+
+def test_tcp_imports_so_many_of_our_modules(imported: Imported) -> None:
+    ours = {name for name in imported.by("tcp 127.0.0.1:{port}", 0) if name.startswith("hachecks.")}
+    way = {"dialogue", "probes.tcp", "proxy_protocol", "starttls", "target", "tls", "transport"}
+    assert ours == {f"hachecks.{name}" for name in OURS | way}
