@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hachecks import __version__, cli, config, versions
+from hachecks import __version__, cli, config, deliverer, notify, records, versions
 from hachecks.config import nearest
-from hachecks.registry import PROBES
+from hachecks.delivery import DeliveryOptions
+from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import REQUIRED, build, heading_of, settings_of
 
 if TYPE_CHECKING:
@@ -149,9 +150,9 @@ class SettingsCommand(click.Command):
             record = param.get_help_record(ctx)
             if record is not None and isinstance(param, click.Option):
                 sections.setdefault(self.headings.get(param.name or "", "Options"), []).append(record)
-        for heading, records in sections.items():
+        for heading, rows in sections.items():
             with formatter.section(heading):
-                formatter.write_dl(records)
+                formatter.write_dl(rows)
 
     def _call(self, ctx: click.Context, **_: Any) -> int:
         values: dict[str, Any] = {
@@ -186,7 +187,11 @@ class Checks(click.Group):
         with formatter.section("Probes"):
             formatter.write_dl([(name, entry.summary) for name, entry in PROBES.items()])
         with formatter.section("Commands"):
-            others = [(name, command.get_short_help_str(80)) for name, command in sorted(self.commands.items())]
+            others = [
+                (name, command.get_short_help_str(80))
+                for name, command in sorted(self.commands.items())
+                if not command.hidden
+            ]
             formatter.write_dl([("run", RUN_SUMMARY), *others])
 
     def resolve_command(
@@ -221,6 +226,82 @@ def list_checks(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
 list_checks_command = SettingsCommand("checks", [cli.ConfigOptions], list_checks)
 list_checks_command.help = "Validate hacheck.toml and list the checks it declares."
 tree.add_command(list_checks_command)
+
+
+@tree.command("notify", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.option("--test", is_flag=True)
+@click.option("--dry-run", is_flag=True)
+@click.option("--help", "-h", "wants_help", is_flag=True)
+@click.argument("words", nargs=-1)
+@click.pass_context
+def notify_command(ctx: click.Context, test: bool, dry_run: bool, wants_help: bool, words: tuple[str, ...]) -> int:
+    r"""Record what Keepalived says, for all notifiers to be told.
+
+    \b
+    hacheck notify [NOTIFIER [OPTIONS]] GROUP|INSTANCE NAME STATE [PRIORITY]
+                                  what Keepalived calls: record it, have it delivered
+    hacheck notify --test [NOTIFIER [OPTIONS]]
+                                  send a marked message now, and say what was answered
+    hacheck notify --dry-run [NOTIFIER [OPTIONS]] [INSTANCE NAME STATE [PRIORITY]]
+                                  say what would be sent
+    hacheck notify NOTIFIER --help
+                                  say what a notifier can do
+
+    Without a NOTIFIER, those that hacheck.toml declares are told; where it declares none, a log file is.
+    """
+    if wants_help:
+        return _help_of_notifier(ctx, words)
+    if test:
+        return cli.PASSED if notify.test(words, ctx.obj, cli.say) else cli.FAILED
+    if dry_run:
+        notify.dry_run(words, ctx.obj, cli.say)
+        return cli.PASSED
+    try:
+        notify.record(words, ctx.obj)
+    except OSError as error:
+        cli.complain(f"notify: not recorded: {error}")
+        return cli.FAILED
+    return cli.PASSED
+
+
+def _help_of_notifier(ctx: click.Context, words: tuple[str, ...]) -> int:
+    if words and words[0] in NOTIFIERS:
+        command = SettingsCommand(words[0], [NOTIFIERS[words[0]].load(), DeliveryOptions], lambda *_: cli.PASSED)
+        click.echo(command.get_help(click.Context(command, ctx, words[0])))
+        return cli.PASSED
+    click.echo(ctx.get_help())
+    click.echo("\nNotifiers:")
+    for name, entry in NOTIFIERS.items():
+        click.echo(f"  {name:<14}{entry.summary}")
+    return cli.PASSED
+
+
+def show_history(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
+    """`hacheck history`: tell what Keepalived has said."""
+    records.show_history(build(records.HistoryOptions, "history", flags, environ, {}), environ, cli.say)
+    return cli.PASSED
+
+
+tree.add_command(SettingsCommand("history", [records.HistoryOptions], show_history))
+
+
+@tree.command("notifications")
+@click.argument("verb", type=click.Choice(["list", "retry", "drop", "silence", "unsilence"]), default="list")
+@click.argument("words", nargs=-1)
+@click.pass_context
+def notifications_command(ctx: click.Context, verb: str, words: tuple[str, ...]) -> int:
+    """Show what waits to be told, and what could not be; `silence 2h [WHY]` tells nobody anything for a while."""
+    config = ctx.obj.get("HACHECK_CONFIG") or notify.DEFAULT_CONFIG
+    return cli.PASSED if records.Notifications(config, ctx.obj, cli.say).do(verb, words) else cli.FAILED
+
+
+@tree.command("deliver", hidden=True)
+@click.option("--config", default=None)
+@click.pass_context
+def deliver_command(ctx: click.Context, config: str | None) -> None:
+    """Deliver what has been recorded, until there is nothing left to deliver."""
+    deliverer.leave_keepalived()
+    deliverer.deliver(config or ctx.obj.get("HACHECK_CONFIG") or notify.DEFAULT_CONFIG, ctx.obj, cli.say)
 
 
 @tree.command("version")

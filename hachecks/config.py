@@ -1,4 +1,4 @@
-"""What does hacheck.toml declare? Tables of the file become checks; whatever it should not say is an error."""
+"""What does hacheck.toml declare? Its tables become checks and notifiers; whatever it should not say is an error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import sys
 
 from hachecks.composition import Composition, Member
-from hachecks.registry import PROBES
+from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.runner import RunOptions
 from hachecks.settings import Duration, Invalid, build, option, settings, settings_of
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from hachecks.notifiers import Notifier
     from hachecks.probes import Probe
 
 COMPOSING = ("all", "any")
@@ -36,11 +37,14 @@ class Schedule:
 
 
 class Configuration:
-    """The checks of one file, as tables; a check is built when it is asked for."""
+    """The checks and notifiers of one file, as tables; each is built when it is asked for."""
 
-    def __init__(self, path: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, path: str, tables: Mapping[str, Mapping[str, Any]], notifiers: Mapping[str, Mapping[str, Any]]
+    ) -> None:
         self.path = path
         self.tables = tables
+        self.notifiers = notifiers
 
     @classmethod
     def read(cls, path: str) -> Configuration:
@@ -52,14 +56,8 @@ class Configuration:
             raise Invalid(f"{path}: {error.strerror}; name the file with --config or HACHECK_CONFIG") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Invalid(f"{path}: {error}") from None
-        refuse_unknown(path, document, ["check"])
-        tables = document.get("check", {})
-        if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-            raise Invalid(f"{path}: checks are tables; write [check.NAME]")
-        for name in tables:
-            if not name or not LETTERS.issuperset(name):
-                raise Invalid(f"{path}: [check.{name}]: a name has letters, digits, - and _ only")
-        return cls(path, tables)
+        refuse_unknown(path, document, ["check", "notifier"])
+        return cls(path, named_tables(path, document, "check"), named_tables(path, document, "notifier"))
 
     def build(
         self, name: str, flags: Mapping[str, Any], environ: Mapping[str, str], within: tuple[str, ...] = ()
@@ -105,6 +103,23 @@ class Configuration:
         members = [Member(member, *self.build(member, {}, environ, (*within, name))) for member in names]
         return Composition(name, members, needed)
 
+    def notifier(self, name: str, environ: Mapping[str, str], options_class: type) -> tuple[Notifier, Any]:
+        """A notifier and how it is told, which `options_class` declares; raises `Invalid`."""
+        table = self.notifiers[name]
+        where = f"{self.path}: [notifier.{name}]"
+        kind = str(table.get("notifier", ""))
+        if kind not in NOTIFIERS:
+            wrong = f"no notifier {kind}{nearest(kind, NOTIFIERS)}" if kind else 'needs notifier = "…"'
+            raise Invalid(f"{where}: {wrong}")
+        notifier_class = NOTIFIERS[kind].load()
+        refuse_unknown(where, table, ["notifier", *names_of(options_class, notifier_class)])
+        options = build(options_class, kind, {}, {}, table, where)
+        if options.fallback is not None and options.fallback not in self.notifiers:
+            raise Invalid(
+                f"{where}: fallback: no notifier {options.fallback}{nearest(options.fallback, self.notifiers)}"
+            )
+        return build(notifier_class, kind, {}, environ, table, where), options
+
     def rows(self, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
         """Name, kind and subject of every check; raises `Invalid` at the first that cannot be built."""
         rows = []
@@ -117,6 +132,17 @@ class Configuration:
 def named_check(name: str, path: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Probe, RunOptions]:
     """The probe and options of `[check.NAME]` in the file; raises `Invalid`."""
     return Configuration.read(path).build(name, flags, environ)
+
+
+def named_tables(path: str, document: Mapping[str, Any], kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """The tables `[KIND.NAME]` of a document; raises `Invalid`."""
+    tables: Mapping[str, Mapping[str, Any]] = document.get(kind, {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise Invalid(f"{path}: {kind}s are tables; write [{kind}.NAME]")
+    for name in tables:
+        if not name or not LETTERS.issuperset(name):
+            raise Invalid(f"{path}: [{kind}.{name}]: a name has letters, digits, - and _ only")
+    return tables
 
 
 def names_of(*classes: type) -> list[str]:

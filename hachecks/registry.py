@@ -1,4 +1,4 @@
-"""Which probes are there, and where does each live?"""
+"""Which probes and notifiers are there, and where does each live?"""
 
 from __future__ import annotations
 
@@ -30,4 +30,26 @@ PROBES: Mapping[str, Entry] = {
     "nodeport": Entry("hachecks.probes.nodeport:NodeportProbe", "Ask whether a Kubernetes nodePort is served here."),
     "sql": Entry("hachecks.probes.sql:SqlProbe", "Ask a database whether it serves, and in which role."),
     "tcp": Entry("hachecks.probes.tcp:TcpProbe", "Connect to a port, and talk to it."),
+}
+
+NOTIFIERS: Mapping[str, Entry] = {
+    "alertmanager": Entry(
+        "hachecks.notifiers.alertmanager:AlertmanagerNotifier", "Fire and resolve alerts of Alertmanager."
+    ),
+    "apprise": Entry(
+        "hachecks.notifiers.apprise:AppriseNotifier", "Tell services by Apprise, of which there are many."
+    ),
+    "exec": Entry("hachecks.notifiers.exec:ExecNotifier", "Run a command."),
+    "journald": Entry("hachecks.notifiers.journald:JournaldNotifier", "Write to systemd's journal."),
+    "log": Entry("hachecks.notifiers.log:LogNotifier", "Append to a file, or to a container's output."),
+    "mail": Entry("hachecks.notifiers.mail:MailNotifier", "Send a mail through an SMTP server."),
+    "pagerduty": Entry("hachecks.notifiers.pagerduty:PagerdutyNotifier", "Trigger and resolve incidents of PagerDuty."),
+    "prometheus": Entry(
+        "hachecks.notifiers.prometheus:PrometheusNotifier", "Write a file for node_exporter, or push to a Pushgateway."
+    ),
+    "slack": Entry("hachecks.notifiers.slack:SlackNotifier", "Post to a channel of Slack."),
+    "syslog": Entry("hachecks.notifiers.syslog:SyslogNotifier", "Write to syslog: the node's own, or a server's."),
+    "webhook": Entry(
+        "hachecks.notifiers.webhook:WebhookNotifier", "Post JSON to a URL, or what Teams, Discord or ntfy take."
+    ),
 }

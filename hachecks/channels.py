@@ -1,0 +1,73 @@
+"""Who is told? The notifiers of hacheck.toml, and those on a notify script's own command line."""
+
+from __future__ import annotations
+
+import os
+import zlib
+
+from hachecks import argv
+from hachecks.config import Configuration, nearest
+from hachecks.delivery import Channel, DeliveryOptions
+from hachecks.keepalived import vips_of
+from hachecks.notifiers.log import LogNotifier
+from hachecks.registry import NOTIFIERS
+from hachecks.settings import Invalid, build
+from hachecks.state import read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
+
+
+def declared_channels(
+    config: str, environ: Mapping[str, str], directory: str, tell: Callable[[str], None]
+) -> dict[str, Channel]:
+    """The notifiers of the configuration; a log file where it declares none, or cannot be understood."""
+    try:
+        declared = Configuration.read(config)
+        if declared.notifiers:
+            return channels_of(declared, environ, directory)
+    except Invalid as error:
+        tell(str(error))
+    log = LogNotifier(file=os.path.join(directory, "transitions.log"))
+    return {"log": Channel("log", log, DeliveryOptions(), directory)}
+
+
+def channels_of(declared: Configuration, environ: Mapping[str, str], directory: str) -> dict[str, Channel]:
+    """The notifiers of the configuration; raises `Invalid`."""
+    channels = {}
+    for name in declared.notifiers:
+        notifier, options = declared.notifier(name, environ, DeliveryOptions)
+        channels[name] = Channel(name, notifier, options, directory)
+    return channels
+
+
+def channel_of(words: Sequence[str], environ: Mapping[str, str], directory: str) -> Channel:
+    """The notifier on a notify script's own command line, as in `hacheck notify log --file F`; raises `Invalid`."""
+    kind = words[0]
+    if kind not in NOTIFIERS:
+        raise Invalid(f"no notifier {kind}{nearest(kind, NOTIFIERS)}")
+    notifier_class = NOTIFIERS[kind].load()
+    flags = argv.read(words[1:], (notifier_class, DeliveryOptions))
+    if flags is None:
+        raise Invalid(f"{' '.join(words)!r} is not understood (see hacheck notify {kind} --help)")
+    notifier = build(notifier_class, kind, flags, environ, {})
+    options = build(DeliveryOptions, kind, flags, environ, {})
+    return Channel(channel_name(words), notifier, options, directory, words)
+
+
+def channel_name(words: Sequence[str]) -> str:
+    """What the queue of a notifier on a command line is called."""
+    return f"{words[0]}-{zlib.crc32(' '.join(words).encode()):08x}"
+
+
+def vips(environ: Mapping[str, str]) -> dict[str, list[str]]:
+    """The VIPs of each instance, as Keepalived's configuration has them."""
+    return vips_of(read(environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF))
+
+
+def node_name(environ: Mapping[str, str]) -> str:
+    """The node as Kubernetes calls it (NODE_NAME), or the host's name."""
+    return environ.get("NODE_NAME") or os.uname().nodename

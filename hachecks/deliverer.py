@@ -1,0 +1,170 @@
+"""Who delivers where no agent runs? A process that the first notify of a storm starts, and that ends by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+from hachecks import history, journal, state
+from hachecks.channels import channel_name, channel_of, declared_channels, node_name, vips
+from hachecks.delivery import Delivery
+from hachecks.history import History
+from hachecks.settings import Invalid
+from hachecks.transition import process_start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hachecks.history import Event
+
+QUIET = 1.0
+"""Seconds without a new record after which a storm is over."""
+LONGEST_STORM = 5.0
+"""Seconds after which people are told of a storm that is not over."""
+LINGER = 5.0
+"""Seconds for which the deliverer waits for more when everything has been told."""
+LONGEST = 3600.0
+"""Seconds after which the configuration is read again."""
+LOOK = 0.1
+MARK = "delivering"
+CLAIM = "claim-"
+"""The shell's notify makes such a file to be the one that starts the deliverer."""
+DIARY = "deliveries.log"
+LARGEST_DIARY = 1024 * 1024
+
+
+def deliver(config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    """Deliver until everything has been told and nothing more has come for a while; one process at a time does."""
+    directory = journal.state_directory(environ)
+    until = time.monotonic() + LINGER
+    while True:
+        try:
+            with History.locked(directory, journal.places(environ)) as reader:
+                while _round(reader, config, environ, Diary(directory, tell).tell):
+                    pass
+            return
+        except BlockingIOError:
+            # Who has the lock sees what has been recorded as long as its mark is there; without, it is about to end.
+            if is_delivering(directory) or time.monotonic() > until:
+                return
+            time.sleep(LOOK)
+
+
+def _round(reader: History, config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
+    """Deliver with the configuration as it is now; returns whether there is more to do."""
+    _mark(reader.directory)
+    try:
+        loop = _Loop(reader, config, environ, tell)
+        loop.run()
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(reader.directory, MARK))
+    # Whoever recorded something while the mark was there relies on us.
+    return loop.has_more()
+
+
+def is_delivering(directory: str) -> bool:
+    """Whether the process that the mark names is alive; a killed one leaves its mark."""
+    pid, _, started = state.read(os.path.join(directory, MARK)).strip().partition(" ")
+    try:
+        return pid.isdigit() and str(process_start(pid)) == started
+    except (OSError, IndexError):
+        return False
+
+
+class Diary:
+    """What came of it, also for those who look later: the deliverer that notify starts has no standard output."""
+
+    def __init__(self, directory: str, tell: Callable[[str], None]) -> None:
+        self.path = os.path.join(directory, DIARY)
+        self.further = tell
+
+    def tell(self, line: str) -> None:
+        """Write the line down with the time, and pass it on."""
+        with contextlib.suppress(OSError):
+            if os.path.exists(self.path) and os.stat(self.path).st_size > LARGEST_DIARY:
+                os.replace(self.path, f"{self.path}.1")
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
+        self.further(line)
+
+
+def _mark(directory: str) -> None:
+    """Say who delivers, by pid and start, as the shell looks for it; nobody has to claim it any more."""
+    with contextlib.suppress(OSError):
+        history.replace(os.path.join(directory, MARK), f"{os.getpid()} {process_start()}\n")
+        for name in os.listdir(directory):
+            if name.startswith(CLAIM):
+                os.unlink(os.path.join(directory, name))
+
+
+def leave_keepalived() -> None:
+    """Live on when Keepalived ends its scripts, but end at SIGTERM, which the shell that started us ignored."""
+    with contextlib.suppress(PermissionError):  # a session of our own already
+        os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+class _Loop:
+    def __init__(self, reader: History, config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
+        self.reader = reader
+        self.environ = environ
+        self.tell = tell
+        channels = declared_channels(config, environ, reader.directory, tell)
+        self.delivery = Delivery(node_name(environ), channels, reader.directory, vips(environ))
+        self.events: list[Event] = []
+        self._hear([*history.events(reader.directory), *reader.unwritten])
+        self.size = -1
+
+    def run(self) -> None:
+        """Look, wait for the end of the storm, read, tell; until there is nothing left to do."""
+        started = idle_since = time.monotonic()
+        while time.monotonic() - started < LONGEST:
+            if self._grown():
+                self._await_quiet()
+                self._hear(self.reader.read_on())
+                idle_since = time.monotonic()
+            for channel, said in self.delivery.deliver(self.events):
+                self.tell(f"{channel.name}: {said}")
+            if self.delivery.waiting(self.events) is None and time.monotonic() - idle_since > LINGER:
+                return
+            time.sleep(LOOK)
+
+    def has_more(self) -> bool:
+        """Whether something has been recorded since the last look, or somebody is to be told again."""
+        return self._grown() or self.delivery.waiting(self.events) is not None
+
+    def _hear(self, events: list[Event]) -> None:
+        self.events += events
+        for options in {event.options for event in events if event.options}:
+            name = channel_name(options)
+            if name in self.delivery.channels:
+                continue
+            try:
+                self.delivery.channels[name] = channel_of(options, self.environ, self.reader.directory)
+            except Invalid as error:
+                self.tell(f"{' '.join(options)}: {error}")
+
+    def _grown(self) -> bool:
+        size = journal_size(self.reader.directories)
+        grown, self.size = size != self.size, size
+        return grown
+
+    def _await_quiet(self) -> None:
+        began = quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < QUIET and time.monotonic() - began < LONGEST_STORM:
+            time.sleep(LOOK)
+            if self._grown():
+                quiet_since = time.monotonic()
+
+
+def journal_size(directories: Sequence[str]) -> int:
+    """Bytes in the open journals: another number means that something has been recorded."""
+    size = 0
+    for directory in directories:
+        with contextlib.suppress(OSError):
+            size += os.stat(os.path.join(directory, journal.NAME)).st_size
+    return size

@@ -1,0 +1,238 @@
+"""What happened, as an audit log that is kept for a week?
+
+The journal as one reader has understood it: in order, with the wall clock's time, each transition once. Whoever holds
+the lock is that reader. Lines of JSON in `history`, and in `history.N` what is older.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import time
+
+from hachecks import journal, state
+from hachecks.transition import TICKS, Transition, boot_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+NAME = "history"
+LARGEST = 4 * 1024 * 1024
+KEPT = 7 * 86400.0
+"""Seconds after which what happened is forgotten."""
+STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
+"""The words that are states; what else the FIFO says (a changed priority) is an event that changes none."""
+
+
+class Event:
+    """A transition as it is remembered: numbered, dated, and with what it changed.
+
+    `at` is when Keepalived forked the notify process, in seconds of the epoch. `before` is the state it ended, since
+    `since`; both are None for the first of its instance. A `late` event is older than one that is known already and
+    changes nothing any more.
+    """
+
+    __slots__ = (
+        "at",
+        "before",
+        "key",
+        "kind",
+        "late",
+        "name",
+        "number",
+        "options",
+        "order",
+        "priority",
+        "since",
+        "state",
+    )
+
+    def __init__(self, **facts: Any) -> None:
+        for name in self.__slots__:
+            setattr(self, name, facts[name])
+
+    number: int
+    key: str
+    at: float
+    kind: str
+    name: str
+    state: str
+    priority: int | None
+    before: str | None
+    since: float | None
+    late: bool
+    options: tuple[str, ...]
+    order: tuple[str, int, int]
+
+    @classmethod
+    def parse(cls, line: str) -> Event:
+        """From a line of the history; raises `ValueError`."""
+        facts = json.loads(line)
+        if not isinstance(facts, dict) or set(facts) != set(cls.__slots__):
+            raise ValueError("no line of a history")
+        return cls(**{**facts, "options": tuple(facts["options"]), "order": tuple(facts["order"])})
+
+    def facts(self) -> dict[str, Any]:
+        """Everything about it, as JSON takes it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def changes(self) -> bool:
+        """Whether it ended another state, and is no repetition, late word or news of a priority."""
+        return self.state in STATES and not self.late and self.state != self.before
+
+    def __str__(self) -> str:
+        return json.dumps(self.facts(), ensure_ascii=False)
+
+
+def key_of(transition: Transition) -> str:
+    """The idempotency key: the same at every reading of the same transition."""
+    parts = (*map(str, transition.order), *transition.subject, transition.state)
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+
+
+class History:
+    """The one reader's view; `with History.locked(...)`, since two would number the same events twice."""
+
+    def __init__(self, directory: str, directories: Sequence[str]) -> None:
+        self.directory = directory
+        self.directories = directories
+        self.path = os.path.join(directory, NAME)
+        self.foreign = 0
+        self.unwritten: list[Event] = []
+        self.latest: dict[tuple[str, str], Event] = {}
+        self.keys: set[str] = set()
+        self.number = 0
+        for event in events(directory):
+            self._know(event)
+
+    @classmethod
+    @contextlib.contextmanager
+    def locked(cls, directory: str, directories: Sequence[str]) -> Iterator[History]:
+        """The history, while nobody else has it; raises `BlockingIOError` when somebody has."""
+        lock = os.open(os.path.join(directory, f"{NAME}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield cls(directory, directories)
+        finally:
+            os.close(lock)
+
+    def _know(self, event: Event) -> None:
+        self.number = max(self.number, event.number)
+        self.keys.add(event.key)
+        if event.state in STATES and not event.late:
+            self.latest[event.kind, event.name] = event
+
+    def read_on(self) -> list[Event]:
+        """Add what the journal has brought since; returns it, also what could not be written down for want of room."""
+        before, after, added = self._unread()
+        self.unwritten += added
+        # Where there is no room, or nothing may be written, what was recorded stays in the journal until there is.
+        with contextlib.suppress(OSError):
+            self._write()
+            if str(after) != str(before):
+                replace(self._reading_path, str(after))
+            for directory in self.directories:
+                journal.tend(directory, after)
+        return added
+
+    def unread(self) -> list[Event]:
+        """What the journal has brought since, for one who only looks: nothing is written, and no lock is needed."""
+        return self._unread()[2]
+
+    def _unread(self) -> tuple[journal.Reading, journal.Reading, list[Event]]:
+        """How far the journal has been read, how far it goes, and what lies between."""
+        reading = journal.Reading(state.read(self._reading_path))
+        found, after = journal.read_on(self.directories, reading)
+        self.foreign += found.foreign
+        now, ticks = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS
+        boot = boot_id()
+        added: list[Event] = []
+        for transition in found.transitions:
+            key = key_of(transition)
+            if key in self.keys:
+                continue
+            at = now - max(0.0, ticks - transition.started) / TICKS if transition.boot == boot else now
+            event = self._event(transition, key, at)
+            self._know(event)
+            added.append(event)
+        return reading, after, added
+
+    def _event(self, transition: Transition, key: str, at: float) -> Event:
+        before = self.latest.get(transition.subject)
+        late = before is not None and before.order[0] == transition.boot and transition.order < before.order
+        return Event(
+            number=self.number + 1,
+            key=key,
+            at=round(at, 3),
+            kind=transition.kind,
+            name=transition.name,
+            state=transition.state,
+            priority=transition.priority,
+            before=before.state if before else None,
+            since=before.at if before else None,
+            late=late,
+            options=transition.options,
+            order=transition.order,
+        )
+
+    @property
+    def _reading_path(self) -> str:
+        return os.path.join(self.directory, f"{NAME}.read")
+
+    def _write(self) -> None:
+        if not self.unwritten:
+            return
+        self._make_room()
+        text = "".join(f"{event}\n" for event in self.unwritten)
+        with open(self.path, "ab+", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            torn = end and os.pread(file.fileno(), 1, end - 1) != b"\n"  # by one who was killed here
+            data = b"\n" * bool(torn) + text.encode()
+            try:
+                if file.write(data) != len(data):
+                    raise OSError("only a part could be written")
+                os.fdatasync(file.fileno())
+            except OSError:
+                file.truncate(end)
+                raise
+        self.unwritten = []
+
+    def _make_room(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(self.path).st_size >= LARGEST:
+                os.replace(self.path, f"{self.path}.{int(time.time() * 1000):015d}")
+        for path in _closed(self.directory):
+            if os.stat(path).st_mtime < time.time() - KEPT:
+                os.unlink(path)
+
+
+def events(directory: str) -> Iterator[Event]:
+    """Everything that is remembered, oldest first; lines that cannot be read are passed over."""
+    for path in [*_closed(directory), os.path.join(directory, NAME)]:
+        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                with contextlib.suppress(ValueError):
+                    yield Event.parse(line)
+
+
+def _closed(directory: str) -> list[str]:
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return []
+    closed = (name for name in names if name.startswith(f"{NAME}.") and name[len(NAME) + 1 :].isdigit())
+    return [os.path.join(directory, name) for name in sorted(closed)]
+
+
+def replace(path: str, text: str) -> None:
+    """Put a file with this text in the place of the one that is there, in one step."""
+    temporary = f"{path}-new"
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(temporary, path)

@@ -1,0 +1,129 @@
+"""What does `hacheck notify` do, where the shell has not done it already: record, test, or say what would be sent?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import hachecks
+from hachecks import journal
+from hachecks.channels import channel_of, declared_channels, node_name, vips
+from hachecks.deliverer import is_delivering
+from hachecks.delivery import Delivery, send
+from hachecks.history import Event
+from hachecks.notifiers import NotDelivered
+from hachecks.settings import Invalid
+from hachecks.transition import KINDS, Transition, boot_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hachecks.delivery import Channel
+
+DEFAULT_CONFIG = "/etc/keepalive/hacheck.toml"
+
+
+def record(words: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Record what Keepalived says and see to its delivery; raises `Invalid` or `OSError`."""
+    try:
+        transition = Transition.of_this_process(words)
+    except ValueError as error:
+        raise Invalid(f"notify: {error}") from None
+    path = journal.append(transition, environ)
+    if not is_delivering(os.path.dirname(path)):
+        start_deliverer()
+
+
+def start_deliverer() -> None:
+    """Start the process that delivers, apart from Keepalived and from us."""
+    subprocess.Popen(  # noqa: S603 - our own command
+        [*own_command(), "deliver"],
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def own_command() -> list[str]:
+    """How to start this program again."""
+    if os.path.exists(str(getattr(hachecks, "__file__", ""))):
+        return [sys.executable, "-m", "hachecks"]
+    return ["/bin/sh", sys.argv[0]]
+
+
+def test(words: Sequence[str], environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
+    """Send a marked message now, to one notifier or to all that are declared; returns whether all were told."""
+    directory = tempfile.gettempdir()
+    channels = chosen(words, environ, directory, tell)
+    delivery = Delivery(node_name(environ), channels, directory, vips(environ))
+    told = True
+    for channel in channels.values():
+        message = delivery.message(channel, [sample_event(environ)], test=True)
+        try:
+            tell(f"{channel.name}: {send(channel, message)}")
+        except NotDelivered as failure:
+            tell(f"{channel.name}: not delivered: {failure}")
+            told = False
+    return told
+
+
+def dry_run(words: Sequence[str], environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    """Tell what would be sent about a transition, and to whom; raises `Invalid`."""
+    at = next((at for at, word in enumerate(words) if word in KINDS), len(words))
+    channels = chosen(words[:at], environ, tempfile.gettempdir(), tell)
+    delivery = Delivery(node_name(environ), channels, tempfile.gettempdir(), vips(environ))
+    try:
+        event = event_of(Transition.of_this_process(words)) if words[at:] else sample_event(environ)
+    except ValueError as error:
+        raise Invalid(f"notify: {error}") from None
+    for channel in channels.values():
+        if not channel.wants(event):
+            tell(f"{channel.name}: nothing, it does not want to know")
+            continue
+        message = delivery.message(channel, [event])
+        tell(f"{channel.name}: {message.title}")
+        tell(message.body)
+
+
+def chosen(
+    words: Sequence[str], environ: Mapping[str, str], directory: str, tell: Callable[[str], None]
+) -> dict[str, Channel]:
+    """The declared notifiers, the one of that name, or the one these words describe; raises `Invalid`."""
+    if len(words) < 2:
+        declared = declared_channels(environ.get("HACHECK_CONFIG") or DEFAULT_CONFIG, environ, directory, tell)
+        if not words:
+            return declared
+        if words[0] in declared:
+            return {words[0]: declared[words[0]]}
+    channel = channel_of(words, environ, directory)
+    return {channel.name: channel}
+
+
+def sample_event(environ: Mapping[str, str]) -> Event:
+    """An event to test with: a FAULT of the first instance there is."""
+    name = next(iter(vips(environ)), "VI_1")
+    transition = Transition("INSTANCE", name, "FAULT", 100, boot=boot_id(), started=0, pid=os.getpid())
+    return event_of(transition, before="MASTER", since=time.time() - 3600)
+
+
+def event_of(transition: Transition, before: str | None = None, since: float | None = None) -> Event:
+    """The transition as an event of now."""
+    return Event(
+        number=0,
+        key=os.urandom(16).hex(),
+        at=time.time(),
+        kind=transition.kind,
+        name=transition.name,
+        state=transition.state,
+        priority=transition.priority,
+        before=before,
+        since=since,
+        late=False,
+        options=transition.options,
+        order=transition.order,
+    )

@@ -1,0 +1,158 @@
+"""255 instances change state at once: all is recorded, in Keepalived's order, and the VIPs move in time."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hachecks import journal
+
+from .namespace import Namespace, namespace, wait_until
+from .requirements import EXECUTABLE, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hachecks.transition import Transition
+
+pytestmark = [pytest.mark.failover, pytest.mark.executable]
+
+COUNT = 255
+SETUP = """
+mount -t tmpfs tmpfs /run
+mkdir /run/hacheck /run/etc /run/work
+mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work /etc
+mkdir /etc/keepalive
+mkfifo /run/fifo
+ip link add eth0 type veth peer name eth1
+ip address add 10.88.0.1/16 dev eth0
+ip link set eth1 up
+ip link set eth0 up
+"""
+GLOBAL = """
+global_defs {{
+    router_id hachecks
+    max_auto_priority 99
+    vrrp_notify_fifo /run/fifo
+}}
+"""
+INSTANCE = """
+vrrp_instance VI_{number} {{
+    interface eth0
+    virtual_router_id {number}
+    priority 254
+    {notify}
+    virtual_ipaddress {{
+        10.88.1.{number}/32 dev eth0
+    }}
+}}
+"""
+LINE = re.compile(r'INSTANCE "(\w+)" (\w+) \d+')
+
+
+class Storm:
+    """A Keepalived with 255 instances, what it writes to its FIFO, and how long it takes for all VIPs to move."""
+
+    def __init__(self, node: Namespace, notify: str) -> None:
+        self.node = node
+        instances = (INSTANCE.format(number=number, notify=notify) for number in range(1, COUNT + 1))
+        node.path("/run/keepalived.conf").write_text(GLOBAL.format() + "".join(instances))
+        self.said: list[tuple[str, str]] = []
+        node.start("cat", "/run/fifo", heard=self._heard)
+        self.keepalived = node.start("keepalived", "-n", "--log-console", "-f", "/run/keepalived.conf")
+
+    def _heard(self, line: str) -> None:
+        found = LINE.fullmatch(line)
+        if found:
+            self.said.append((found[1], found[2]))
+
+    def await_states(self, state: str, before: int) -> int:
+        """Wait until every instance has said so; returns how many lines were said since."""
+        wait_until(f"all are {state}", lambda: sum(s == state for _, s in self.said[before:]) >= COUNT, within=30)
+        return len(self.said) - before
+
+    def vips(self) -> int:
+        return self.node.run("ip", "-oneline", "address", "show", "dev", "eth0").stdout.count("10.88.1.")
+
+    def through_all(self) -> list[int]:
+        """Start, link down, link up, stop: how many events each brought."""
+        counts = [self.await_states("MASTER", 0)]
+        for command, state in (("down", "FAULT"), ("up", "MASTER")):
+            before = len(self.said)
+            self.node.must("ip", "link", "set", "eth1", command)
+            counts.append(self.await_states(state, before))
+        before = len(self.said)
+        self.keepalived.terminate()
+        counts.append(self.await_states("STOP", before))
+        self.keepalived.end(within=10)
+        return counts
+
+
+@contextmanager
+def prepared() -> Iterator[Namespace]:
+    """A node with the executable, and room for its records."""
+    lack = missing()
+    if lack and os.environ.get("CI"):
+        pytest.fail(lack)
+    elif lack:
+        pytest.skip(lack)
+    with namespace(SETUP) as inside:
+        inside.path("/etc/keepalive/hacheck").write_bytes(EXECUTABLE.read_bytes())
+        yield inside
+
+
+@pytest.fixture
+def node() -> Iterator[Namespace]:
+    with prepared() as inside:
+        yield inside
+
+
+def recorded(node: Namespace) -> list[Transition]:
+    found, _ = journal.read_on([str(node.path("/run/hacheck"))], journal.Reading())
+    assert found.foreign == 0
+    return found.transitions
+
+
+def test_every_transition_of_255_instances_is_recorded_in_the_order_of_the_fifo(node: Namespace) -> None:
+    storm = Storm(node, 'notify "sh /etc/keepalive/hacheck notify"')
+    assert storm.through_all() == [2 * COUNT, COUNT, 2 * COUNT, COUNT]
+    wait_until("all is recorded", lambda: len(recorded(node)) >= len(storm.said), within=10)
+    assert [(one.name, one.state) for one in recorded(node)] == storm.said
+
+
+def moving(notify: str) -> float:
+    """Seconds from the first VIP of 255 to the last."""
+    with prepared() as node:
+        storm = Storm(node, notify)
+        wait_until("the first VIP is there", lambda: storm.vips() > 0, within=20)
+        began = time.monotonic()
+        wait_until("all VIPs are there", lambda: storm.vips() == COUNT, within=30)
+        return time.monotonic() - began
+
+
+def test_recording_does_not_hold_the_vips_back() -> None:
+    without = min(moving("") for _ in range(2))
+    recording = min(moving('notify "sh /etc/keepalive/hacheck notify"') for _ in range(2))
+    # Keepalived's own time for 255 VIPs is some 0.2 s, of which a look at the interface every 20 ms is a large part.
+    assert recording <= 3 * max(without, 0.3)
+
+
+def test_one_notify_is_one_process_and_one_write(node: Namespace) -> None:
+    node.path("/run/hacheck/delivering").write_text(f"1 {start_of_init(node)}\n")
+    done = node.run(
+        "strace", "-f", "-e", "trace=write,fork,vfork,clone,clone3,execve", "sh", "/etc/keepalive/hacheck", "notify",
+        "INSTANCE", "VI_1", "MASTER", "100",
+    )  # fmt: skip
+    calls = [line for line in done.stderr.splitlines() if "(" in line]
+    assert [call.partition("(")[0] for call in calls] == ["execve", "write"], done.stderr
+    assert [one.state for one in recorded(node)] == ["MASTER"]
+
+
+def start_of_init(node: Namespace) -> str:
+    """When the namespace's process 1 was forked: as the mark of a deliverer that lives."""
+    return node.must("cat", "/proc/1/stat").rpartition(")")[2].split()[19]

@@ -1,0 +1,117 @@
+"""What happened is remembered once, in order, with its time, and a late word turns no state back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hachecks import history, journal
+from hachecks.history import Event, History
+from hachecks.transition import TICKS, Transition, boot_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def now_in_ticks() -> int:
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS)
+
+
+def record(directory: Path, state: str, *, ago: float = 0, pid: int = 1, name: str = "VI_1") -> None:
+    started = now_in_ticks() - int(ago * TICKS)
+    one = Transition("INSTANCE", name, state, 100, boot=boot_id(), started=started, pid=pid)
+    journal.append(one, {"HACHECK_STATE_DIR": str(directory)})
+
+
+def read_on(directory: Path) -> list[Event]:
+    with History.locked(str(directory), [str(directory)]) as reader:
+        return reader.read_on()
+
+
+def test_each_transition_is_remembered_once(tmp_path: Path) -> None:
+    record(tmp_path, "BACKUP", ago=2)
+    record(tmp_path, "MASTER", ago=1)
+    assert [event.state for event in read_on(tmp_path)] == ["BACKUP", "MASTER"]
+    assert read_on(tmp_path) == []
+    assert [event.number for event in history.events(str(tmp_path))] == [1, 2]
+
+
+def test_an_event_says_what_it_ended_and_since_when_that_was(tmp_path: Path) -> None:
+    record(tmp_path, "MASTER", ago=100)
+    record(tmp_path, "FAULT", ago=40)
+    first, second = read_on(tmp_path)
+    assert (first.before, first.since) == (None, None)
+    assert second.before == "MASTER"
+    assert second.since == first.at
+    assert second.at - first.at == pytest.approx(60, abs=0.1)
+    assert second.at == pytest.approx(time.time() - 40, abs=0.5)
+
+
+def test_a_late_word_is_remembered_and_changes_nothing(tmp_path: Path) -> None:
+    record(tmp_path, "MASTER", ago=1)
+    read_on(tmp_path)
+    record(tmp_path, "BACKUP", ago=2)
+    (late,) = read_on(tmp_path)
+    assert late.late
+    assert not late.changes
+    record(tmp_path, "FAULT")
+    (event,) = read_on(tmp_path)
+    assert event.before == "MASTER"
+
+
+def test_a_crash_between_writing_and_marking_as_read_doubles_nothing(tmp_path: Path) -> None:
+    record(tmp_path, "MASTER")
+    (event,) = read_on(tmp_path)
+    (tmp_path / "history.read").unlink()
+    assert read_on(tmp_path) == []
+    assert [again.key for again in history.events(str(tmp_path))] == [event.key]
+
+
+def test_two_readers_are_one_too_many(tmp_path: Path) -> None:
+    with History.locked(str(tmp_path), [str(tmp_path)]), pytest.raises(BlockingIOError):
+        read_on(tmp_path)
+
+
+def test_torn_lines_of_the_history_are_passed_over(tmp_path: Path) -> None:
+    record(tmp_path, "MASTER")
+    read_on(tmp_path)
+    with (tmp_path / "history").open("a") as file:
+        file.write('{"number": 2, "key"\n[]\n')
+    assert [event.state for event in history.events(str(tmp_path))] == ["MASTER"]
+
+
+def test_the_history_is_lines_of_json(tmp_path: Path) -> None:
+    record(tmp_path, "MASTER")
+    read_on(tmp_path)
+    assert json.loads((tmp_path / "history").read_text())["state"] == "MASTER"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A file system with room for little more than a preallocated journal."""
+    directory = tmp_path / "small"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", directory], check=True)
+    return directory
+
+
+def test_a_full_disk_still_takes_events_and_they_are_remembered_when_there_is_room(small_disk: Path) -> None:
+    try:
+        journal.tend(str(small_disk), journal.Reading())
+        filler = small_disk / "filler"
+        with pytest.raises(OSError, match="No space left"):
+            filler.write_bytes(bytes(2**20))
+        for pid in range(40):
+            record(small_disk, "MASTER" if pid % 2 else "BACKUP", pid=pid)
+        with History.locked(str(small_disk), [str(small_disk)]) as reader:
+            assert len(reader.read_on()) == 40
+            assert len(reader.unwritten) == 40
+            filler.unlink()
+            assert reader.read_on() == []
+            assert len(list(history.events(str(small_disk)))) == 40
+    finally:
+        subprocess.run(["umount", small_disk], check=True)

@@ -1,0 +1,133 @@
+"""A recorded transition is read exactly once, in Keepalived's order, whatever happened to its writer."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hachecks import journal
+from hachecks.transition import Transition, boot_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMES = st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=30).filter(str.strip)
+
+
+def transition(name: str = "VI_1", state: str = "MASTER", *, started: int = 1, pid: int = 1) -> Transition:
+    return Transition("INSTANCE", name, state, 100, boot=boot_id(), started=started, pid=pid)
+
+
+def recorded(directory: Path, *transitions: Transition) -> None:
+    for one in transitions:
+        journal.append(one, {"HACHECK_STATE_DIR": str(directory)})
+
+
+def told(found: journal.Found) -> list[str]:
+    return [f"{one.name} {one.state}" for one in found.transitions]
+
+
+def test_what_is_recorded_is_read_once(tmp_path: Path) -> None:
+    recorded(tmp_path, transition("a"), transition("b"))
+    found, reading = journal.read_on([str(tmp_path)], journal.Reading())
+    assert told(found) == ["a MASTER", "b MASTER"]
+    recorded(tmp_path, transition("c"))
+    found, reading = journal.read_on([str(tmp_path)], journal.Reading(str(reading)))
+    assert told(found) == ["c MASTER"]
+    assert told(journal.read_on([str(tmp_path)], reading)[0]) == []
+
+
+def test_order_is_that_of_the_forks_not_of_the_file(tmp_path: Path) -> None:
+    recorded(
+        tmp_path,
+        transition("v", "MASTER", started=9, pid=30),
+        transition("v", "FAULT", started=8, pid=29),
+        transition("v", "BACKUP", started=9, pid=29),
+    )
+    assert told(journal.read_on([str(tmp_path)], journal.Reading())[0]) == ["v FAULT", "v BACKUP", "v MASTER"]
+
+
+@pytest.mark.parametrize("cut", [1, 10, 60])
+def test_a_torn_record_swallows_no_other(tmp_path: Path, cut: int) -> None:
+    recorded(tmp_path, transition("a"))
+    with (tmp_path / "journal").open("ab") as file:
+        file.write(transition("torn").record()[:-cut])
+    recorded(tmp_path, transition("b"))
+    found, _ = journal.read_on([str(tmp_path)], journal.Reading())
+    assert told(found) == ["a MASTER", "b MASTER"]
+    assert found.foreign == 1
+
+
+def test_a_record_whose_end_has_not_come_yet_is_waited_for(tmp_path: Path) -> None:
+    record = transition("a").record()
+    path = tmp_path / "journal"
+    recorded(tmp_path, transition("first"))
+    path.write_bytes(path.read_bytes() + record[:-5])
+    found, reading = journal.read_on([str(tmp_path)], journal.Reading())
+    assert told(found) == ["first MASTER"]
+    with path.open("ab") as file:
+        file.write(record[-5:])
+    assert told(journal.read_on([str(tmp_path)], reading)[0]) == ["a MASTER"]
+
+
+@given(st.binary(max_size=300))
+def test_foreign_bytes_hide_no_record_after_them(noise: bytes) -> None:
+    found = journal.Found()
+    journal._take(noise.replace(b"\x1e", b"?") + b"\n" + transition("a").record(), found)
+    assert told(found) == ["a MASTER"]
+
+
+@given(NAMES, NAMES, st.one_of(st.none(), st.integers(0, 255)), st.lists(NAMES, max_size=4))
+def test_a_record_says_what_was_recorded(name: str, state: str, priority: int | None, options: Sequence[str]) -> None:
+    one = Transition("GROUP", name, state, priority, boot="b", started=5, pid=6, options=options)
+    again = Transition.from_record(one.record().decode()[1:-1])
+    for field in Transition.__slots__:
+        assert getattr(again, field) == getattr(one, field)
+
+
+def test_the_first_place_that_takes_it_is_used(tmp_path: Path) -> None:
+    path = journal.append(transition(), {"HACHECK_STATE_DIR": str(tmp_path / "absent")})
+    try:
+        assert Path(path).parent in {Path(place) for place in journal.DEFAULT_PLACES}
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def test_a_journal_that_has_grown_is_closed_and_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LARGEST", 100)
+    recorded(tmp_path, transition("a"), transition("b"))
+    late_writer = (tmp_path / "journal").open("ab")
+    _, reading = journal.read_on([str(tmp_path)], journal.Reading())
+    journal.tend(str(tmp_path), reading, now=1000.0)
+    recorded(tmp_path, transition("c"))
+    with late_writer:
+        late_writer.write(transition("late").record())
+    found, reading = journal.read_on([str(tmp_path)], reading)
+    assert sorted(told(found)) == ["c MASTER", "late MASTER"]
+
+
+def test_a_closed_journal_is_deleted_when_it_was_read_long_ago(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LARGEST", 100)
+    recorded(tmp_path, transition("a"), transition("b"))
+    now = (tmp_path / "journal").stat().st_mtime
+    reading = journal.Reading()
+    journal.tend(str(tmp_path), reading, now)
+    journal.tend(str(tmp_path), reading, now + journal.GRACE + 1)
+    assert len(list(tmp_path.iterdir())) == 2, "unread is kept"
+    _, reading = journal.read_on([str(tmp_path)], reading)
+    journal.tend(str(tmp_path), reading, now + journal.GRACE + 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["journal"]
+
+
+def test_blocks_are_allocated_beyond_the_end(tmp_path: Path) -> None:
+    journal.tend(str(tmp_path), journal.Reading())
+    status = (tmp_path / "journal").stat()
+    assert status.st_size == 0
+    assert status.st_blocks * 512 >= journal.PREALLOCATED

@@ -1,0 +1,121 @@
+"""What Keepalived says is recorded by the shell as by Python, wherever there is room for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hachecks import journal
+from hachecks.transition import TICKS, Transition, boot_id
+
+from .cli import ROOT, Answer, hacheck
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHELLS = ["dash", "bash", "busybox sh"]
+EXECUTABLE = ROOT / "dist/hacheck"
+
+
+def shell(program: str, directory: Path, *words: str, **environ: str) -> Answer:
+    """`hacheck notify` by the executable, with a deliverer that seems to live, so that none is started."""
+    if directory.exists():
+        (directory / "delivering").write_text(f"{os.getpid()} {own_start()}\n")
+    done = subprocess.run(
+        [*program.split(), EXECUTABLE, "notify", *words],
+        env={"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": str(directory), **environ},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def own_start() -> str:
+    return Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+
+
+def recorded(directory: Path) -> list[Transition]:
+    found, _ = journal.read_on([str(directory)], journal.Reading())
+    assert found.foreign == 0
+    return found.transitions
+
+
+@pytest.fixture(params=SHELLS)
+def program(request: pytest.FixtureRequest) -> str:
+    assert shutil.which(request.param.split()[0]), f"install {request.param.split()[0]}"
+    return str(request.param)
+
+
+@pytest.mark.executable
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("INSTANCE", "VI_1", "MASTER", "100"), id="four-words"),
+        pytest.param(("GROUP", "G 1", "FAULT", "0"), id="a-group-with-a-blank"),
+        pytest.param(("INSTANCE", "VI_1", "STOP"), id="no-priority"),
+        pytest.param(("INSTANCE", "VI_1", "SOMETHING_NEW", "x"), id="unknown-words"),
+        pytest.param(("INSTANCE", 'a"b\\c%s*é', "BACKUP", "9"), id="characters"),
+        pytest.param(("log", "--file", "/a b", "INSTANCE", "VI_1", "MASTER", "100"), id="options"),
+    ],
+)
+def test_the_shell_records_what_python_records(program: str, tmp_path: Path, words: Sequence[str]) -> None:
+    answer = shell(program, tmp_path, *words)
+    assert answer == (0, "", "")
+    raw = (tmp_path / "journal").read_bytes()
+    (one,) = recorded(tmp_path)
+    assert raw == one.record()
+    expected = Transition.of_this_process(words)
+    for field in ("kind", "name", "state", "priority", "options", "boot"):
+        assert getattr(one, field) == getattr(expected, field)
+    assert expected.started <= one.started <= time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS
+
+
+@pytest.mark.executable
+def test_the_next_place_is_used_where_one_cannot_be_written(program: str, tmp_path: Path) -> None:
+    shm = Path("/dev/shm/journal")
+    before = shm.read_bytes() if shm.exists() else b""
+    try:
+        run = Path("/run/hacheck/journal")
+        there = run.read_bytes() if run.exists() else b""
+        assert shell(program, tmp_path / "absent", "INSTANCE", "lost?", "MASTER", "1").code == 0
+        grown = (run.read_bytes() if run.exists() else b"")[len(there) :] + (shm.read_bytes() if shm.exists() else b"")[
+            len(before) :
+        ]
+        assert b"lost?" in grown
+    finally:
+        if not before:
+            shm.unlink(missing_ok=True)
+
+
+@pytest.mark.executable
+@pytest.mark.parametrize("words", [("--dry-run", "INSTANCE", "V", "MASTER", "1"), ("INSTANCE", "V"), ("nonsense",)])
+def test_what_is_not_keepalived_speaking_is_left_to_python(program: str, tmp_path: Path, words: Sequence[str]) -> None:
+    shell(program, tmp_path, *words)
+    assert not (tmp_path / "journal").exists()
+
+
+@pytest.mark.executable
+def test_a_record_can_be_synced(program: str, tmp_path: Path) -> None:
+    assert shell(program, tmp_path, "INSTANCE", "V", "MASTER", "1", HACHECK_FSYNC="1").code == 0
+    assert len(recorded(tmp_path)) == 1
+
+
+def test_python_records_the_same(tmp_path: Path) -> None:
+    (tmp_path / "delivering").write_text(f"{os.getpid()} {own_start()}\n")
+    answer = hacheck("notify", "INSTANCE", "VI_1", "MASTER", "100", HACHECK_STATE_DIR=str(tmp_path))
+    assert answer == (0, "", "")
+    (one,) = recorded(tmp_path)
+    assert (one.kind, one.name, one.state, one.priority, one.boot) == ("INSTANCE", "VI_1", "MASTER", 100, boot_id())
+
+
+def test_what_makes_no_transition_is_refused() -> None:
+    answer = hacheck("notify", "INSTANCE", "VI_1")
+    assert answer == (2, "", "hacheck: notify: write GROUP|INSTANCE NAME STATE [PRIORITY], as Keepalived does\n")
