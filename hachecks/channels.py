@@ -52,7 +52,8 @@ def channel_of(words: Sequence[str], environ: Mapping[str, str], directory: str)
     notifier_class = NOTIFIERS[kind].load()
     flags = argv.read(words[1:], (notifier_class, DeliveryOptions))
     if flags is None:
-        raise Invalid(f"{' '.join(words)!r} is not understood (see hacheck notify {kind} --help)")
+        # The words are not repeated: what made them wrong may be a secret.
+        raise Invalid(f"notify {kind}: its options are not understood (see hacheck notify {kind} --help)")
     notifier = build(notifier_class, kind, flags, environ, {})
     options = build(DeliveryOptions, kind, flags, environ, {})
     return Channel(channel_name(words), notifier, options, directory, words)

@@ -146,7 +146,7 @@ class _Loop:
             try:
                 self.delivery.channels[name] = channel_of(options, self.environ, self.reader.directory)
             except Invalid as error:
-                self.tell(f"{' '.join(options)}: {error}")
+                self.tell(str(error))
 
     def _grown(self) -> bool:
         size = journal_size(self.reader.directories)

@@ -16,7 +16,7 @@ import time
 
 from hachecks import state
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.message import BODY, TITLE, Message, Severity, TemplateText, changes_of
+from hachecks.message import BODY, TITLE, Message, Severity, TemplateText, changes_of, weight
 from hachecks.notifiers import NotDelivered
 from hachecks.runner import LAST_FAILURE
 from hachecks.settings import Duration, option, settings
@@ -62,7 +62,7 @@ class DeliveryOptions:
             return False
         if self.states and event.state not in self.states:
             return False
-        if Severity.of(event.before, event.state) < Severity[self.severity]:
+        if weight(event.before, event.state) < Severity[self.severity]:
             return False
         if every_event or event.late or event.state == event.before:
             return every_event

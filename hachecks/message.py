@@ -34,6 +34,16 @@ class Severity(IntEnum):
         return cls.warning if state in ("STOP", "DELETED") else cls.info
 
 
+def weight(before: str | None, state: str) -> Severity:
+    """How much the news matters to those who want to know what matters: an end as much as the problem may have.
+
+    Who was told of a FAULT, which is critical for a MASTER, is told that it is over.
+    """
+    ended = {"FAULT": Severity.critical, "STOP": Severity.warning, "DELETED": Severity.warning}
+    over = ended.get(before or "", Severity.info) if state in ("MASTER", "BACKUP") else Severity.info
+    return max(over, Severity.of(before, state))
+
+
 class Change:
     """What became of one instance or group over the events of one message."""
 

@@ -95,7 +95,8 @@ def chosen(
 ) -> dict[str, Channel]:
     """The declared notifiers, the one of that name, or the one these words describe; raises `Invalid`."""
     if len(words) < 2:
-        declared = declared_channels(environ.get("HACHECK_CONFIG") or DEFAULT_CONFIG, environ, directory, tell)
+        config = environ.get("HACHECK_CONFIG") or DEFAULT_CONFIG
+        declared = declared_channels(config, environ, directory, (lambda _: None) if words else tell)
         if not words:
             return declared
         if words[0] in declared:

@@ -268,6 +268,8 @@ class Stream:
                 # Left to wrap_socket, this takes 2 ms to import IDNA, and fails at a long label.
                 name = server_name.encode("ascii" if server_name.isascii() else "idna")
                 self.sock = self._within(lambda: context.wrap_socket(self.sock, server_hostname=name or None))
+                # wrap_socket says nothing, and does nothing, when the server has reset the connection already.
+                self._within(lambda: self.sock.getpeername())
             except ValueError as error:
                 raise CannotLook(f"{server_name!r} cannot be a TLS server name: {error}") from None
 
@@ -285,6 +287,7 @@ class Stream:
 REFUSALS = {
     errno.ECONNREFUSED: "{} refused the connection",
     errno.ECONNRESET: "{} reset the connection",
+    errno.ENOTCONN: "{} reset the connection",
     errno.ECONNABORTED: "{} broke off the connection",
     errno.EPIPE: "{} closed the connection",
     errno.ENOTCONN: "{} closed the connection",

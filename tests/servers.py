@@ -394,9 +394,9 @@ class BlackHole(Server):
         self._start(self._receive)
 
     def _receive(self) -> None:
-        self.socket.settimeout(PATIENCE)
         while not self.ended.is_set():
             try:
+                self.socket.settimeout(PATIENCE)
                 data, peer = self.socket.recvfrom(65536)
             except OSError:
                 continue

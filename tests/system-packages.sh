@@ -11,8 +11,9 @@ needed() {
     test)
         needed demo
         needed bench
-        echo "mariadbd=mariadb-server mariabackup=mariadb-backup dnsmasq=dnsmasq-base busybox bash shellcheck openssl"
-        echo "slapd dovecot=dovecot-imapd kubectl=kubernetes-client"
+        echo "mariadbd=mariadb-server dnsmasq=dnsmasq-base busybox bash shellcheck openssl"
+        echo "slapd dovecot=dovecot-imapd kubectl=kubernetes-client strace setpriv=util-linux"
+        echo "prometheus-alertmanager prometheus-pushgateway prometheus-node-exporter promtool=prometheus rsyslogd=rsyslog rsyslog_openssl=rsyslog-openssl journalctl=systemd"
         ;;
     *) echo "usage: $0 python|demo|test|bench" >&2 && exit 2 ;;
     esac
@@ -22,6 +23,7 @@ is_there() {
     case $1 in
     ensurepip) python3 -c 'import ensurepip' 2>/dev/null ;;
     postgres) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ;;
+    rsyslog_openssl) ls /usr/lib/*/rsyslog/lmnsd_ossl.so >/dev/null 2>&1 ;;
     check_*) [ -x "/usr/lib/nagios/plugins/$1" ] ;;
     *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ;;
     esac

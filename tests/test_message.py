@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from hachecks.message import Message, Severity, TemplateText
 from tests.messages import AT, event, message, messages, storm
@@ -94,6 +94,7 @@ def test_a_template_that_cannot_be_filled_is_refused(template: str, complaint: s
     assert complaint in str(raised.value)
 
 
+@settings(deadline=None)
 @given(messages())
 def test_no_name_is_taken_for_a_template(told: Message) -> None:
     assert told.summary in told.title

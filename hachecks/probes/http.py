@@ -40,8 +40,6 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
     alone, which wants a value other than null and false.
     """
 
-    probe = True
-
     url: Url = argument(metavar="URL", help="http://HOST[:PORT]/PATH or https://…")
     redirects: Literal["no", "same-host", "any-host"] = option(
         default="no", help="Follow redirects and judge the last answer; never from https to http."

@@ -42,8 +42,6 @@ class NodeportProbe(NetworkOptions, TlsOptions):
     every kube-proxy serves nodePorts. The Kubernetes API is not asked.
     """
 
-    probe = True
-
     port: Port = argument(metavar="PORT", help="The nodePort.")
     address: Ip | None = option(default=None, metavar="ADDR", help="The node's address, if not the default route's.")
     health_check_node_port: Port | None = option(

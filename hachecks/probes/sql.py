@@ -52,30 +52,34 @@ class SqlProbe(NetworkOptions, TlsOptions):
     so synchronous standbys are not waited for. Ask the server itself: a pooler may answer for a server it has lost.
     """
 
-    probe = True
-
     url: DatabaseUrl = argument(metavar="URL", help="The database.", refuse_on_argv=refuse_password)
-    password: str | None = option(None, help="The password.", secret=True)
-    password_file: str | None = option(None, metavar="FILE", help="The password is in this file.")
+    password: str | None = option(default=None, help="The password.", secret=True)
+    password_file: str | None = option(default=None, metavar="FILE", help="The password is in this file.")
     defaults_file: str | None = option(
-        None, metavar="FILE", help="MySQL: user and password are in this file's [client] group, not in ~/.my.cnf."
+        default=None,
+        metavar="FILE",
+        help="MySQL: user and password are in this file's [client] group, not in ~/.my.cnf.",
     )
-    tls: bool = option(False, help="Speak TLS, or FAIL when the server does not; sslmode=verify-full in the URL too.")
-    ready_only: bool = option(False, help="Only ask whether the server accepts connections; no login.")
-    role: Literal["any", "primary", "standby"] = option("any", help="The role the server must have.")
-    dual_primary: bool = option(False, help="MySQL: a primary may replicate from another one.")
+    tls: bool = option(
+        default=False, help="Speak TLS, or FAIL when the server does not; sslmode=verify-full in the URL too."
+    )
+    ready_only: bool = option(default=False, help="Only ask whether the server accepts connections; no login.")
+    role: Literal["any", "primary", "standby"] = option(default="any", help="The role the server must have.")
+    dual_primary: bool = option(default=False, help="MySQL: a primary may replicate from another one.")
     max_lag: tuple[Lag, ...] = option(
-        (), metavar="LAG", help="A standby may be this much behind, as 10s or 16MB; of both, one must hold."
+        default=(), metavar="LAG", help="A standby may be this much behind, as 10s or 16MB; of both, one must hold."
     )
     max_silence: Duration | None = option(
-        None, help="PostgreSQL: the primary's last message may be this old (idle ones speak every 30s)."
+        default=None, help="PostgreSQL: the primary's last message may be this old (idle ones speak every 30s)."
     )
-    galera: bool = option(False, help="The node must be synced in the primary component of its Galera cluster.")
-    allow_donor: bool = option(False, help="With --galera: it may also be a donor, or desynced for a backup.")
-    writable: bool = option(False, help="It must take writes; --query then may write, and is rolled back.")
-    query: str | None = option(None, metavar="SQL", help="A statement that must succeed.")
+    galera: bool = option(default=False, help="The node must be synced in the primary component of its Galera cluster.")
+    allow_donor: bool = option(default=False, help="With --galera: it may also be a donor, or desynced for a backup.")
+    writable: bool = option(default=False, help="It must take writes; --query then may write, and is rolled back.")
+    query: str | None = option(default=None, metavar="SQL", help="A statement that must succeed.")
     expect: Expectation | None = option(
-        None, metavar="VALUE", help="Its first value: TEXT, =TEXT or MIN..MAX; or its rows: rows=N, rows=MIN..MAX."
+        default=None,
+        metavar="VALUE",
+        help="Its first value: TEXT, =TEXT or MIN..MAX; or its rows: rows=N, rows=MIN..MAX.",
     )
 
     def validate(self) -> None:

@@ -353,7 +353,6 @@ class TestBrokenServer:
                 "(incomplete chunked read)",
                 id="truncated-chunks",
             ),
-            pytest.param(servers.ResetsMidBody, "{} reset the connection", id="resets-mid-body"),
             pytest.param(
                 servers.OldHttp,
                 "{} closed the connection in the middle of an answer",
@@ -387,6 +386,14 @@ class TestBrokenServer:
             address = f"127.0.0.1:{broken.port}"
             line = line_of("http", f"http://{address}/", timeout=0.3)
         assert line == "FAIL - " + why.format(address)
+
+    def test_reset_in_the_middle_of_the_body_fails(self) -> None:
+        with servers.ResetsMidBody() as broken:
+            address = f"127.0.0.1:{broken.port}"
+            line = line_of("http", f"http://{address}/", timeout=0.3)
+        # Whether the end or the reset is seen depends on which has arrived when the body's beginning is read.
+        ends = ("reset the connection", "closed the connection in the middle of an answer")
+        assert line in [f"FAIL - {address} {end}" for end in ends]
 
     @pytest.mark.parametrize("server", [servers.EndlessBody, servers.EndlessChunks, servers.GzipBomb])
     def test_body_is_read_to_the_limit_and_no_further(self, server: type[servers.Server]) -> None:

@@ -1,0 +1,141 @@
+"""Which alerts fire? Prometheus' Alertmanager, API v2."""
+
+from __future__ import annotations
+
+import time
+
+from hachecks.acceptance import excerpt, is_accepted, refusal
+from hachecks.deadline import TimedOut
+from hachecks.digest import rfc3339
+from hachecks.http_channel import JSON, HttpOptions, LoginOptions, secrets_among
+from hachecks.notifiers import NotDelivered
+from hachecks.payload import encoded
+from hachecks.settings import Duration, option, settings
+from hachecks.url import Url
+from hachecks.verdict import in_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hachecks.deadline import Deadline
+    from hachecks.message import Change, Message
+
+ALERTS = {"FAULT": "Fault", "STOP": "Stopped"}
+TEST_LASTS = 300.0
+LABEL_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+
+
+class Label:
+    """A label that every alert has."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self.name = name
+        self.value = value
+
+    @classmethod
+    def parse(cls, text: str) -> Label:
+        """From `NAME=VALUE`; raises `ValueError`."""
+        name, equals, value = text.partition("=")
+        if not equals or not value or not name or not LABEL_LETTERS.issuperset(name) or name[0].isdigit():
+            raise ValueError(f"{text!r} is not NAME=VALUE")
+        return cls(name, value)
+
+    def __repr__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
+@settings
+class AlertmanagerNotifier(HttpOptions, LoginOptions):
+    """Fire and resolve alerts of Prometheus' Alertmanager.
+
+    KeepalivedInstanceFault and KeepalivedInstanceStopped (KeepalivedGroup… for a group) fire while this node's instance
+    is so, with the labels node, instance, vip and severity="warning"; --label severity=critical has it otherwise. The
+    labels and the start of an alert are the same when it is resolved.
+
+    Give --url for each member of a cluster: all are told, and it suffices when one takes it, as with Prometheus.
+
+    Alertmanager expects to be told again and again while an alert fires. A message is told once, so the alert is given
+    an end, --resolve-after from now: a problem that lasts longer is forgotten then, and one during which Alertmanager
+    loses its data, too. Alerting rules over the exporter's metrics know neither weakness, and can see what no single
+    node knows: that nobody is MASTER, or two are. Prefer them where Prometheus reaches the nodes.
+    """
+
+    url: tuple[Url, ...] = option(default=(), metavar="URL", help="Where Alertmanager is, as in http://HOST:9093.")
+    resolve_after: Duration = option(default=86400.0, help="An alert that nothing resolves ends after this time.")
+    label: tuple[Label, ...] = option(default=(), metavar="NAME=VALUE", help="Give every alert this label too.")
+
+    def validate(self) -> None:
+        """Refuse what contradicts itself."""
+        if not self.url:
+            raise ValueError("there is no --url")
+        self.validate_http(*self.url)
+        self.validate_login()
+
+    def send(self, message: Message, deadline: Deadline) -> str:
+        """Tell every member; raises `NotDelivered` where none took it."""
+        alerts = self._alerts(message)
+        if not alerts:
+            return "nothing to fire or resolve"
+        body = encoded(alerts)
+        failures: list[NotDelivered] = []
+        for number, url in enumerate(self.url):
+            try:
+                self._tell(url, body, deadline.share(len(self.url) - number))
+            except TimedOut:
+                late = f"{url.target} did not answer within {in_words(deadline.seconds / len(self.url))}"
+                failures.append(NotDelivered(late, again=True))
+            except NotDelivered as failure:
+                failures.append(failure)
+        told = "; ".join(map(str, failures))
+        if len(failures) < len(self.url):
+            count = f"{len(self.url) - len(failures)} of {len(self.url)} took {_counted(alerts)}"
+            return f"{count}; {told}" if told else count
+        waits = [failure.after for failure in failures if failure.again]
+        again = [wait for wait in waits if wait is not None] if None not in waits else []
+        raise NotDelivered(told, again=bool(waits), after=min(again, default=None))
+
+    def _tell(self, base: Url, body: bytes, deadline: Deadline) -> None:
+        url = Url(base.scheme, base.host, base.port, f"{base.path.rstrip('/')}/api/v2/alerts")
+        headers = self.login_headers()
+        answer = self.ask(url, deadline, [JSON, *headers], body)
+        if not is_accepted(answer):
+            raise refusal(answer, str(url.target), excerpt(answer, secrets_among(headers)))
+
+    def _alerts(self, message: Message) -> list[dict[str, Any]]:
+        """What begins to fire, and what is resolved; of the same alert the last word only."""
+        alerts: dict[tuple[str, str, str], dict[str, Any]] = {}
+        now = time.time()
+        for change in message.changes:
+            for event in change.events:
+                if event.before in ALERTS and event.before != event.state and event.since is not None:
+                    alert = self._alert(message, change, event.before, event.since, min(event.at, now))
+                    alerts[change.kind, change.name, event.before] = alert
+                if event.state in ALERTS:
+                    began = event.since if event.before == event.state and event.since is not None else event.at
+                    ends = now + (TEST_LASTS if message.test else self.resolve_after)
+                    alert = self._alert(message, change, event.state, began, ends)
+                    alerts[change.kind, change.name, event.state] = alert
+        return list(alerts.values())
+
+    def _alert(self, message: Message, change: Change, state: str, began: float, ends: float) -> dict[str, Any]:
+        name = "KeepalivedTest" if message.test else f"Keepalived{change.kind.capitalize()}{ALERTS[state]}"
+        labels = {
+            "alertname": name,
+            "node": message.node,
+            "instance": change.name,
+            "vip": ",".join(change.vips),
+            "severity": "warning",
+            **{label.name: label.value for label in self.label},
+        }
+        annotations = {"summary": f"{change.name} is {state} on {message.node}", "description": str(change)}
+        return {
+            "labels": {name: value for name, value in labels.items() if value},
+            "annotations": annotations,
+            "startsAt": rfc3339(began),
+            "endsAt": rfc3339(ends),
+        }
+
+
+def _counted(alerts: list[dict[str, Any]]) -> str:
+    return "1 alert" if len(alerts) == 1 else f"{len(alerts)} alerts"

@@ -1,0 +1,91 @@
+"""Who is reached by one of Apprise's services?"""
+
+from __future__ import annotations
+
+import threading
+
+from hachecks.deadline import TimedOut
+from hachecks.notifiers import NotDelivered
+from hachecks.progress import Progress
+from hachecks.settings import option, settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hachecks.deadline import Deadline
+    from hachecks.message import Message
+
+TYPES = {"info": "info", "warning": "warning", "critical": "failure"}
+
+
+@settings
+class AppriseNotifier:
+    """Tell services by Apprise, of which there are more than a hundred.
+
+    Needs `pip install 'hachecks[apprise]'`, so it works in the agent's image and not in the one executable. The URLs
+    hold secrets, so they stand in a file, one in a line; # begins a comment.
+
+    Apprise only says that a service was told or was not: what was not is tried again until --max-age. Services that
+    were told are not told again meanwhile. Apprise has its own timeouts, of which --send-timeout does not wait for the
+    end: a service that answers later than that is told twice.
+    """
+
+    urls_file: str = option(metavar="FILE", help="The file with the services' URLs.")
+
+    def send(self, message: Message, deadline: Deadline) -> str:
+        """Tell each service that has not been told yet."""
+        library = self._library()
+        parts = {f"{message.key} {url}": url for url in self._urls()}
+        progress = Progress.of(self)
+        progress.begin()
+        for number, (part, url) in enumerate(parts.items(), 1):
+            if part in progress.settled:
+                continue
+            service = library.Apprise(asset=library.AppriseAsset(async_mode=False))
+            if not service.add(url):
+                progress.failed(part, f"{self.urls_file}: URL {number} is none that Apprise knows", again=False)
+            elif _notify(service, message, deadline):
+                progress.done(part)
+            else:
+                name = service[0].service_name
+                progress.failed(part, f"{name} (URL {number}) was not told", again=True)
+        count = progress.conclude(list(parts))
+        return f"told {count} {'service' if count == 1 else 'services'}"
+
+    def _library(self) -> Any:
+        """Apprise, which is not there for everybody."""
+        try:
+            import apprise
+        except ImportError:
+            raise NotDelivered("apprise is not there: pip install 'hachecks[apprise]'", again=False) from None
+        return apprise
+
+    def _urls(self) -> list[str]:
+        try:
+            with open(self.urls_file, encoding="utf-8") as file:
+                lines = [line.strip() for line in file]
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "is no text"
+            raise NotDelivered(f"{self.urls_file}: {why}", again=True) from None
+        urls = [line for line in lines if line and not line.startswith("#")]
+        if not urls:
+            raise NotDelivered(f"{self.urls_file}: has no URL", again=True)
+        return urls
+
+
+def _notify(service: Any, message: Message, deadline: Deadline) -> bool:
+    """Whether the service was told; in a thread that may be abandoned, since Apprise knows no deadline."""
+    told: list[bool] = []
+
+    def notify() -> None:
+        told.append(bool(service.notify(message.body, message.title, TYPES[message.severity.name], "text")))
+
+    thread = threading.Thread(target=notify, daemon=True)
+    thread.start()
+    thread.join(deadline.remaining())
+    if not told:
+        if thread.is_alive():
+            raise TimedOut
+        return False
+    return told[0]

@@ -1,0 +1,137 @@
+"""What does Prometheus know where it cannot ask? A file for node_exporter, or a Pushgateway."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+
+from hachecks import journal
+from hachecks.acceptance import excerpt, is_accepted, refusal
+from hachecks.exposition import Exposition
+from hachecks.headers import Header
+from hachecks.http_channel import HttpOptions, LoginOptions, secrets_among
+from hachecks.notifiers import NotDelivered
+from hachecks.settings import option, settings
+from hachecks.state import read
+from hachecks.url import Url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hachecks.deadline import Deadline
+    from hachecks.message import Message
+
+TEXT = Header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+MODE = 0o644
+
+
+@settings
+class PrometheusNotifier(HttpOptions, LoginOptions):
+    """Write metrics for node_exporter's textfile collector, or push them to a Pushgateway.
+
+    The states, transitions, priorities and last changes of all instances, under the names that the exporter gives
+    them. The file is replaced whole, and carries no timestamps; its age is node_textfile_mtime_seconds. A Pushgateway
+    has them under the job and the node, until all instances have stopped: then they are deleted there.
+
+    Prefer the exporter wherever Prometheus can reach it. This knows only what Keepalived said last: when a node dies,
+    its last word (MASTER, perhaps) stays in the Pushgateway for ever, and a file does not say whether the VIP is on an
+    interface, nor that Keepalived was killed.
+    """
+
+    every_event = True
+
+    textfile: str | None = option(
+        default=None, metavar="FILE", help="Write this file, as in /var/lib/prometheus/node-exporter/hachecks.prom."
+    )
+    pushgateway: Url | None = option(default=None, metavar="URL", help="Push to the Pushgateway at http://HOST:9091.")
+    job: str = option(default="hachecks", help="The job under which a Pushgateway has them.")
+
+    def validate(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.textfile is None and self.pushgateway is None:
+            raise ValueError("give --textfile or --pushgateway")
+        if self.textfile is not None and not self.textfile.endswith(".prom"):
+            raise ValueError(f"--textfile {self.textfile}: node_exporter reads files whose names end with .prom")
+        self.validate_login()
+        if self.pushgateway is not None:
+            self.validate_http(self.pushgateway)
+
+    def send(self, message: Message, deadline: Deadline) -> str:
+        """Add the message to what is known, and publish that."""
+        try:
+            path = self.textfile or self._memory()
+            known = Exposition.parse(read(path))
+            if message.test:
+                return self._test(path, message, deadline)
+            known.tell(message)
+            replace(path, str(known))
+        except OSError as error:
+            where = self.textfile or "the state directory"
+            raise NotDelivered(f"{where}: {error.strerror or error}", again=True) from None
+        written = [f"wrote {path}"] if self.textfile else []
+        return "; ".join([*written, *self._push(known, message.node, deadline)])
+
+    def _test(self, path: str, message: Message, deadline: Deadline) -> str:
+        """Try the way without touching what Prometheus sees."""
+        trial = f"{path}-test"
+        replace(trial, "")
+        os.unlink(trial)
+        told = [f"{path} can be written"] if self.textfile else []
+        if self.pushgateway is not None:
+            group = self._group(f"{self.job}-test", message.node)
+            sample = Exposition()
+            sample.tell(message)
+            self._request(group, "PUT", str(sample).encode(), deadline)
+            self._request(group, "DELETE", None, deadline)
+            told.append(f"{self.pushgateway.target} took a push, and deleted it again")
+        return "; ".join(told)
+
+    def _memory(self) -> str:
+        """Where is kept what is known, when that is no file of the user's."""
+        name = f"pushgateway-{zlib.crc32(f'{self.pushgateway!r} {self.job}'.encode()):08x}"
+        return os.path.join(journal.state_directory(os.environ), name)
+
+    def _push(self, known: Exposition, node: str, deadline: Deadline) -> list[str]:
+        if self.pushgateway is None:
+            return []
+        group = self._group(self.job, node)
+        if known.has_stopped:
+            self._request(group, "DELETE", None, deadline)
+            return [f"{group.target} deleted the metrics, since all has stopped"]
+        self._request(group, "PUT", str(known).encode(), deadline)
+        return [f"{group.target} took the metrics"]
+
+    def _group(self, job: str, node: str) -> Url:
+        """Where a Pushgateway keeps the metrics of this job and node."""
+        assert self.pushgateway is not None  # noqa: S101 - for the type checker
+        base = self.pushgateway
+        path = f"{base.path.rstrip('/')}/metrics/{_label('job', job)}/{_label('instance', node)}"
+        return Url(base.scheme, base.host, base.port, path)
+
+    def _request(self, group: Url, method: str, body: bytes | None, deadline: Deadline) -> None:
+        headers = self.login_headers()
+        answer = self.ask(group, deadline, [TEXT, *headers] if body else headers, body, method)
+        if not is_accepted(answer):
+            raise refusal(answer, str(group.target), excerpt(answer, secrets_among(headers)))
+
+
+def _label(name: str, value: str) -> str:
+    """A grouping label in a path; what is not plain goes as base64, since a slash cannot be escaped there."""
+    if PLAIN.fullmatch(value):
+        return f"{name}/{value}"
+    import base64
+
+    return f"{name}@base64/{base64.urlsafe_b64encode(value.encode('utf-8', 'replace')).decode() or '='}"
+
+
+def replace(path: str, text: str) -> None:
+    """Put a text in a file's place for whoever reads it, whatever the umask; raises `OSError`."""
+    temporary = f"{path}-new"  # node_exporter reads *.prom only
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE)
+    with open(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+        os.fchmod(descriptor, MODE)
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    os.replace(temporary, path)

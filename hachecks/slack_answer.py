@@ -1,0 +1,87 @@
+"""What did Slack say? Its answers to webhooks and to its API, and what is done about each."""
+
+from __future__ import annotations
+
+from hachecks.acceptance import excerpt, is_accepted, refusal, retry_after
+from hachecks.document import document_in
+from hachecks.notifiers import NotDelivered
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from hachecks.answer import Answer
+
+TEMPORARY = frozenset(
+    {
+        "fatal_error", "internal_error", "rate_limited", "ratelimited", "request_timeout", "rollup_error",
+        "service_unavailable",
+    }
+)  # fmt: skip
+WEBHOOK_GONE = "the webhook was removed or disabled; make a new one"
+TOKEN_GONE = "the token is not accepted; make a new one"  # noqa: S105 - no token
+MEANINGS: Mapping[str, str] = {
+    "account_inactive": TOKEN_GONE,
+    "action_prohibited": "an administrator does not allow it",
+    "channel_is_archived": "the channel is archived",
+    "channel_not_found": "there is no such channel, or the app is not in it",
+    "invalid_auth": TOKEN_GONE,
+    "invalid_payload": "it did not understand the message",
+    "invalid_token": WEBHOOK_GONE,
+    "is_archived": "the channel is archived",
+    "missing_scope": "the token needs the scope chat:write",
+    "no_active_hooks": WEBHOOK_GONE,
+    "no_service": WEBHOOK_GONE,
+    "no_service_id": WEBHOOK_GONE,
+    "no_team": "the workspace is gone",
+    "not_authed": TOKEN_GONE,
+    "not_in_channel": "invite the app to the channel",
+    "token_expired": TOKEN_GONE,
+    "token_revoked": TOKEN_GONE,
+    "user_not_found": "the user is gone",
+}
+UNCHANGEABLE = frozenset({"cant_update_message", "edit_window_closed", "message_not_found", "thread_not_found"})
+"""What is said of a message that can no longer be edited or answered."""
+
+
+class Unchangeable(NotDelivered):
+    """The message that was to be edited or answered cannot be; another may be posted."""
+
+
+def judge_webhook(answer: Answer, where: str, secrets: Iterable[str]) -> None:
+    """Raise `NotDelivered` unless Slack took the message: it says `ok`, and nothing else counts."""
+    if is_accepted(answer) and answer.text.strip() == "ok":
+        return
+    word = answer.text.strip()
+    error = word if word in MEANINGS or word in TEMPORARY else str(_document(answer).get("error", ""))
+    raise _refusal(answer, where, error, excerpt(answer, secrets))
+
+
+def judge_api(answer: Answer, where: str, secrets: Iterable[str]) -> dict[str, Any]:
+    """What Slack's API answered; raises `NotDelivered` unless it says that all is well."""
+    document = _document(answer)
+    if is_accepted(answer) and document.get("ok") is True:
+        return document
+    error = str(document.get("error", ""))
+    if error in UNCHANGEABLE:
+        raise Unchangeable(f"{where}: {error}", again=False)
+    raise _refusal(answer, where, error, excerpt(answer, secrets))
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    try:
+        document = document_in(answer.text)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _refusal(answer: Answer, where: str, error: str, said: str) -> NotDelivered:
+    meaning = MEANINGS.get(error, "")
+    told = f"{error} ({meaning})" if meaning else said
+    if not is_accepted(answer):
+        return refusal(answer, where, told, {429: "too many messages"})
+    # A 200 that is neither ok nor an error of Slack's is a proxy's or a portal's page.
+    again = error in TEMPORARY or not error
+    return NotDelivered(f"{where} answered {answer.status}, but: {told}", again=again, after=retry_after(answer))

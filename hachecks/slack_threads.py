@@ -1,0 +1,107 @@
+"""What does a message in Slack follow up? The threads of a channel, remembered in the state directory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import zlib
+
+from hachecks import journal, state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hachecks.message import Change, Message
+
+MOST_THREADS = 20
+MOST_EARLIER = 10
+LONGEST = 7 * 86400.0
+"""Seconds after which nothing is a follow-up, even where nothing has recovered."""
+GOOD = ("MASTER", "BACKUP", "DELETED")
+
+
+class Thread:
+    """A first message, what it and its follow-ups tell of, and what of that has not recovered."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.ts = str(facts["ts"])
+        self.channel = str(facts["channel"])
+        self.at = float(facts["at"])
+        self.names = set(map(str, facts["names"]))
+        self.open = list(map(str, facts["open"]))
+        self.earlier = list(map(str, facts["earlier"]))
+        self.keys = list(map(str, facts["keys"]))
+
+    @classmethod
+    def begun(cls, ts: str, channel: str) -> Thread:
+        """A thread of the message that Slack calls `ts`."""
+        return cls({"ts": ts, "channel": channel, "at": 0.0, "names": [], "open": [], "earlier": [], "keys": []})
+
+    def facts(self) -> dict[str, Any]:
+        """Everything about it, as JSON takes it."""
+        return {**vars(self), "names": sorted(self.names)}
+
+    def goes_on(self, lasting: float, now: float) -> bool:
+        """Whether something may follow: a problem stays open until it is solved."""
+        return now - self.at < (LONGEST if self.open else lasting)
+
+    def still_open(self, message: Message) -> list[str]:
+        """What has not recovered once this message has been told."""
+        news = {_name(change): change.state not in GOOD for change in message.changes}
+        return [name for name in dict.fromkeys([*self.open, *news]) if news.get(name, True)]
+
+    def told(self, message: Message, text: str) -> None:
+        """Remember what it tells of now."""
+        self.open = self.still_open(message)
+        self.names |= {_name(change) for change in message.changes}
+        self.at = message.at
+        self.earlier = [text, *self.earlier][:MOST_EARLIER]
+        self.keys = [message.key, *self.keys][:MOST_EARLIER]
+
+
+class Threads:
+    """The threads of one channel; where they cannot be remembered, every message stands alone."""
+
+    def __init__(self, api: str, channel: str) -> None:
+        self.path = ""
+        self.threads: list[Thread] = []
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            name = f"slack-{zlib.crc32(f'{api} {channel}'.encode()):08x}"
+            self.path = os.path.join(journal.state_directory(os.environ), name)
+            self.threads = [Thread(facts) for facts in json.loads(state.read(self.path) or "[]")]
+
+    def has(self, key: str) -> bool:
+        """Whether Slack took the message of this key already, and only we did not live to note it."""
+        return any(key in thread.keys for thread in self.threads)
+
+    def followed_up_by(self, message: Message, lasting: float) -> Thread | None:
+        """The newest thread that has told of every instance of the message."""
+        names = {_name(change) for change in message.changes}
+        now = time.time()
+        following = (one for one in self.threads if names <= one.names and one.goes_on(lasting, now))
+        return max(following, key=lambda thread: thread.at, default=None)
+
+    def forget(self, thread: Thread) -> None:
+        """Never follow it up again."""
+        self.threads = [other for other in self.threads if other is not thread]
+
+    def keep(self, thread: Thread) -> None:
+        """Remember it from now on."""
+        self.forget(thread)
+        self.threads = [thread, *self.threads][:MOST_THREADS]
+        if not self.path:
+            return
+        with contextlib.suppress(OSError):
+            temporary = f"{self.path}-new"
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump([thread.facts() for thread in self.threads], file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.path)
+
+
+def _name(change: Change) -> str:
+    return change.name if change.kind == "INSTANCE" else f"{change.kind.lower()} {change.name}"

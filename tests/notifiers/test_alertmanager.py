@@ -1,0 +1,216 @@
+"""Which alerts fire?"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+
+from hachecks.deadline import Deadline
+from hachecks.notifiers import NotDelivered
+from hachecks.notifiers.alertmanager import AlertmanagerNotifier, Label
+from hachecks.url import Url
+from tests.cli import hacheck
+from tests.messages import AT, event, message, messages, storm
+from tests.monitors import alertmanager, get_json, until
+from tests.receivers import Always, Receiver
+from tests.servers import Refusing, Route, Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from hachecks.message import Message
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Receiver]:
+    with Receiver() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> Iterator[str]:
+    with alertmanager(tmp_path_factory.mktemp("alertmanager"), hook.url) as url:
+        yield url
+
+
+def notifier(*urls: str, **more: Any) -> AlertmanagerNotifier:
+    return AlertmanagerNotifier(url=tuple(map(Url.parse, urls)), **more)
+
+
+def send(notifier: AlertmanagerNotifier, told: Message, seconds: float = 5) -> str:
+    return notifier.send(told, Deadline.after(seconds))
+
+
+def active(server: str, node: str) -> list[dict[str, Any]]:
+    """The alerts of a node that fire."""
+    return [alert for alert in get_json(f"{server}/api/v2/alerts") if alert["labels"]["node"] == node]
+
+
+def seconds(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def told_of(hook: Receiver, node: str, status: str) -> bool:
+    alerts = [alert for document in hook.documents for alert in document["alerts"]]
+    return any(alert["labels"]["node"] == node and alert["status"] == status for alert in alerts)
+
+
+def test_a_fault_fires_until_the_instance_recovers(server: str, hook: Receiver) -> None:
+    began, node = round(time.time() - 60, 3), "firing"
+    told = send(notifier(server), message(event(at=began), node=node, why="refused"))
+    assert told == "1 of 1 took 1 alert"
+    (alert,) = active(server, node)
+    assert alert["labels"] == {
+        "alertname": "KeepalivedInstanceFault",
+        "node": node,
+        "instance": "VI_1",
+        "vip": "10.0.0.1",
+        "severity": "warning",
+    }
+    assert alert["annotations"]["summary"] == "VI_1 is FAULT on firing"
+    assert alert["annotations"]["description"].endswith(": refused")
+    assert seconds(alert["startsAt"]) == pytest.approx(began, abs=0.0011)
+    assert seconds(alert["endsAt"]) == pytest.approx(time.time() + 86400, abs=30)
+    until(lambda: told_of(hook, node, "firing"))
+    recovered = event(state="BACKUP", before="FAULT", number=2, at=time.time(), since=began)
+    send(notifier(server), message(recovered, node=node))
+    assert active(server, node) == []
+    until(lambda: told_of(hook, node, "resolved"))
+    (resolved,) = {
+        (alert["startsAt"], alert["labels"]["alertname"])
+        for document in hook.documents
+        for alert in document["alerts"]
+        if alert["labels"]["node"] == node and alert["status"] == "resolved"
+    }
+    assert seconds(resolved[0]) == pytest.approx(began, abs=0.0011)
+
+
+def test_the_same_alert_is_resolved_that_fired() -> None:
+    began, ended = AT, AT + 90
+    with Receiver() as receiver:
+        send(notifier(receiver.url), message(event(at=began)))
+        send(notifier(receiver.url), message(event(state="MASTER", before="FAULT", number=2, at=ended, since=began)))
+        (fired,), (resolved,) = receiver.documents
+    assert fired["labels"] == resolved["labels"]
+    assert fired["startsAt"] == resolved["startsAt"] == "2026-11-22T17:00:00.250Z"
+    assert resolved["endsAt"] == "2026-11-22T17:01:30.250Z"
+
+
+def test_a_stop_after_a_fault_is_another_alert(server: str) -> None:
+    began = time.time() - 60
+    send(notifier(server), message(event(at=began), node="stopping"))
+    stopped = event(state="STOP", before="FAULT", number=2, at=time.time(), since=began)
+    send(notifier(server), message(stopped, node="stopping"))
+    assert [alert["labels"]["alertname"] for alert in active(server, "stopping")] == ["KeepalivedInstanceStopped"]
+
+
+def test_a_storm_fires_255_alerts(server: str) -> None:
+    told = storm(at=time.time())
+    told.node = "storming"
+    assert send(notifier(server), told) == "1 of 1 took 255 alerts"
+    assert len(active(server, "storming")) == 255
+
+
+def test_a_flap_that_ended_well_fires_nothing(server: str) -> None:
+    now = time.time()
+    flap = message(event(at=now - 2), event(state="BACKUP", before="FAULT", number=2, at=now - 1, since=now - 2))
+    flap.node = "flapping"
+    send(notifier(server), flap)
+    assert active(server, "flapping") == []
+
+
+def test_a_flap_that_ended_badly_fires(server: str) -> None:
+    now = time.time()
+    flap = message(
+        event(at=now - 3),
+        event(state="BACKUP", before="FAULT", number=2, at=now - 2, since=now - 3),
+        event(state="FAULT", before="BACKUP", number=3, at=now - 1, since=now - 2),
+        node="down",
+    )
+    send(notifier(server), flap)
+    (alert,) = active(server, "down")
+    assert seconds(alert["startsAt"]) == pytest.approx(now - 1, abs=0.0011)
+
+
+def test_groups_have_alerts_of_their_own(server: str) -> None:
+    send(notifier(server), message(event("VG_1", kind="GROUP", at=time.time()), node="grouped"))
+    assert [alert["labels"]["alertname"] for alert in active(server, "grouped")] == ["KeepalivedGroupFault"]
+
+
+def test_labels_can_be_added_and_changed(server: str) -> None:
+    labels = tuple(map(Label.parse, ("severity=critical", "team=net=ops")))
+    assert "label=(severity=critical, team=net=ops)" in repr(notifier(server, label=labels))
+    send(notifier(server, label=labels), message(event(at=time.time()), node="labelled"))
+    (alert,) = active(server, "labelled")
+    assert (alert["labels"]["severity"], alert["labels"]["team"]) == ("critical", "net=ops")
+
+
+def test_an_alert_that_nothing_resolves_ends(server: str, hook: Receiver) -> None:
+    send(notifier(server, resolve_after=1.0), message(event(at=time.time()), node="forgotten"))
+    assert len(active(server, "forgotten")) == 1
+    until(lambda: not active(server, "forgotten"))
+    until(lambda: told_of(hook, "forgotten", "resolved"))
+
+
+def test_a_failover_fires_nothing(server: str) -> None:
+    told = send(notifier(server), message(event(state="MASTER", before="BACKUP"), node="taking over"))
+    assert told == "nothing to fire or resolve"
+
+
+@settings(max_examples=60, deadline=None)
+@given(messages())
+def test_any_message_is_taken(server: str, told: Message) -> None:
+    send(notifier(server), told)
+
+
+def test_a_route_prefix_stays_before_the_api(tmp_path: Path, hook: Receiver) -> None:
+    with alertmanager(tmp_path, hook.url, "/alerts/") as prefixed:
+        assert send(notifier(prefixed), message(event(at=time.time()))) == "1 of 1 took 1 alert"
+
+
+def test_every_member_is_told_and_one_suffices(server: str) -> None:
+    with Refusing() as nobody, Silent() as silent:
+        members = (f"http://127.0.0.1:{silent.port}", f"http://127.0.0.1:{nobody.port}", server)
+        told = send(notifier(*members), message(event(at=time.time()), node="clustered"), 1.5)
+        assert told == (
+            f"1 of 3 took 1 alert; 127.0.0.1:{silent.port} did not answer within 500 ms; "
+            f"127.0.0.1:{nobody.port} refused the connection"
+        )
+        assert len(active(server, "clustered")) == 1
+        with pytest.raises(NotDelivered, match=r"did not answer .*; .* refused the connection") as raised:
+            send(notifier(*members[:2]), message(), 1)
+        assert raised.value.again
+
+
+def test_it_is_tried_again_when_the_first_member_may_be() -> None:
+    with Always(Route(b"", 400)) as bad, Always(Route(b"", 503, {"Retry-After": "9"})) as busy:
+        for urls, again, after in (((bad.url,), False, None), ((bad.url, busy.url), True, 9.0)):
+            with pytest.raises(NotDelivered) as raised:
+                send(notifier(*urls), message())
+            assert (raised.value.again, raised.value.after) == (again, after)
+
+
+@pytest.mark.parametrize("text", ["severity", "=critical", "severity=", "1st=x", "se-verity=x"])
+def test_what_is_no_label_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not NAME=VALUE"):
+        Label.parse(text)
+
+
+def test_there_is_a_url() -> None:
+    with pytest.raises(ValueError, match=r"^there is no --url$"):
+        AlertmanagerNotifier()
+
+
+def test_a_test_is_an_alert_of_its_own_that_ends(server: str) -> None:
+    done = hacheck("notify", "--test", "alertmanager", "--url", server, NODE_NAME="testing")
+    assert done.code == 0
+    assert done.out.rstrip().endswith(": 1 of 1 took 1 alert")
+    (alert,) = active(server, "testing")
+    assert alert["labels"]["alertname"] == "KeepalivedTest"
+    assert seconds(alert["endsAt"]) == pytest.approx(time.time() + 300, abs=20)

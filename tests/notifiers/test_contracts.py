@@ -1,0 +1,211 @@
+"""Does every notifier that speaks HTTP keep its promises, whatever it is answered?"""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hachecks.acceptance import AGAIN
+from hachecks.deadline import Deadline, TimedOut
+from hachecks.notifiers import NotDelivered
+from hachecks.registry import NOTIFIERS
+from tests.cli import hacheck
+from tests.messages import message
+from tests.notifier_contracts import CONTRACTS, NOT_HTTP, Contract
+from tests.receivers import BODILESS, Always
+from tests.servers import (
+    ZOO,
+    BlackHole,
+    DrippingBody,
+    EndlessBody,
+    EndlessChunks,
+    GzipBomb,
+    RedirectLoop,
+    Refusing,
+    Route,
+    Server,
+    Silent,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ALL = [pytest.param(contract, id=name) for name, contract in CONTRACTS.items()]
+ONE_OF_EACH = [pytest.param(CONTRACTS[name], id=name) for name in ("webhook", "slack", "slack-app", "alertmanager")]
+ANIMALS = [pytest.param(animal, id=animal.__name__) for animal in ZOO if not issubclass(animal, BlackHole)]
+DEADLINE, GRACE = 0.3, 0.5
+SAYS_200 = {DrippingBody, EndlessBody, EndlessChunks, GzipBomb}
+"""What begins with 200, and is taken at its word where the body does not matter."""
+
+
+@pytest.fixture(autouse=True)
+def _state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HACHECK_STATE_DIR", str(tmp_path))
+
+
+def outcome(contract: Contract, url: str, seconds: float = 5) -> tuple[bool, bool, float | None]:
+    """Whether it was delivered, may be tried again, and when."""
+    found: tuple[bool, bool, float | None] = (True, False, None)
+    try:
+        said = contract.notifier(url).send(message(), Deadline.after(seconds))
+    except NotDelivered as failure:
+        said, found = str(failure), (False, failure.again, failure.after)
+    assert said
+    assert "\n" not in said
+    return found
+
+
+def expected(contract: Contract, status: int) -> tuple[bool, bool, float | None]:
+    if 200 <= status < 300:
+        bodiless = contract.needs_body and status in BODILESS
+        return (not bodiless, bodiless, None)
+    return (False, status in AGAIN or status >= 500, contract.pause if status == 429 else None)
+
+
+@pytest.mark.parametrize("contract", ALL)
+def test_each_status_is_delivered_final_or_tried_again(contract: Contract) -> None:
+    wrong: dict[int, Any] = {}
+    with Always(contract.good) as server:
+        for status in range(200, 600):
+            server.route = Route(contract.good.body, status, contract.good.headers)
+            found = outcome(contract, server.url)
+            if found != expected(contract, status):
+                wrong[status] = found
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("contract", ALL)
+def test_a_redirect_is_not_followed(contract: Contract, status: int) -> None:
+    with Always(contract.good) as elsewhere, Always(Route(b"", status, {"Location": elsewhere.url})) as server:
+        with pytest.raises(NotDelivered, match=f"answered {status}: a redirect, which is not followed$"):
+            contract.notifier(server.url).send(message(), Deadline.after(5))
+        assert elsewhere.requests == []
+
+
+def in_a_minute() -> Iterator[tuple[str, float | None]]:
+    """Retry-After in all its forms, and what it means."""
+    now = time.time()
+    yield "7", 7.0
+    yield "0", None
+    yield formatdate(now + 60, usegmt=True), 60.0
+    yield time.strftime("%A, %d-%b-%y %H:%M:%S GMT", time.gmtime(now + 60)), 60.0
+    yield time.strftime("%a %b %d %H:%M:%S %Y", time.gmtime(now + 60)), 60.0
+    yield formatdate(now - 3600, usegmt=True), None
+    yield "99999999999999999999", 86400.0
+    yield formatdate(now + 10**7, usegmt=True), 86400.0
+    for nonsense in (
+        "soon",
+        "-5",
+        "1.5",
+        "",
+        "Mon, 99 Foo 2026 99:99:99 GMT",
+        "Mon, 01 Jan 99999999 00:00:00 GMT",
+        "\u00b2",
+    ):
+        yield nonsense, None
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("contract", ALL)
+def test_retry_after_is_heeded_in_both_forms(contract: Contract, status: int) -> None:
+    with Always(contract.good) as server:
+        for text, seconds in in_a_minute():
+            server.route = Route(b"", status, {"Retry-After": text})
+            _, again, after = outcome(contract, server.url)
+            assert again
+            fallback = contract.pause if status == 429 else None
+            assert after == (fallback if seconds is None else pytest.approx(seconds, abs=2)), text
+
+
+@pytest.mark.parametrize("contract", ALL)
+def test_retry_after_does_not_revive_what_is_final(contract: Contract) -> None:
+    with Always(Route(b"", 403, {"Retry-After": "7"})) as server:
+        assert outcome(contract, server.url) == (False, False, None)
+
+
+@pytest.mark.parametrize("animal", ANIMALS)
+@pytest.mark.parametrize("contract", ONE_OF_EACH)
+def test_ends_in_time_and_is_tried_again_whatever_it_meets(contract: Contract, animal: type[Server]) -> None:
+    with animal() as server:
+        started = time.monotonic()
+        try:
+            found = outcome(contract, f"http://127.0.0.1:{server.port}", DEADLINE)
+        except TimedOut:
+            found = (False, True, None)
+        assert time.monotonic() - started < DEADLINE + GRACE
+    allowed = [(False, animal is not RedirectLoop, None)]
+    if animal in SAYS_200 and not contract.needs_body:
+        allowed.append((True, False, None))
+    assert found in allowed
+
+
+@pytest.mark.parametrize("contract", ALL)
+def test_nobody_there_is_tried_again(contract: Contract) -> None:
+    with Refusing() as nobody:
+        assert outcome(contract, f"http://127.0.0.1:{nobody.port}") == (False, True, None)
+    with Silent() as silent, pytest.raises((TimedOut, NotDelivered)):
+        contract.notifier(f"http://127.0.0.1:{silent.port}").send(message(), Deadline.after(DEADLINE))
+
+
+def all_that_is_said(contract: Contract, url: str) -> str:
+    notifier = contract.notifier(url)
+    try:
+        said = notifier.send(message(), Deadline.after(5))
+    except NotDelivered as failure:
+        told = traceback.format_exception(type(failure), failure, failure.__traceback__)
+        said = "".join([str(failure), repr(failure), *told])
+    return said + repr(notifier)
+
+
+@pytest.mark.parametrize("status", [200, 202, 302, 400, 403, 410, 429, 500])
+@pytest.mark.parametrize("contract", ALL)
+def test_no_secret_is_shown_by_whatever_echoes_them(contract: Contract, status: int) -> None:
+    with Always(Route(b"", status), echo=True) as server:
+        said = all_that_is_said(contract, server.url)
+    assert [secret for secret in contract.secrets if secret in said] == []
+    assert "S3CRET" not in said
+
+
+@pytest.mark.parametrize("contract", ALL)
+def test_no_secret_is_shown_by_the_command_line(contract: Contract, tmp_path: Path) -> None:
+    with Always(Route(b"", 400), echo=True) as server, Refusing() as nobody:
+        for url in (server.url, f"http://127.0.0.1:{nobody.port}", f"https://127.0.0.1:{server.port}"):
+            table = {"notifier": contract.kind, **contract.table(url)}
+            config = tmp_path / "hacheck.toml"
+            config.write_text("[notifier.it]\n" + "".join(f"{key} = {json.dumps(table[key])}\n" for key in table))
+            done = hacheck("notify", "--test", HACHECK_CONFIG=str(config), HACHECK_STATE_DIR=str(tmp_path))
+            assert done.code == 1
+            assert done.line.startswith("it: not delivered: ")
+            assert "S3CRET" not in done.out + done.err
+            assert not [secret for secret in contract.secrets if secret in done.out + done.err]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param("webhook", "url", id="webhook"),
+        pytest.param("webhook", "signing_key", id="signing key"),
+        pytest.param("slack", "url", id="slack"),
+        pytest.param("slack", "token", id="slack token"),
+        pytest.param("pagerduty", "routing_key", id="pagerduty"),
+        pytest.param("alertmanager", "bearer", id="alertmanager"),
+        pytest.param("prometheus", "basic", id="pushgateway"),
+    ],
+)
+def test_a_secret_has_a_file_and_is_none_of_the_help(kind: str, name: str) -> None:
+    (setting,) = (setting for setting in NOTIFIERS[kind].load().__settings__.values() if setting.name == name)
+    assert setting.secret
+    flags = hacheck("notify", kind, "--help").out.split()
+    assert f"{setting.flag}-file" in flags
+    assert setting.flag not in flags
+
+
+def test_every_notifier_is_under_contract() -> None:
+    assert set(NOTIFIERS) == {contract.kind for contract in CONTRACTS.values()} | NOT_HTTP

@@ -1,0 +1,364 @@
+"""Every channel learns of every event at least once, as one message, with one key, and no more often than need be."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from hachecks.delivery import DEAD_LETTERS, Channel, Delivery, DeliveryOptions, backoff
+from hachecks.notifiers.exec import ExecNotifier
+from hachecks.notifiers.log import LogNotifier
+from hachecks.notifiers.webhook import WebhookNotifier
+from hachecks.url import Url
+from tests.cli import ROOT
+from tests.messages import event
+from tests.servers import Http, Route, Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hachecks.deadline import Deadline
+    from hachecks.history import Event
+    from hachecks.message import Message
+    from hachecks.notifiers import Notifier
+
+FINE, BUSY, BROKEN = Route(b"ok"), Route(b"busy", 503), Route(b"no", 400)
+QUICK = 0.001
+
+
+class Told(NamedTuple):
+    """A message as the receiver saw it."""
+
+    key: str
+    names: list[str]
+    possible_duplicate: bool
+
+
+class Receiver:
+    """A webhook that answers what a test wants."""
+
+    server: Http
+
+    def __init__(self) -> None:
+        self.routes = {"/hook": FINE}
+
+    def answers(self, route: Route) -> None:
+        """From now on."""
+        self.routes["/hook"] = route
+
+    def told(self) -> list[Told]:
+        """Every message that came, accepted or not."""
+        found = []
+        for asked in self.server.requests:
+            data = json.loads(asked.body)["data"]
+            names = [change["name"] for change in data["changes"]]
+            found.append(Told(asked.headers["webhook-id"], names, data["possible_duplicate"]))
+        return found
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    one = Receiver()
+    with Http(one.routes) as one.server:
+        yield one
+
+
+def now(number: int = 1, name: str = "VI_1", state: str = "FAULT", before: str | None = "MASTER", **more: Any) -> Event:
+    return event(name, state, before, number=number, **{"at": time.time(), **more})
+
+
+def channel(receiver: Receiver, directory: Path, name: str = "hook", **options: Any) -> Channel:
+    notifier = WebhookNotifier(url=Url.parse(f"{receiver.server.url}/hook"))
+    return Channel(name, notifier, DeliveryOptions(**{"rate": QUICK, **options}), str(directory))
+
+
+def delivery(directory: Path, *channels: Channel) -> Delivery:
+    return Delivery("node-1", {one.name: one for one in channels}, str(directory), {})
+
+
+def deliver(one: Delivery, *events: Event) -> list[str]:
+    time.sleep(2 * QUICK)
+    return [said for _, said in one.deliver(events)]
+
+
+def dead_letters(directory: Path) -> list[dict[str, Any]]:
+    path = directory / DEAD_LETTERS
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_an_event_is_told_once(receiver: Receiver, tmp_path: Path) -> None:
+    one = delivery(tmp_path, channel(receiver, tmp_path))
+    deliver(one, now())
+    assert deliver(one, now()) == []
+    assert one.waiting([now()]) is None
+    again = delivery(tmp_path, channel(receiver, tmp_path))
+    assert deliver(again, now()) == []
+    assert receiver.told() == [Told(now().key, ["VI_1"], possible_duplicate=False)]
+
+
+def test_a_storm_is_one_message(receiver: Receiver, tmp_path: Path) -> None:
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)), *[now(n, f"V{n}") for n in range(1, 256)])
+    (told,) = receiver.told()
+    assert len(told.names) == 255
+
+
+def test_a_message_is_frozen_until_it_is_told(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(BUSY)
+    one = delivery(tmp_path, channel(receiver, tmp_path))
+    first, second, third = now(1, "a"), now(2, "b"), now(3, "c")
+    (said,) = deliver(one, first, second)
+    assert "trying again in 1 s" in said
+    receiver.answers(FINE)
+    assert deliver(one, first, second, third) == [], "not yet"
+    restarted = delivery(tmp_path, channel(receiver, tmp_path))
+    assert 0 < (restarted.waiting([first, second, third]) or 0) <= 1
+    restarted.channels["hook"].not_before = 0
+    deliver(restarted, first, second, third)
+    deliver(restarted, first, second, third)
+    before, after, rest = receiver.told()
+    assert (before.key, before.names) == (after.key, after.names)
+    assert not before.possible_duplicate
+    assert after.possible_duplicate
+    assert rest == Told(third.key, ["c"], possible_duplicate=False)
+
+
+def test_a_frozen_message_that_nobody_wants_any_more_holds_nothing_back(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(BUSY)
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)), now(1, "a"))
+    receiver.answers(FINE)
+    changed = delivery(tmp_path, channel(receiver, tmp_path, instances=("b",)))
+    changed.channels["hook"].not_before = 0
+    deliver(changed, now(1, "a"), now(2, "b"))
+    assert receiver.told()[-1].names == ["b"]
+
+
+def test_backoff_doubles_up_to_five_minutes() -> None:
+    assert backoff(1) == 1
+    for attempts in range(2, 40):
+        assert 1 <= backoff(attempts) <= min(300, 2 ** (attempts - 1))
+    assert len({backoff(9) for _ in range(20)}) > 1
+
+
+def test_retry_after_freezes_the_channel(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(Route(b"slow down", 429, {"Retry-After": "7"}))
+    one = delivery(tmp_path, channel(receiver, tmp_path))
+    (said,) = deliver(one, now(1))
+    assert "trying again in 7 s" in said
+    receiver.answers(FINE)
+    assert deliver(one, now(1), now(2)) == []
+    assert one.waiting([now(1), now(2)]) == pytest.approx(7, abs=0.5)
+    restarted = delivery(tmp_path, channel(receiver, tmp_path))
+    assert restarted.waiting([now(1), now(2)]) == pytest.approx(7, abs=0.5)
+
+
+def test_what_is_refused_for_good_is_a_dead_letter_and_told_by_the_fallback(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(BROKEN)
+    log = Channel("log", LogNotifier(file=str(tmp_path / "log")), DeliveryOptions(), str(tmp_path))
+    one = delivery(tmp_path, channel(receiver, tmp_path, fallback="log"), log)
+    (said,) = deliver(one, now(1, "a"), now(2, "b"))
+    assert "given up; log: wrote 2 lines" in said
+    assert (tmp_path / "log").read_text().count("\n") == 2
+    (letter,) = dead_letters(tmp_path)
+    assert letter["notifier"] == "hook"
+    assert [one["name"] for one in letter["events"]] == ["a", "b"]
+    assert "400" in letter["reason"]
+    assert deliver(one, now(1, "a"), now(2, "b")) == []
+
+
+def test_a_fallback_is_told_nothing_else(receiver: Receiver, tmp_path: Path) -> None:
+    log = Channel("log", LogNotifier(file=str(tmp_path / "log")), DeliveryOptions(), str(tmp_path))
+    deliver(delivery(tmp_path, channel(receiver, tmp_path, fallback="log"), log), now())
+    assert not (tmp_path / "log").exists()
+    assert len(receiver.told()) == 1
+
+
+def test_what_grew_too_old_is_given_up_and_what_did_not_is_not(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(BUSY)
+    one = delivery(tmp_path, channel(receiver, tmp_path, max_age=20.0))
+    old, young = now(1, "old", at=time.time() - 30), now(2, "young")
+    (said,) = deliver(one, old, young)
+    assert "given up" in said
+    receiver.answers(FINE)
+    deliver(one, old, young)
+    assert receiver.told()[-1].names == ["young"]
+    (letter,) = dead_letters(tmp_path)
+    assert [one["name"] for one in letter["events"]] == ["old"]
+
+
+def test_a_new_channel_is_not_told_old_news(receiver: Receiver, tmp_path: Path) -> None:
+    one = delivery(tmp_path, channel(receiver, tmp_path))
+    deliver(one, now(1, "old", at=time.time() - 90), now(2, "new"))
+    assert [told.names for told in receiver.told()] == [["new"]]
+
+
+def test_a_channel_that_was_there_is_told_what_came_while_nobody_delivered(receiver: Receiver, tmp_path: Path) -> None:
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)))
+    late = delivery(tmp_path, channel(receiver, tmp_path))
+    deliver(late, now(1, at=time.time() - 3600))
+    assert len(receiver.told()) == 1
+
+
+def test_a_history_that_was_lost_begins_anew(receiver: Receiver, tmp_path: Path) -> None:
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)), now(1000))
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)), now(1, "a"))
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)), now(1, "a"), now(2, "b"))
+    assert receiver.told()[-1].names == ["b"]
+
+
+def silence(directory: Path, seconds: float) -> None:
+    (directory / "silence").write_text(json.dumps({"until": time.time() + seconds}))
+
+
+def test_silence_ends_by_itself_and_is_kept_by_people_not_by_records(receiver: Receiver, tmp_path: Path) -> None:
+    log = Channel("log", LogNotifier(file=str(tmp_path / "log")), DeliveryOptions(rate=QUICK), str(tmp_path))
+    one = delivery(tmp_path, channel(receiver, tmp_path), log)
+    silence(tmp_path, 60)
+    deliver(one, now(1, "a"))
+    silence(tmp_path, -1)
+    deliver(one, now(1, "a"), now(2, "b"))
+    assert [told.names for told in receiver.told()] == [["b"]]
+    assert (tmp_path / "log").read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param({}, ["a FAULT", "b MASTER", "c STOP", "router_1 FAULT"], id="all"),
+        pytest.param({"severity": "warning"}, ["a FAULT", "c STOP", "router_1 FAULT"], id="warning"),
+        pytest.param({"severity": "critical"}, ["a FAULT"], id="critical"),
+        pytest.param({"states": ("MASTER", "STOP")}, ["b MASTER", "c STOP"], id="states"),
+        pytest.param({"instances": ("router_*", "b")}, ["b MASTER", "router_1 FAULT"], id="instances"),
+        pytest.param({"states": ("BACKUP",)}, ["start BACKUP"], id="a-start-if-asked-for"),
+    ],
+)
+@pytest.mark.parametrize("every_event", [False, True])
+def test_filters(options: dict[str, Any], told: list[str], every_event: bool) -> None:
+    events = [
+        now(1, "start", "BACKUP", None),
+        now(2, "a", "FAULT", "MASTER"),
+        now(3, "b", "MASTER", "BACKUP"),
+        now(4, "c", "STOP", "BACKUP"),
+        now(5, "router_1", "FAULT", "BACKUP"),
+        now(6, "late", "FAULT", "MASTER", late=True),
+        now(7, "same", "MASTER", "MASTER"),
+        now(8, "priority", "MASTER_PRIORITY", "MASTER"),
+    ]
+    chosen = DeliveryOptions(**options)
+    wanted = [f"{one.name} {one.state}" for one in events if chosen.wants(one, every_event)]
+    if every_event:
+        assert set(told) <= set(wanted)
+        assert options or len(wanted) == len(events)
+    else:
+        assert wanted == told
+
+
+def test_the_rate_is_kept(receiver: Receiver, tmp_path: Path) -> None:
+    one = delivery(tmp_path, channel(receiver, tmp_path, rate=30.0))
+    deliver(one, now(1))
+    assert deliver(one, now(1), now(2), now(3)) == []
+    assert one.waiting([now(1), now(2), now(3)]) == pytest.approx(30, abs=0.5)
+    one.channels["hook"].last_sent -= 30
+    deliver(one, now(1), now(2), now(3))
+    assert len(receiver.told()) == 2, "what came meanwhile is one message"
+
+
+def test_one_channel_does_not_wait_for_another(receiver: Receiver, tmp_path: Path) -> None:
+    with Silent("127.0.0.1") as silent:
+        url = Url.parse(f"http://127.0.0.1:{silent.port}/")
+        options = DeliveryOptions(rate=QUICK, send_timeout=0.3)
+        hanging = Channel("hanging", WebhookNotifier(url=url), options, str(tmp_path))
+        said = deliver(delivery(tmp_path, hanging, channel(receiver, tmp_path)), now())
+    assert "trying again" in said[0]
+    assert len(receiver.told()) == 1
+
+
+class Breaking:
+    """A notifier with a bug."""
+
+    def send(self, message: Message, deadline: Deadline) -> str:
+        raise KeyError(f"s3cret {message.key} {deadline}")
+
+
+def test_a_notifier_that_breaks_keeps_no_other_from_being_told(receiver: Receiver, tmp_path: Path) -> None:
+    notifier: Notifier = Breaking()
+    broken = Channel("broken", notifier, DeliveryOptions(rate=QUICK), str(tmp_path))
+    said = deliver(delivery(tmp_path, broken, channel(receiver, tmp_path)), now())
+    assert said[0] == "broken: KeyError in the notifier; trying again in 1 s"
+    assert len(receiver.told()) == 1
+
+
+def test_a_command_that_waits_for_another_run_learns_of_what_came_since(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(f'cd {tmp_path}; [ -e ready ] || exit 75; echo "$3 $HACHECK_DUPLICATE" >> told')
+    notifier = ExecNotifier(command=("sh", str(script)), mode="latest")
+    one = delivery(tmp_path, Channel("run", notifier, DeliveryOptions(rate=QUICK), str(tmp_path)))
+    fault, backup = now(1), now(2, state="BACKUP", before="FAULT")
+    (said,) = deliver(one, fault)
+    assert said == "VI_1 FAULT: exit status 75; trying again in 1 s"
+    (tmp_path / "ready").touch()
+    one.channels["run"].not_before = 0
+    deliver(one, fault, backup)
+    assert (tmp_path / "told").read_text() == "BACKUP 1\n"
+
+
+SENDING = """
+import sys
+sys.path.insert(0, {root!r})
+from tests.test_delivery import *
+from pathlib import Path
+directory = Path(sys.argv[1])
+notifier = WebhookNotifier(url=Url.parse(sys.argv[2]))
+one = delivery(directory, Channel("hook", notifier, DeliveryOptions(rate=QUICK), str(directory)))
+print("sending", flush=True)
+deliver(one, now(1, "a"), now(2, "b"))
+"""
+
+
+def test_who_is_killed_while_sending_sends_again_with_the_same_key(receiver: Receiver, tmp_path: Path) -> None:
+    with Silent("127.0.0.1") as silent:
+        words = [
+            sys.executable,
+            "-c",
+            SENDING.format(root=str(ROOT)),
+            str(tmp_path),
+            f"http://127.0.0.1:{silent.port}/",
+        ]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        with process.stdout:
+            assert process.stdout.readline() == "sending\n"
+        until = time.monotonic() + 10
+        while (
+            not (tmp_path / "queue-hook").exists() or json.loads((tmp_path / "queue-hook").read_text())["sending"] == 0
+        ):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    receiver.answers(BUSY)
+    one = delivery(tmp_path, channel(receiver, tmp_path))
+    deliver(one, now(1, "a"), now(2, "b"), now(3, "c"))
+    receiver.answers(FINE)
+    one.channels["hook"].not_before = 0
+    deliver(one, now(1, "a"), now(2, "b"), now(3, "c"))
+    first, second = receiver.told()
+    assert first == second
+    assert first.names == ["a", "b"]
+    assert first.possible_duplicate
+
+
+def test_what_cannot_be_noted_is_told_again_rather_than_never(receiver: Receiver, tmp_path: Path) -> None:
+    nowhere = tmp_path / "absent"
+    one = delivery(nowhere, channel(receiver, nowhere))
+    deliver(one, now())
+    assert deliver(one, now()) == [], "this process remembers"
+    deliver(delivery(nowhere, channel(receiver, nowhere)), now())
+    assert len(receiver.told()) == 2
