@@ -8,7 +8,8 @@ import sys
 from hachecks.composition import Composition, Member
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.runner import RunOptions
-from hachecks.settings import Duration, Invalid, build, option, settings, settings_of
+from hachecks.settings import Invalid, build, option, settings, settings_of
+from hachecks.units import Duration
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -19,7 +19,8 @@ from hachecks.deadline import Deadline, TimedOut
 from hachecks.message import BODY, TITLE, Message, Severity, TemplateText, changes_of, weight
 from hachecks.notifiers import NotDelivered
 from hachecks.runner import LAST_FAILURE
-from hachecks.settings import Duration, option, settings
+from hachecks.settings import option, settings
+from hachecks.units import Duration
 from hachecks.verdict import CannotLook, Failure, in_words, one_line
 
 TYPE_CHECKING = False

@@ -8,14 +8,14 @@ answers 200 with an empty body, and ports are given to other services.
 
 from __future__ import annotations
 
-from hachecks.document import document_in, shown
+from hachecks.http.document import document_in, shown
 from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from hachecks.answer import Answer
+    from hachecks.http.answer import Answer
 
 HEALTHZ_PORT = 10256
 

@@ -12,8 +12,9 @@ from hachecks.channels import declared_channels, node_name, vips
 from hachecks.delivery import DEAD_LETTERS, SILENCE, Delivery, send
 from hachecks.history import Event, History
 from hachecks.notifiers import NotDelivered
-from hachecks.settings import Duration, Invalid, option, parse_duration, settings
+from hachecks.settings import Invalid, option, settings
 from hachecks.state import read
+from hachecks.units import Duration, parse_duration
 from hachecks.verdict import in_words, one_line
 
 TYPE_CHECKING = False

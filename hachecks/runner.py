@@ -8,8 +8,9 @@ from time import monotonic, sleep
 
 from hachecks import state
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.settings import Duration, option, settings
+from hachecks.settings import option, settings
 from hachecks.streak import Memory, Streak
+from hachecks.units import Duration
 from hachecks.verdict import CannotLook, Failure, Status, Verdict, in_words
 
 TYPE_CHECKING = False

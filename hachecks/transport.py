@@ -269,7 +269,7 @@ class Stream:
                 name = server_name.encode("ascii" if server_name.isascii() else "idna")
                 self.sock = self._within(lambda: context.wrap_socket(self.sock, server_hostname=name or None))
                 # wrap_socket says nothing, and does nothing, when the server has reset the connection already.
-                self._within(lambda: self.sock.getpeername())
+                self._within(self.sock.getpeername)
             except ValueError as error:
                 raise CannotLook(f"{server_name!r} cannot be a TLS server name: {error}") from None
 

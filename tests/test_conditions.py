@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hachecks.conditions import Condition
-from hachecks.document import document_in
+from hachecks.http.conditions import Condition
+from hachecks.http.document import document_in
 
 DOCUMENT = {
     "status": "ok",

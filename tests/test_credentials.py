@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks import credentials
-from hachecks.credentials import Given, client_options, password_in
-from hachecks.database_url import DatabaseUrl
+from hachecks.sql import credentials
+from hachecks.sql.credentials import Given, client_options, password_in
+from hachecks.sql.database_url import DatabaseUrl
 from hachecks.verdict import CannotLook
 
 if TYPE_CHECKING:

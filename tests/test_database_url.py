@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.database_url import DatabaseUrl, refuse_password
+from hachecks.sql.database_url import DatabaseUrl, refuse_password
 
 TEXTS = st.text(st.characters(exclude_categories=("C", "Z")), max_size=12)
 

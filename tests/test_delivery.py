@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from hachecks.delivery import DEAD_LETTERS, Channel, Delivery, DeliveryOptions, backoff
+from hachecks.http.url import Url
 from hachecks.notifiers.exec import ExecNotifier
 from hachecks.notifiers.log import LogNotifier
 from hachecks.notifiers.webhook import WebhookNotifier
-from hachecks.url import Url
 from tests.cli import ROOT
 from tests.messages import event
 from tests.servers import Http, Route, Silent

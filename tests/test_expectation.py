@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.expectation import Expectation, answer, number
+from hachecks.sql.expectation import Expectation, answer, number
 from hachecks.verdict import Status
 
 NUMBERS = st.integers(-(10**12), 10**12)

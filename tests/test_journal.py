@@ -17,7 +17,7 @@ from hachecks.transition import Transition, boot_id
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMES = st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=30).filter(str.strip)
+NAMES = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=30).filter(str.strip)
 
 
 def transition(name: str = "VI_1", state: str = "MASTER", *, started: int = 1, pid: int = 1) -> Transition:

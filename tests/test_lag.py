@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hachecks.lag import Lag, bytes_of, seconds_of
+from hachecks.sql.lag import Lag, bytes_of, seconds_of
 
 
 @pytest.mark.parametrize(

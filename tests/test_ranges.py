@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.headers import Header, HeaderPattern
-from hachecks.limits import PhaseLimit
-from hachecks.patterns import Pattern
-from hachecks.ranges import StatusRanges
+from hachecks.http.headers import Header, HeaderPattern
+from hachecks.http.limits import PhaseLimit
+from hachecks.http.patterns import Pattern
+from hachecks.http.ranges import StatusRanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable

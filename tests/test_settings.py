@@ -12,19 +12,9 @@ from hachecks import argv
 from hachecks.commands import SettingsCommand
 from hachecks.registry import PROBES
 from hachecks.runner import RunOptions
-from hachecks.settings import (
-    PARSERS,
-    Invalid,
-    Setting,
-    build,
-    option,
-    parse_duration,
-    parse_port,
-    parse_size,
-    settings,
-    settings_of,
-)
+from hachecks.settings import Invalid, Setting, build, option, settings, settings_of
 from hachecks.target import Endpoint
+from hachecks.units import PARSERS, parse_duration, parse_port, parse_size
 
 SAMPLES = {
     "Path": "/etc/hostname",

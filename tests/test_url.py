@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.url import ProxyUrl, Url
+from hachecks.http.url import ProxyUrl, Url
 
 
 @pytest.mark.parametrize(

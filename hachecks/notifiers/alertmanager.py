@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 
-from hachecks.acceptance import excerpt, is_accepted, refusal
 from hachecks.deadline import TimedOut
-from hachecks.digest import rfc3339
-from hachecks.http_channel import JSON, HttpOptions, LoginOptions, secrets_among
+from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
-from hachecks.payload import encoded
-from hachecks.settings import Duration, option, settings
-from hachecks.url import Url
+from hachecks.services.acceptance import excerpt, is_accepted, refusal
+from hachecks.services.digest import rfc3339
+from hachecks.services.http_channel import JSON, HttpOptions, LoginOptions, secrets_among
+from hachecks.services.payload import encoded
+from hachecks.settings import option, settings
+from hachecks.units import Duration
 from hachecks.verdict import in_words
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ import threading
 
 from hachecks.deadline import TimedOut
 from hachecks.notifiers import NotDelivered
-from hachecks.progress import Progress
+from hachecks.services.progress import Progress
 from hachecks.settings import option, settings
 
 TYPE_CHECKING = False

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 
-from hachecks.command import run
 from hachecks.deadline import TimedOut
-from hachecks.facts import facts
-from hachecks.progress import Progress
+from hachecks.services.command import run
+from hachecks.services.facts import facts
+from hachecks.services.progress import Progress
 from hachecks.settings import option, settings
 from hachecks.verdict import one_line
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 
-from hachecks.facts import facts, severity
+from hachecks.services.facts import facts, severity
 from hachecks.settings import option, settings
 from hachecks.target import Target
 from hachecks.transport import NetworkOptions

@@ -7,7 +7,8 @@ import os
 import time
 
 from hachecks.notifiers import NotDelivered
-from hachecks.settings import Size, option, settings
+from hachecks.settings import option, settings
+from hachecks.units import Size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import smtplib
 
-from hachecks.letter import MailAddress, letter
 from hachecks.notifiers import NotDelivered
-from hachecks.progress import Progress
+from hachecks.services.letter import MailAddress, letter
+from hachecks.services.progress import Progress
+from hachecks.services.smtp import Session
 from hachecks.settings import option, settings
-from hachecks.smtp import Session
 from hachecks.target import Target
 from hachecks.tls import TlsOptions
 from hachecks.transport import NetworkOptions

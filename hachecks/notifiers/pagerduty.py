@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import hashlib
 
-from hachecks.acceptance import excerpt, forms_of, is_accepted, refusal
 from hachecks.deadline import TimedOut
-from hachecks.digest import cut, rfc3339, units
-from hachecks.document import document_in
-from hachecks.http_channel import JSON, HttpOptions, secret_in
+from hachecks.http.document import document_in
+from hachecks.http.url import Url
 from hachecks.message import Severity
 from hachecks.notifiers import NotDelivered
-from hachecks.payload import encoded, facts_of
+from hachecks.services.acceptance import excerpt, forms_of, is_accepted, refusal
+from hachecks.services.digest import cut, rfc3339, units
+from hachecks.services.http_channel import JSON, HttpOptions, secret_in
+from hachecks.services.payload import encoded, facts_of
 from hachecks.settings import option, settings
-from hachecks.url import Url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
-    from hachecks.answer import Answer
     from hachecks.deadline import Deadline
+    from hachecks.http.answer import Answer
     from hachecks.message import Change, Message
 
 TROUBLE = ("FAULT", "STOP")

@@ -7,14 +7,14 @@ import re
 import zlib
 
 from hachecks import journal
-from hachecks.acceptance import excerpt, is_accepted, refusal
-from hachecks.exposition import Exposition
-from hachecks.headers import Header
-from hachecks.http_channel import HttpOptions, LoginOptions, secrets_among
+from hachecks.http.headers import Header
+from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
+from hachecks.services.acceptance import excerpt, is_accepted, refusal
+from hachecks.services.exposition import Exposition
+from hachecks.services.http_channel import HttpOptions, LoginOptions, secrets_among
 from hachecks.settings import option, settings
 from hachecks.state import read
-from hachecks.url import Url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

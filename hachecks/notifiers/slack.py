@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from hachecks.headers import Header
-from hachecks.http_channel import HookOptions, secret_in, secrets_among, secrets_in
+from hachecks.http.headers import Header
+from hachecks.http.url import Url
 from hachecks.message import Severity
-from hachecks.payload import encoded
-from hachecks.settings import Duration, option, settings
-from hachecks.slack_answer import Unchangeable, judge_api, judge_webhook
-from hachecks.slack_blocks import content, remembered
-from hachecks.slack_threads import Thread, Threads
-from hachecks.url import Url
+from hachecks.services.http_channel import HookOptions, secret_in, secrets_among, secrets_in
+from hachecks.services.payload import encoded
+from hachecks.services.slack_answer import Unchangeable, judge_api, judge_webhook
+from hachecks.services.slack_blocks import content, remembered
+from hachecks.services.slack_threads import Thread, Threads
+from hachecks.settings import option, settings
+from hachecks.units import Duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

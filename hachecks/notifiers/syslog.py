@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from hachecks import syslog_message
 from hachecks.deadline import Deadline, TimedOut
+from hachecks.services import syslog_message
 from hachecks.settings import option, settings
 from hachecks.target import Target
 from hachecks.tls import TlsOptions

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from hachecks import presets
-from hachecks.acceptance import excerpt, is_accepted, refusal
-from hachecks.document import document_in
-from hachecks.headers import Header, text_of
-from hachecks.http_channel import JSON, HookOptions, LoginOptions, secrets_in
+from hachecks.http.document import document_in
+from hachecks.http.headers import Header, text_of
+from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
-from hachecks.payload import cloud_event, cloud_event_headers, data_of, encoded, plain, structured
-from hachecks.settings import Size, option, settings
-from hachecks.url import Url
+from hachecks.services import presets
+from hachecks.services.acceptance import excerpt, is_accepted, refusal
+from hachecks.services.http_channel import JSON, HookOptions, LoginOptions, secrets_in
+from hachecks.services.payload import cloud_event, cloud_event_headers, data_of, encoded, plain, structured
+from hachecks.services.webhook_signature import keys_in, signed
+from hachecks.settings import option, settings
+from hachecks.units import Size
 from hachecks.verdict import CannotLook
-from hachecks.webhook_signature import keys_in, signed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
 
-    from hachecks.answer import Answer
     from hachecks.deadline import Deadline
+    from hachecks.http.answer import Answer
     from hachecks.message import Message
 
 TOPIC_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")

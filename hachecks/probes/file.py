@@ -6,7 +6,8 @@ import os
 import stat
 import time
 
-from hachecks.settings import Duration, argument, option, settings
+from hachecks.settings import argument, option, settings
+from hachecks.units import Duration
 from hachecks.verdict import CannotLook, Verdict, in_words
 
 TYPE_CHECKING = False

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from time import monotonic
 
-from hachecks.answer import AnswerOptions
-from hachecks.exchange import exchange
-from hachecks.headers import Header, basic, secret_of
-from hachecks.redirects import leads_on, next_method, next_url
-from hachecks.request import Asking, RequestOptions
+from hachecks.http.answer import AnswerOptions
+from hachecks.http.exchange import exchange
+from hachecks.http.headers import Header, basic, secret_of
+from hachecks.http.redirects import leads_on, next_method, next_url
+from hachecks.http.request import Asking, RequestOptions
+from hachecks.http.url import ProxyUrl, Url
 from hachecks.settings import argument, option, settings
 from hachecks.tls import TlsOptions
 from hachecks.transport import NetworkOptions
-from hachecks.url import ProxyUrl, Url
 from hachecks.verdict import Verdict, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from hachecks.answer import Answer
     from hachecks.deadline import Deadline
+    from hachecks.http.answer import Answer
 
 
 @settings

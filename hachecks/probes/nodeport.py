@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from hachecks.exchange import exchange
-from hachecks.headers import Header
+from hachecks.http.exchange import exchange
+from hachecks.http.headers import Header
+from hachecks.http.ranges import StatusRanges
+from hachecks.http.request import Asking
+from hachecks.http.url import Url
 from hachecks.kubeproxy import HEALTHZ_PORT, ServiceName, endpoints, local_endpoints, require_healthy
-from hachecks.ranges import StatusRanges
-from hachecks.request import Asking
-from hachecks.settings import Port, argument, option, settings
+from hachecks.settings import argument, option, settings
 from hachecks.target import Ip, Target
 from hachecks.tls import TlsOptions
 from hachecks.transport import NetworkOptions
-from hachecks.url import Url
+from hachecks.units import Port
 from hachecks.verdict import CannotLook, Failure, Verdict
 
 TYPE_CHECKING = False
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
-    from hachecks.answer import Answer
     from hachecks.deadline import Deadline
+    from hachecks.http.answer import Answer
 
     Step = Callable[[str, Deadline, dict[str, float]], str]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from hachecks import starttls
-from hachecks.credentials import Given
-from hachecks.database_url import DatabaseUrl, refuse_password
-from hachecks.expectation import Expectation
-from hachecks.lag import Lag, bytes_of
 from hachecks.registry import Entry
-from hachecks.settings import Duration, argument, option, settings
+from hachecks.settings import argument, option, settings
+from hachecks.sql.credentials import Given
+from hachecks.sql.database_url import DatabaseUrl, refuse_password
+from hachecks.sql.expectation import Expectation
+from hachecks.sql.lag import Lag, bytes_of
 from hachecks.tls import TlsOptions
 from hachecks.transport import NetworkOptions
+from hachecks.units import Duration
 from hachecks.verdict import Status, Verdict
 
 TYPE_CHECKING = False
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from hachecks.transport import Stream
 
 DIALECTS = {
-    "mysql": Entry("hachecks.mysql:answers", "MySQL, MariaDB, Galera"),
-    "mysql, ready only": Entry("hachecks.mysql:ready_answers", "the same without a login"),
-    "postgresql": Entry("hachecks.postgresql:answers", "PostgreSQL"),
-    "postgresql, ready only": Entry("hachecks.postgresql_ready:answers", "the same without a login"),
-    "sqlite": Entry("hachecks.sqlite:answers", "a file"),
+    "mysql": Entry("hachecks.sql.mysql:answers", "MySQL, MariaDB, Galera"),
+    "mysql, ready only": Entry("hachecks.sql.mysql:ready_answers", "the same without a login"),
+    "postgresql": Entry("hachecks.sql.postgresql:answers", "PostgreSQL"),
+    "postgresql, ready only": Entry("hachecks.sql.postgresql_ready:answers", "the same without a login"),
+    "sqlite": Entry("hachecks.sql.sqlite:answers", "a file"),
 }
 ONLY_FOR = {
     "postgresql": ("max_silence",),

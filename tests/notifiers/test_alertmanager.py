@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 
 from hachecks.deadline import Deadline
+from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.alertmanager import AlertmanagerNotifier, Label
-from hachecks.url import Url
 from tests.cli import hacheck
 from tests.messages import AT, event, message, messages, storm
 from tests.monitors import alertmanager, get_json, until

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hachecks.acceptance import AGAIN
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.notifiers import NotDelivered
 from hachecks.registry import NOTIFIERS
+from hachecks.services.acceptance import AGAIN
 from tests.cli import hacheck
 from tests.messages import message
 from tests.notifier_contracts import CONTRACTS, NOT_HTTP, Contract

@@ -17,9 +17,9 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.letter import MailAddress
 from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.mail import MailNotifier
+from hachecks.services.letter import MailAddress
 from hachecks.target import Target
 from hachecks.verdict import Failure
 from tests.cli import hacheck

@@ -11,11 +11,11 @@ import trustme
 from hypothesis import given, settings
 
 from hachecks.deadline import Deadline, TimedOut
+from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.pagerduty import PagerdutyNotifier, SeverityMapping
-from hachecks.payload import encoded
+from hachecks.services.payload import encoded
 from hachecks.target import Target
-from hachecks.url import Url
 from tests.cli import hacheck
 from tests.messages import AT, event, message, messages, storm
 from tests.receivers import PagerDuty

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 
 from hachecks.deadline import Deadline
-from hachecks.exposition import Exposition
+from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.prometheus import PrometheusNotifier
-from hachecks.url import Url
+from hachecks.services.exposition import Exposition
 from tests.cli import hacheck
 from tests.messages import AT, event, message, messages, storm
 from tests.monitors import get, get_json, node_exporter, promtool_complaints, pushgateway

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 
 from hachecks.deadline import Deadline
+from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.slack import SlackNotifier
-from hachecks.slack_blocks import content, remembered
-from hachecks.url import Url
+from hachecks.services.slack_blocks import content, remembered
 from tests.cli import hacheck
 from tests.messages import AT, event, message, messages, storm
 from tests.receivers import SlackApi, SlackWebhook, said, slack_complaint

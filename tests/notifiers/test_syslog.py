@@ -13,9 +13,9 @@ import pytest
 import trustme
 from hypothesis import given, settings
 
-from hachecks import syslog_message
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.notifiers.syslog import LONGEST_DATAGRAM, SyslogNotifier
+from hachecks.services import syslog_message
 from hachecks.target import Target
 from hachecks.verdict import Failure
 from tests.cli import hacheck

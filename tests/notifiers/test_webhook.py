@@ -14,14 +14,14 @@ import pytest
 import trustme
 from hypothesis import given, settings
 
-from hachecks import presets
 from hachecks.deadline import Deadline
-from hachecks.http_channel import ExtraHeader
+from hachecks.http.url import ProxyUrl, Url
 from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.webhook import WebhookNotifier
-from hachecks.payload import data_of, encoded
+from hachecks.services import presets
+from hachecks.services.http_channel import ExtraHeader
+from hachecks.services.payload import data_of, encoded
 from hachecks.target import Target
-from hachecks.url import ProxyUrl, Url
 from tests.cli import hacheck
 from tests.messages import event, message, messages, storm
 from tests.receivers import Always, Discord, Ntfy, Receiver, Teams, said
@@ -382,7 +382,7 @@ def test_what_contradicts_itself_is_refused(given: dict[str, Any], complaint: st
 def test_headers_that_may_be_secret_are_refused_on_the_command_line() -> None:
     done = hacheck("notify", "webhook", "--help")
     assert "--header 'NAME: VALUE'" in done.out
-    from hachecks.http_channel import refuse_telling
+    from hachecks.services.http_channel import refuse_telling
 
     assert refuse_telling("X-Environment: night") is None
     for name in ("Authorization", "X-Api-Key", "X-Auth-Token", "Cookie"):

@@ -12,7 +12,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.answer import Answer
+from hachecks.http.answer import Answer
 from hachecks.kubeproxy import ServiceName, local_endpoints, require_healthy
 from hachecks.transport import NetworkOptions
 from hachecks.verdict import Failure

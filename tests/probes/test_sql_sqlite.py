@@ -72,7 +72,7 @@ def test_file_that_we_may_not_read_is_unknown(file: Path) -> None:
     file.parent.chmod(0o755)
     file.chmod(0o600)
     program = (
-        "import hachecks.sqlite, os, sys; from pathlib import Path; from tests.probes.test_sql_sqlite import ask\n"
+        "import hachecks.sql.sqlite, os, sys; from pathlib import Path; from tests.probes.test_sql_sqlite import ask\n"
         "os.setegid(65534); os.seteuid(65534); print(ask(Path(sys.argv[1])))"
     )
     words = [sys.executable, "-c", program, str(file)]

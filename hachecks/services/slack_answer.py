@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from hachecks.acceptance import excerpt, is_accepted, refusal, retry_after
-from hachecks.document import document_in
+from hachecks.http.document import document_in
 from hachecks.notifiers import NotDelivered
+from hachecks.services.acceptance import excerpt, is_accepted, refusal, retry_after
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from hachecks.answer import Answer
+    from hachecks.http.answer import Answer
 
 TEMPORARY = frozenset(
     {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from hachecks.digest import cut, lines_of, rfc3339, units, within
 from hachecks.message import Severity
+from hachecks.services.digest import cut, lines_of, rfc3339, units, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

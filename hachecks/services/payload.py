@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from hachecks.digest import rfc3339
-from hachecks.headers import Header
+from hachecks.http.headers import Header
+from hachecks.services.digest import rfc3339
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False

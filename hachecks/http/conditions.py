@@ -9,8 +9,8 @@ number or a string. What is not there, or is of another type, meets no condition
 
 from __future__ import annotations
 
-from hachecks.document import kind, same, shown, value_before
-from hachecks.patterns import Pattern
+from hachecks.http.document import kind, same, shown, value_before
+from hachecks.http.patterns import Pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

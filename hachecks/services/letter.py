@@ -9,7 +9,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
-from hachecks.facts import timestamp
+from hachecks.services.facts import timestamp
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from hachecks import credentials, galera
-from hachecks.expectation import answer
-from hachecks.lag import seconds_of
-from hachecks.mysql_session import Denied, Session, Tls
+from hachecks.sql import credentials, galera
+from hachecks.sql.expectation import answer
+from hachecks.sql.lag import seconds_of
+from hachecks.sql.mysql_session import Denied, Session, Tls
+from hachecks.sql.wire import Wire
 from hachecks.verdict import Verdict, in_words
-from hachecks.wire import Wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

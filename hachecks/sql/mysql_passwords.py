@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hachecks import ed25519
+from hachecks.sql import ed25519
 from hachecks.verdict import CannotLook
 
 TYPE_CHECKING = False
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from hachecks.wire import Wire
+    from hachecks.sql.wire import Wire
 
 
 class ClearPassword:

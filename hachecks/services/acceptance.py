@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hachecks.answer import Answer
-    from hachecks.url import Url
+    from hachecks.http.answer import Answer
+    from hachecks.http.url import Url
 
 AGAIN = frozenset({408, 425, 429})
 """What is tried again besides 500 and up: the request came too slowly, too early, or after too many others."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from time import sleep
 
-from hachecks import credentials
-from hachecks.expectation import answer
-from hachecks.lag import bytes_of, seconds_of
-from hachecks.postgresql_session import Session
+from hachecks.sql import credentials
+from hachecks.sql.expectation import answer
+from hachecks.sql.lag import bytes_of, seconds_of
+from hachecks.sql.postgresql_session import Session
+from hachecks.sql.wire import Wire
 from hachecks.verdict import CannotLook, Verdict, in_words
-from hachecks.wire import Wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

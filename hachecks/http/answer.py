@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hachecks.conditions import Condition
-from hachecks.document import document_in
-from hachecks.headers import HeaderPattern
-from hachecks.limits import PhaseLimit
-from hachecks.patterns import Pattern
-from hachecks.ranges import StatusRanges
-from hachecks.settings import Size, option, settings
+from hachecks.http.conditions import Condition
+from hachecks.http.document import document_in
+from hachecks.http.headers import HeaderPattern
+from hachecks.http.limits import PhaseLimit
+from hachecks.http.patterns import Pattern
+from hachecks.http.ranges import StatusRanges
+from hachecks.settings import option, settings
+from hachecks.units import Size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hachecks.patterns import Pattern
+from hachecks.http.patterns import Pattern
 from hachecks.verdict import CannotLook
 
 TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")

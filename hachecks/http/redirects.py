@@ -6,8 +6,8 @@ from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hachecks.answer import Answer
-    from hachecks.url import Url
+    from hachecks.http.answer import Answer
+    from hachecks.http.url import Url
 
 MOST = 10
 CODES = frozenset({301, 302, 303, 307, 308})

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from hachecks.acceptance import forms_of, secrets_of
-from hachecks.exchange import exchange
-from hachecks.headers import Header, basic, from_file, refuse_secret, secret_of
+from hachecks.http.exchange import exchange
+from hachecks.http.headers import Header, basic, from_file, refuse_secret, secret_of
+from hachecks.http.request import Asking
+from hachecks.http.url import ProxyUrl, Url
 from hachecks.notifiers import NotDelivered
-from hachecks.request import Asking
+from hachecks.services.acceptance import forms_of, secrets_of
 from hachecks.settings import option, settings
 from hachecks.tls import TlsOptions
 from hachecks.transport import NetworkOptions
-from hachecks.url import ProxyUrl, Url
 from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hachecks.answer import Answer
     from hachecks.deadline import Deadline
+    from hachecks.http.answer import Answer
 
 TELLING_NAMES = ("auth", "cookie", "key", "password", "secret", "token")
 JSON = Header("Content-Type", "application/json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hachecks.headers import Header
+from hachecks.http.headers import Header
 from hachecks.notifiers import NotDelivered
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hachecks.settings import parse_duration
+from hachecks.units import parse_duration
 from hachecks.verdict import in_words
 
 TYPE_CHECKING = False

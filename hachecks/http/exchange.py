@@ -12,7 +12,7 @@ from httpcore._exceptions import ConnectionNotAvailable, ProtocolError, WriteErr
 from httpcore._models import URL, Request
 from httpcore._sync.http11 import HTTP11Connection
 
-from hachecks.answer import Answer
+from hachecks.http.answer import Answer
 from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from httpcore._sync.interfaces import ConnectionInterface
 
     from hachecks.deadline import Deadline
-    from hachecks.request import Asking
+    from hachecks.http.request import Asking
+    from hachecks.http.url import Url
     from hachecks.tls import TlsOptions
     from hachecks.transport import NetworkOptions, Stream
-    from hachecks.url import Url
 
 
 def exchange(asking: Asking, network: NetworkOptions, tls: TlsOptions, deadline: Deadline) -> Answer:
@@ -61,7 +61,7 @@ def _connection(asking: Asking, wire: Wire) -> ConnectionInterface:
     origin = _for_httpcore(asking.url, "/").origin
     if not asking.http2:
         return HTTP11Connection(origin, wire)
-    from hachecks.http2 import Http2Connection  # h2 and its three packages are not owed by HTTP/1.1
+    from hachecks.http.http2 import Http2Connection  # h2 and its three packages are not owed by HTTP/1.1
 
     return Http2Connection(origin, wire)
 

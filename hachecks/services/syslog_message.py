@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from hachecks.facts import facts, severity, timestamp
+from hachecks.services.facts import facts, severity, timestamp
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False

@@ -11,16 +11,16 @@ import pg8000.exceptions  # type: ignore[import-untyped]
 import scramp  # type: ignore[import-untyped]
 import scramp.core  # type: ignore[import-untyped]
 
+from hachecks.sql.wire import MOST_ROWS
 from hachecks.verdict import CannotLook, Failure
-from hachecks.wire import MOST_ROWS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from hachecks.credentials import Login
-    from hachecks.wire import Wire
+    from hachecks.sql.credentials import Login
+    from hachecks.sql.wire import Wire
 
     T = TypeVar("T")
 

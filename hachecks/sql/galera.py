@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hachecks.mysql_session import Session
+    from hachecks.sql.mysql_session import Session
 
 STATUS = ("wsrep_cluster_status", "wsrep_connected", "wsrep_ready", "wsrep_local_state", "wsrep_local_state_comment",
           "wsrep_cluster_size", "wsrep_local_recv_queue")  # fmt: skip

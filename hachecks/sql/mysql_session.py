@@ -8,19 +8,19 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT
 from pymysql.err import MySQLError
 
-from hachecks.mysql_passwords import PLUGINS
+from hachecks.sql.mysql_passwords import PLUGINS
+from hachecks.sql.wire import MOST_ROWS
 from hachecks.verdict import CannotLook, Failure
-from hachecks.wire import MOST_ROWS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, NoReturn, TypeVar
 
-    from hachecks.credentials import Login
-    from hachecks.database_url import DatabaseUrl
+    from hachecks.sql.credentials import Login
+    from hachecks.sql.database_url import DatabaseUrl
+    from hachecks.sql.wire import Wire
     from hachecks.tls import TlsOptions
-    from hachecks.wire import Wire
 
     T = TypeVar("T")
 

@@ -8,9 +8,9 @@ import stat
 from time import monotonic
 
 from hachecks.deadline import TimedOut
-from hachecks.expectation import answer
+from hachecks.sql.expectation import answer
+from hachecks.sql.wire import MOST_BYTES, MOST_ROWS
 from hachecks.verdict import CannotLook, Failure, Verdict
-from hachecks.wire import MOST_BYTES, MOST_ROWS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hachecks import __version__
-from hachecks.answer import BODY_LIMIT
-from hachecks.headers import Header, basic, from_file, is_token, refuse_secret, secret_of
+from hachecks.http.answer import BODY_LIMIT
+from hachecks.http.headers import Header, basic, from_file, is_token, refuse_secret, secret_of
 from hachecks.settings import option, settings
 from hachecks.verdict import CannotLook
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hachecks.url import Url
+    from hachecks.http.url import Url
 
 AGENT = f"hacheck/{__version__}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hachecks.settings import parse_duration, parse_size
+from hachecks.units import parse_duration, parse_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""How the services that are told speak: their protocols, formats and limits."""

@@ -1,0 +1,1 @@
+"""What databases are asked, each in its own protocol, and how their answers are judged."""
