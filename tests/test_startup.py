@@ -72,7 +72,7 @@ MYSQL = {
     *("configparser", "contextlib", "datetime", "decimal", "hashlib", "pymysql", "textwrap", "tokenize", "traceback"),
     *("typing", "weakref", *TLS),
 }
-OURS = {"argv", "cli", "deadline", "probes", "registry", "runner", "settings", "state", "streak", "verdict"}
+OURS = {"argv", "cli", "deadline", "probes", "registry", "runner", "settings", "state", "streak", "units", "verdict"}
 
 
 @pytest.fixture(scope="module")
