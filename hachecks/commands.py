@@ -10,6 +10,7 @@ import click
 from hachecks import __version__, cli, config, deliverer, notify, records, versions
 from hachecks.config import nearest
 from hachecks.delivery import DeliveryOptions
+from hachecks.fifo import Follower
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import REQUIRED, build, heading_of, settings_of
 
@@ -231,15 +232,19 @@ tree.add_command(list_checks_command)
 @tree.command("notify", context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.option("--test", is_flag=True)
 @click.option("--dry-run", is_flag=True)
+@click.option("--fifo", is_flag=True)
 @click.option("--help", "-h", "wants_help", is_flag=True)
 @click.argument("words", nargs=-1)
 @click.pass_context
-def notify_command(ctx: click.Context, test: bool, dry_run: bool, wants_help: bool, words: tuple[str, ...]) -> int:
+def notify_command(
+    ctx: click.Context, test: bool, dry_run: bool, fifo: bool, wants_help: bool, words: tuple[str, ...]
+) -> int:
     r"""Record what Keepalived says, for all notifiers to be told.
 
     \b
     hacheck notify [NOTIFIER [OPTIONS]] GROUP|INSTANCE NAME STATE [PRIORITY]
                                   what Keepalived calls: record it, have it delivered
+    hacheck notify --fifo PATH    follow Keepalived's notify FIFO, as its notify_fifo_script
     hacheck notify --test [NOTIFIER [OPTIONS]]
                                   send a marked message now, and say what was answered
     hacheck notify --dry-run [NOTIFIER [OPTIONS]] [INSTANCE NAME STATE [PRIORITY]]
@@ -255,6 +260,9 @@ def notify_command(ctx: click.Context, test: bool, dry_run: bool, wants_help: bo
         return cli.PASSED if notify.test(words, ctx.obj, cli.say) else cli.FAILED
     if dry_run:
         notify.dry_run(words, ctx.obj, cli.say)
+        return cli.PASSED
+    if fifo and len(words) == 1:
+        Follower(words[0], ctx.obj, cli.complain).follow()
         return cli.PASSED
     try:
         notify.record(words, ctx.obj)

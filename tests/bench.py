@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +29,7 @@ EXECUTABLE = Path(__file__).parents[1] / "dist" / "hacheck"
 PLUGINS = Path("/usr/lib/nagios/plugins")
 RUNS = 25
 PATIENCE = 120
+STORM = 255
 TOTAL = re.compile(r"^totals: (\d+)", re.MULTILINE)
 
 
@@ -137,8 +139,31 @@ def rows(python: str, commands: Iterator[Check]) -> Iterator[tuple[str, ...]]:
             )
 
 
+def hooks(python: str) -> Iterator[tuple[str, str]]:
+    """What people call as a notify script: ours, and two that do as little in Python."""
+    record = "open(sys.argv[1] + '/lean', 'a').write(' '.join(sys.argv[2:]) + chr(10))"
+    yield "hacheck notify", f"/bin/sh {EXECUTABLE} notify"
+    yield "a lean Python hook", f'{python} -I -S -c "import sys; {record}" "$HACHECK_STATE_DIR"'
+    yield "a hook with click", f'{sys.executable} -c "import sys, click, json; {record}" "$HACHECK_STATE_DIR"'
+
+
+def storm(hook: str) -> tuple[float, float]:
+    """Seconds, and seconds of CPU for each, when so many are called at once as Keepalived has instances."""
+    with tempfile.TemporaryDirectory() as directory:
+        start = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+        Path(directory, "delivering").write_text(f"{os.getpid()} {start}\n")  # as if an agent delivered
+        call = f"{hook} INSTANCE VI_$number MASTER 100 &"
+        script = f"number=0; while [ $number -lt {STORM} ]; do number=$((number + 1)); {call} done; wait"
+        environ = {"PATH": os.environ["PATH"], "HACHECK_STATE_DIR": directory}
+        began = time.monotonic()
+        process = subprocess.Popen(["/bin/sh", "-c", script], env=environ)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return time.monotonic() - began, (usage.ru_utime + usage.ru_stime) / STORM
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     for command in ("valgrind", "nginx"):
         if shutil.which(command) is None:
             sys.exit(f"{command} is not here; sh tests/system-packages.sh bench")
@@ -150,6 +175,10 @@ def main() -> None:
         database = stack.enter_context(postgresql.primary(stack.enter_context(postgresql.workplace()) / "primary"))
         for title, *cells, target in rows(python, checks(python, web, database)):
             print(f"{title:30} {cells[0]:>12} {cells[1]:>8} {cells[2]:>9} {cells[3]:>8}  {target}", flush=True)
+    print(f"\n{f'{STORM} notifies at once':30} {'wall':>12} {'CPU each':>18}")
+    for title, hook in hooks(python):
+        wall, each = min(storm(hook) for _ in range(3))
+        print(f"{title:30} {wall:>10.2f} s {each * 1000:>15.1f} ms", flush=True)
 
 
 if __name__ == "__main__":

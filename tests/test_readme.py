@@ -146,6 +146,7 @@ def test_a_deployment_command_works(tmp_path: Path, command: str) -> None:
 def test_the_keepalived_configuration_is_understood(node: Namespace) -> None:
     (script,) = [block for block in blocks("") if "vrrp_script" in block]
     (notify,) = [block for block in blocks("") if block.startswith("notify ")]
+    (fifo,) = [block for block in blocks("") if "vrrp_notify_fifo" in block]
     instance = """
 vrrp_instance V {
     interface eth0
@@ -158,7 +159,7 @@ vrrp_instance V {
         10.0.0.100
     }
 """
-    node.path("/run/keepalived.conf").write_text(f"{script}{instance}{notify}}}\n")
+    node.path("/run/keepalived.conf").write_text(f"{fifo}{script}{instance}{notify}}}\n")
     done = node.run("keepalived", "--config-test", "--use-file", "/run/keepalived.conf")
     complaints = [line for line in done.stderr.splitlines() if not line.startswith("SECURITY VIOLATION")]
     assert [line for line in complaints if "resolved by path search" not in line] == []

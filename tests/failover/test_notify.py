@@ -125,6 +125,25 @@ def test_every_transition_of_255_instances_is_recorded_in_the_order_of_the_fifo(
     assert [(one.name, one.state) for one in recorded(node)] == storm.said
 
 
+def test_the_fifo_is_followed_from_the_first_line_to_the_last(node: Namespace) -> None:
+    script = '    vrrp_notify_fifo_script "sh /etc/keepalive/hacheck notify --fifo"\n'
+    instances = (INSTANCE.format(number=number, notify="") for number in range(1, 21))
+    configuration = GLOBAL.format().replace("}\n", f"{script}}}\n") + "".join(instances)
+    node.path("/run/keepalived.conf").write_text(configuration)
+    keepalived = node.start("keepalived", "-n", "--log-console", "-f", "/run/keepalived.conf")
+
+    def count(state: str) -> int:
+        return sum(one.state == state for one in recorded(node))
+
+    wait_until("all are MASTER", lambda: count("MASTER") == 20, within=20)
+    node.must("ip", "link", "set", "eth1", "down")
+    wait_until("all are FAULT", lambda: count("FAULT") == 20, within=20)
+    keepalived.terminate()
+    wait_until("all have stopped", lambda: count("STOP") == 20, within=20)
+    keepalived.end(within=10)
+    assert [one.state for one in recorded(node)] == ["BACKUP"] * 20 + ["MASTER"] * 20 + ["FAULT"] * 20 + ["STOP"] * 20
+
+
 def moving(notify: str) -> float:
     """Seconds from the first VIP of 255 to the last."""
     with prepared() as node:
