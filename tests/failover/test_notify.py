@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -142,6 +144,29 @@ def test_the_fifo_is_followed_from_the_first_line_to_the_last(node: Namespace) -
     wait_until("all have stopped", lambda: count("STOP") == 20, within=20)
     keepalived.end(within=10)
     assert [one.state for one in recorded(node)] == ["BACKUP"] * 20 + ["MASTER"] * 20 + ["FAULT"] * 20 + ["STOP"] * 20
+
+
+def test_a_full_down_and_up_of_255_vips_is_three_messages_at_most(node: Namespace) -> None:
+    heard: list[str] = []
+    node.start(sys.executable, str(Path(__file__).with_name("slack_receiver.py")), heard=heard.append)
+    wait_until("Slack listens", lambda: bool(heard), within=10)
+    node.path("/run/hook").write_text(heard.pop())
+    node.path("/etc/keepalive/hacheck.toml").write_text('[notifier.team]\nnotifier = "slack"\nurl_file = "/run/hook"\n')
+    storm = Storm(node, 'notify "sh /etc/keepalive/hacheck notify"')
+    storm.await_states("MASTER", 0)
+    wait_until("the start is told", lambda: len(heard) == 1 and is_idle(node), within=40)
+    for command, state in (("down", "FAULT"), ("up", "MASTER")):
+        before = len(storm.said)
+        node.must("ip", "link", "set", "eth1", command)
+        storm.await_states(state, before)
+    wait_until("all is told", lambda: is_idle(node), within=60)
+    assert 1 <= len(heard) - 1 <= 3, heard
+    assert "255" in heard[1]
+
+
+def is_idle(node: Namespace) -> bool:
+    """Whether the deliverer has ended, with everything told."""
+    return not node.path("/run/hacheck/delivering").exists()
 
 
 def moving(notify: str) -> float:
