@@ -13,8 +13,6 @@ KINDS = ("INSTANCE", "GROUP")
 BEGIN, BETWEEN, WORDS, END = "\x1e", "\x1f", "\x1c", "\n"
 """RS leads a record (a torn one cannot swallow the next), US parts its fields, FS the words of one field."""
 VERSION = "1"
-LONGEST = 4000
-"""Bytes of a record: one write of less than a page is not mixed with another's."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -105,7 +103,7 @@ class Transition:
         """The record, byte for byte what the shell's `hacheck notify` writes."""
         priority = "" if self.priority is None else str(self.priority)
         fields = (VERSION, self.kind, self.name, self.state, priority, str(self.pid), str(self.started), self.boot)
-        return (BEGIN + BETWEEN.join((*fields, WORDS.join(self.options))) + END).encode()[:LONGEST]
+        return (BEGIN + BETWEEN.join((*fields, WORDS.join(self.options))) + END).encode()
 
     @property
     def order(self) -> tuple[str, int, int]:

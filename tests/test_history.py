@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from hachecks.history import Event, History
 from hachecks.transition import TICKS, Transition, boot_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -90,28 +92,47 @@ def test_the_history_is_lines_of_json(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "history").read_text())["state"] == "MASTER"
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
-    """A file system with room for little more than a preallocated journal."""
-    directory = tmp_path / "small"
+@contextmanager
+def small_disk(directory: Path, options: str) -> Iterator[Path]:
+    """A file system with little room."""
     directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", directory], check=True)
-    return directory
-
-
-def test_a_full_disk_still_takes_events_and_they_are_remembered_when_there_is_room(small_disk: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", directory], check=True)
     try:
-        journal.tend(str(small_disk), journal.Reading())
-        filler = small_disk / "filler"
+        yield directory
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+def fill_with_bytes(directory: Path) -> None:
+    (directory / "filler").write_bytes(bytes(2**20))
+
+
+def fill_with_files(directory: Path) -> None:
+    for number in range(100):
+        (directory / f"filler{number}").touch()
+
+
+@pytest.mark.parametrize(
+    ("options", "fill"),
+    [
+        pytest.param("size=600k", fill_with_bytes, id="full-disk"),
+        pytest.param("nr_inodes=20", fill_with_files, id="no-inodes"),
+    ],
+)
+def test_where_there_is_no_room_events_are_taken_and_remembered_when_there_is(
+    tmp_path: Path, options: str, fill: Callable[[Path], None]
+) -> None:
+    with small_disk(tmp_path / "small", options) as directory:
+        journal.tend(str(directory), journal.Reading())
+        (directory / "history.lock").touch()
         with pytest.raises(OSError, match="No space left"):
-            filler.write_bytes(bytes(2**20))
+            fill(directory)
         for pid in range(40):
-            record(small_disk, "MASTER" if pid % 2 else "BACKUP", pid=pid)
-        with History.locked(str(small_disk), [str(small_disk)]) as reader:
+            record(directory, "MASTER" if pid % 2 else "BACKUP", pid=pid)
+        with History.locked(str(directory), [str(directory)]) as reader:
             assert len(reader.read_on()) == 40
             assert len(reader.unwritten) == 40
-            filler.unlink()
+            for filler in directory.glob("filler*"):
+                filler.unlink()
             assert reader.read_on() == []
-            assert len(list(history.events(str(small_disk)))) == 40
-    finally:
-        subprocess.run(["umount", small_disk], check=True)
+            assert len(list(history.events(str(directory)))) == 40

@@ -91,6 +91,14 @@ def test_a_record_says_what_was_recorded(name: str, state: str, priority: int | 
         assert getattr(again, field) == getattr(one, field)
 
 
+def test_a_long_record_is_recorded_whole(tmp_path: Path) -> None:
+    options = ["exec", "--command", "x" * 20000]
+    one = Transition("INSTANCE", "VI_1", "MASTER", 1, boot=boot_id(), started=1, pid=1, options=options)
+    recorded(tmp_path, one)
+    (again,) = journal.read_on([str(tmp_path)], journal.Reading())[0].transitions
+    assert again.options == tuple(options)
+
+
 def test_the_first_place_that_takes_it_is_used(tmp_path: Path) -> None:
     path = journal.append(transition(), {"HACHECK_STATE_DIR": str(tmp_path / "absent")})
     try:
