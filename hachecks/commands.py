@@ -204,14 +204,21 @@ class Checks(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Checks, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Checks,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="hacheck", message="%(prog)s %(version)s")
-def tree() -> None:
+@click.pass_context
+def tree(ctx: click.Context) -> None:
     """Health checks that Keepalived can trust.
 
     A check prints one line and exits 0 (PASS) or 1 (FAIL, or UNKNOWN: it could not look). A command that cannot be
     understood exits 2. `hacheck PROBE --help` tells what a probe can do, and what makes it PASS or FAIL.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def list_checks(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:

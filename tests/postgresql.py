@@ -49,6 +49,7 @@ create role modest login; grant modest to trusted;
 create database app;
 """
 SETTINGS = {
+    "dynamic_shared_memory_type": "mmap",  # in the data directory, which is removed also after a kill
     "fsync": "off",
     "full_page_writes": "off",
     "shared_buffers": "16MB",

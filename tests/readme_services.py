@@ -30,6 +30,8 @@ class WebServer(ThreadingHTTPServer):
 class Web(BaseHTTPRequestHandler):
     """The web service."""
 
+    wbufsize = -1  # headers and body go out together
+
     def do_GET(self) -> None:
         self.reply(PAGES.get(self.path))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks import deliverer, journal
-from hachecks.transition import Transition, boot_id, process_start
+from hachecks.transition import TICKS, Transition, boot_id
 from tests.cli import ROOT, hacheck
 from tests.logdaemons import eventually
 
@@ -45,7 +45,7 @@ class Node:
 
     def record(self, name: str, state: str = "MASTER") -> None:
         """Record without starting anybody."""
-        started, pid = process_start(), os.getpid()
+        started, pid = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS), os.getpid()
         one = Transition("INSTANCE", name, state, 100, boot=boot_id(), started=started, pid=pid)
         journal.append(one, self.environ)
 
