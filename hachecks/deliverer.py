@@ -95,7 +95,7 @@ class Diary:
 def _mark(directory: str) -> None:
     """Say who delivers, by pid and start, as the shell looks for it; nobody has to claim it any more."""
     with contextlib.suppress(OSError):
-        history.replace(os.path.join(directory, MARK), f"{os.getpid()} {process_start()}\n")
+        state.replace(os.path.join(directory, MARK), f"{os.getpid()} {process_start()}\n")
         for name in os.listdir(directory):
             if name.startswith(CLAIM):
                 os.unlink(os.path.join(directory, name))

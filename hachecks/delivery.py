@@ -96,12 +96,7 @@ class Channel:
         """Keep the queue's state; where that cannot be done, the worst is to tell again."""
         kept = {name: getattr(self, name) for name in ("told", "attempts", "not_before", "sending", "trouble")}
         with contextlib.suppress(OSError):
-            temporary = f"{self.path}-new"
-            with open(temporary, "w", encoding="utf-8") as file:
-                json.dump(kept, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
+            state.replace(self.path, json.dumps(kept), sync=True)
 
     def pending(self, events: Sequence[Event]) -> list[Event]:
         """What it has not been told of yet and wants to know; a new channel is not told old news.

@@ -136,7 +136,7 @@ class History:
         with contextlib.suppress(OSError):
             self._write()
             if str(after) != str(before):
-                replace(self._reading_path, str(after))
+                state.replace(self._reading_path, str(after))
             for directory in self.directories:
                 journal.tend(directory, after)
         return added
@@ -228,11 +228,3 @@ def _closed(directory: str) -> list[str]:
         return []
     closed = (name for name in names if name.startswith(f"{NAME}.") and name[len(NAME) + 1 :].isdigit())
     return [os.path.join(directory, name) for name in sorted(closed)]
-
-
-def replace(path: str, text: str) -> None:
-    """Put a file with this text in the place of the one that is there, in one step."""
-    temporary = f"{path}-new"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(temporary, path)

@@ -7,13 +7,12 @@ import json
 import os
 import time
 
-from hachecks import history, journal
+from hachecks import history, journal, state
 from hachecks.channels import declared_channels, node_name, vips
 from hachecks.delivery import DEAD_LETTERS, SILENCE, Delivery, send
 from hachecks.history import Event, History
 from hachecks.notifiers import NotDelivered
 from hachecks.settings import Invalid, option, settings
-from hachecks.state import read
 from hachecks.units import Duration, parse_duration
 from hachecks.verdict import in_words, one_line
 
@@ -119,7 +118,7 @@ class Notifications:
             except NotDelivered as failure:
                 self.tell(f"{letter['notifier']}: not delivered: {failure}")
                 left.append({**letter, "reason": one_line(str(failure))})
-        history.replace(self.letters_path, "".join(f"{json.dumps(letter)}\n" for letter in left))
+        state.replace(self.letters_path, "".join(f"{json.dumps(letter)}\n" for letter in left))
         return not left
 
     def silence(self, words: Sequence[str]) -> bool:
@@ -131,12 +130,12 @@ class Notifications:
         except ValueError as error:
             raise Invalid(f"notifications: silence: {error}") from None
         kept = {"until": time.time() + seconds, "why": " ".join(words[1:])}
-        history.replace(os.path.join(self.directory, SILENCE), json.dumps(kept))
+        state.replace(os.path.join(self.directory, SILENCE), json.dumps(kept))
         self.tell(f"silenced for {in_words(seconds)}")
         return True
 
     def letters(self) -> Iterator[dict[str, Any]]:
         """What could not be delivered."""
-        for line in read(self.letters_path).splitlines():
+        for line in state.read(self.letters_path).splitlines():
             with contextlib.suppress(ValueError):
                 yield json.loads(line)

@@ -36,12 +36,15 @@ def exchange(directory: str, name: str, change: Callable[[str], str]) -> None:
         os.close(lock)
 
 
-def replace(path: str, text: str) -> None:
+def replace(path: str, text: str, sync: bool = False) -> None:
     """Put a file with this text in the place of the one that is there, in one step; raises `OSError`."""
     # One name, so that those who are killed here leave one file. No check has ~ in its name.
     temporary = f"{path}~new"
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(temporary, path)
 
 

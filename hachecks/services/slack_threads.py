@@ -95,12 +95,7 @@ class Threads:
         if not self.path:
             return
         with contextlib.suppress(OSError):
-            temporary = f"{self.path}-new"
-            with open(temporary, "w", encoding="utf-8") as file:
-                json.dump([thread.facts() for thread in self.threads], file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
+            state.replace(self.path, json.dumps([thread.facts() for thread in self.threads]), sync=True)
 
 
 def _name(change: Change) -> str:

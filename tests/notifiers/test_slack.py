@@ -274,7 +274,7 @@ def test_a_thread_that_cannot_be_kept_costs_a_follow_up(slack: SlackApi, tmp_pat
     send(as_app(slack, thread="yes"), fault("VI_1", at=time.time()))
     (kept,) = tmp_path.glob("slack-*")
     kept.unlink()
-    Path(f"{kept}-new").mkdir()
+    Path(f"{kept}~new").mkdir()
     send(as_app(slack, thread="yes"), fault("VI_2", at=time.time(), number=7))
     send(as_app(slack, thread="yes"), recovery("VI_2", at=time.time()))
     assert ["thread_ts" in posted for posted in slack.posted.values()] == [False, False, False]
