@@ -13,6 +13,7 @@ import json
 import os
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from hachecks import state
 from hachecks.deadline import Deadline, TimedOut
@@ -147,15 +148,19 @@ class Delivery:
         self.fallback_for = {c.options.fallback for c in channels.values() if c.options.fallback}
 
     def deliver(self, events: Sequence[Event]) -> Iterator[tuple[Channel, str]]:
-        """Tell each channel that is due what is pending; yields each with what came of it."""
+        """Tell all channels that are due what is pending, at once; yields each with what came of it."""
         last = events[-1].number if events else 0
+        due: list[tuple[Channel, list[Event]]] = []
         for channel in self.channels.values():
             pending = channel.pending(events)
             silenced = time.time() < self.silenced_until and not channel.trait("every_event")
             if not pending or channel.name in self.fallback_for or silenced:
                 channel.has_been_told(last)
             elif channel.due(time.time()):
-                yield channel, self._tell(channel, pending)
+                due.append((channel, pending))
+        if due:
+            with ThreadPoolExecutor(len(due)) as pool:  # one that hangs must not keep the others waiting
+                yield from zip((channel for channel, _ in due), pool.map(lambda one: self._tell(*one), due))
 
     def waiting(self, events: Sequence[Event]) -> float | None:
         """Seconds until some channel is to be told again; None when all have been told."""

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -310,6 +311,7 @@ def test_a_command_that_waits_for_another_run_learns_of_what_came_since(tmp_path
 
 SENDING = """
 import sys
+import threading
 sys.path.insert(0, {root!r})
 from tests.test_delivery import *
 from pathlib import Path
@@ -362,3 +364,18 @@ def test_what_cannot_be_noted_is_told_again_rather_than_never(receiver: Receiver
     assert deliver(one, now()) == [], "this process remembers"
     deliver(delivery(nowhere, channel(receiver, nowhere)), now())
     assert len(receiver.told()) == 2
+
+
+def test_one_that_hangs_keeps_no_other_waiting(receiver: Receiver, tmp_path: Path) -> None:
+    with Silent() as silent:
+        url = Url.parse(f"http://127.0.0.1:{silent.port}/")
+        hanging = Channel("a", WebhookNotifier(url=url), DeliveryOptions(send_timeout=3.0), str(tmp_path))
+        began = time.monotonic()
+        thread = threading.Thread(
+            target=deliver, args=(delivery(tmp_path, hanging, channel(receiver, tmp_path)), now())
+        )
+        thread.start()
+        while not receiver.told():
+            assert time.monotonic() - began < 2
+            time.sleep(0.01)
+        thread.join(10)
