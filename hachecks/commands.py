@@ -222,9 +222,13 @@ def tree(ctx: click.Context) -> None:
 
 
 def list_checks(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
-    """`hacheck checks`: validate the configuration and print a line for each check."""
+    """`hacheck checks`: validate the configuration and print a line for each check and notifier."""
     path = build(cli.ConfigOptions, "checks", flags, environ, {}).config
-    rows = config.Configuration.read(path).rows(environ)
+    declared = config.Configuration.read(path)
+    rows = declared.rows(environ)
+    for name, table in declared.notifiers.items():
+        declared.notifier(name, environ, DeliveryOptions)
+        rows.append((name, str(table["notifier"]), "notifier"))
     widths = [max(len(row[column]) for row in rows) for column in range(2)] if rows else []
     for row in rows:
         cli.say("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]))
@@ -232,7 +236,7 @@ def list_checks(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
 
 
 list_checks_command = SettingsCommand("checks", [cli.ConfigOptions], list_checks)
-list_checks_command.help = "Validate hacheck.toml and list the checks it declares."
+list_checks_command.help = "Validate hacheck.toml and list the checks and notifiers it declares."
 tree.add_command(list_checks_command)
 
 

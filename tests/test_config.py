@@ -170,3 +170,32 @@ def test_a_file_that_is_not_there_is_named() -> None:
 def test_a_check_that_is_not_declared_is_named_with_the_nearest(good: Path) -> None:
     answer = hacheck("run", "pasword", "--config", good)
     assert answer == (2, "", f"hacheck: {good}: no check pasword; did you mean passwd?\n")
+
+
+def test_checks_validates_and_lists_notifiers_too(tmp_path: Path) -> None:
+    path = tmp_path / "hacheck.toml"
+    path.write_text('[notifier.team]\nnotifier = "log"\nfile = "/tmp/x"\n')
+    assert hacheck("checks", "--config", path) == (0, "team  log  notifier\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", 'needs notifier = "…"', id="empty"),
+        pytest.param('notifier = "slak"', "no notifier slak; did you mean slack?", id="kind"),
+        pytest.param('notifier = "log"\nfiel = "x"', "unknown key fiel; did you mean file?", id="key"),
+        pytest.param(
+            'notifier = "log"\nfallback = "teem"', "fallback: no notifier teem; did you mean team?", id="fallback"
+        ),
+        pytest.param(
+            'notifier = "log"\nbody = "$nobody"',
+            "body: there is no $nobody; there are $node, $severity, $summary, $changes, $why, $count",
+            id="template",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_notifier_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "hacheck.toml"
+    path.write_text(f"[notifier.team]\n{text}\n")
+    answer = hacheck("checks", "--config", path)
+    assert answer == (2, "", f"hacheck: {path}: [notifier.team]: {message}\n")
