@@ -135,8 +135,8 @@ def note_failure(verdict: Verdict, options: RunOptions, name: str) -> None:
         pass
 
 
-def watchdog(seconds: float, end: Callable[[], None]) -> None:
-    """End this process soon after so many seconds, whatever it is stuck in.
+def watchdog(seconds: float, end: Callable[[], None]) -> Callable[[], None]:
+    """End this process soon after so many seconds, whatever it is stuck in; returns what calls the watchdog off.
 
     `end` runs when the interpreter still can, regular expressions included (their engine looks for signals); code that
     never returns to it is ended by faulthandler's own thread, with exit status 1 and no line.
@@ -145,3 +145,9 @@ def watchdog(seconds: float, end: Callable[[], None]) -> None:
     signal.signal(signal.SIGALRM, lambda *_: end())
     signal.setitimer(signal.ITIMER_REAL, seconds + with_line)
     faulthandler.dump_traceback_later(seconds + without, exit=True, file=os.open(os.devnull, os.O_WRONLY))
+
+    def call_off() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.cancel_dump_traceback_later()
+
+    return call_off

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -130,6 +131,22 @@ def test_a_closed_pipe_turns_no_pass_into_another_code() -> None:
     )
     os.close(write)
     assert process.wait(20) == 0
+
+
+def test_a_pipe_that_nobody_empties_turns_no_pass_into_another_code() -> None:
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write, bytes(65536))
+    os.set_blocking(write, True)
+    words = [sys.executable, "-m", "hachecks", "file", "/etc/passwd"]
+    process = subprocess.Popen(words, stdout=write, stderr=write, cwd=ROOT)
+    os.close(write)
+    try:
+        assert process.wait(10) == 0
+    finally:
+        os.close(read)
 
 
 def test_a_check_is_ended_by_sigterm_and_that_is_no_pass() -> None:
