@@ -8,6 +8,7 @@ import zlib
 from hachecks import argv
 from hachecks.config import Configuration, nearest
 from hachecks.delivery import Channel, DeliveryOptions
+from hachecks.ipfailover.vips import instances
 from hachecks.keepalived import vips_of
 from hachecks.notifiers.log import LogNotifier
 from hachecks.registry import NOTIFIERS
@@ -65,8 +66,8 @@ def channel_name(words: Sequence[str]) -> str:
 
 
 def vips(environ: Mapping[str, str]) -> dict[str, list[str]]:
-    """The VIPs of each instance, as Keepalived's configuration has them."""
-    return vips_of(read(environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF))
+    """The VIPs of each instance, as Keepalived's configuration has them, or else OpenShift's variables."""
+    return vips_of(read(environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF)) or instances(environ)
 
 
 def node_name(environ: Mapping[str, str]) -> str:

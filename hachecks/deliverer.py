@@ -125,7 +125,10 @@ class _Loop:
         while time.monotonic() - started < LONGEST:
             if self._grown():
                 self._await_quiet()
+                foreign = self.reader.foreign
                 self._hear(self.reader.read_on())
+                if self.reader.foreign > foreign:
+                    self.tell(f"{self.reader.foreign - foreign} records that were torn, or not ours, were passed over")
                 idle_since = time.monotonic()
             for channel, said in self.delivery.deliver(self.events):
                 self.tell(f"{channel.name}: {said}")

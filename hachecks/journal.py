@@ -78,7 +78,7 @@ class Reading:
         self.offsets: dict[str, int] = {}
         for line in text.splitlines():
             identity, _, offset = line.partition(" ")
-            if offset.isdigit():
+            if offset.isdecimal():
                 self.offsets[identity] = int(offset)
 
     def __str__(self) -> str:

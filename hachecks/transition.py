@@ -62,7 +62,7 @@ class Transition:
             words[at],
             words[at + 1],
             words[at + 2],
-            int(priority) if priority.isdigit() else None,
+            int(priority) if priority.isdecimal() else None,
             boot=boot_id(),
             started=process_start(),
             pid=os.getpid(),
@@ -78,7 +78,7 @@ class Transition:
         if kind not in KINDS or not quote or not end or not state:
             raise ValueError(f"{line!r} is no line of a notify FIFO")
         started = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS)
-        number = int(priority) if priority.isdigit() else None
+        number = int(priority) if priority.isdecimal() else None
         return cls(kind, name, state, number, boot=boot_id(), started=started, pid=0)
 
     @classmethod

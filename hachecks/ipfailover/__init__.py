@@ -1,0 +1,1 @@
+"""OpenShift's ipfailover: what its variables mean."""
