@@ -25,6 +25,8 @@ NAME = "history"
 LARGEST = 4 * 1024 * 1024
 KEPT = 7 * 86400.0
 """Seconds after which what happened is forgotten."""
+MOST_CLOSED = 16
+"""Closed files that are kept at most, whatever their age: instances that flap for days must not fill the disk."""
 STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
 """The words that are states; what else the FIFO says (a changed priority) is an event that changes none."""
 
@@ -207,8 +209,9 @@ class History:
         with contextlib.suppress(FileNotFoundError):
             if os.stat(self.path).st_size >= LARGEST:
                 os.replace(self.path, f"{self.path}.{int(time.time() * 1000):015d}")
-        for path in _closed(self.directory):
-            if os.stat(path).st_mtime < time.time() - KEPT:
+        closed = _closed(self.directory)
+        for path in closed:
+            if path in closed[:-MOST_CLOSED] or os.stat(path).st_mtime < time.time() - KEPT:
                 os.unlink(path)
 
 

@@ -12,6 +12,7 @@ import ctypes
 import os
 import time
 
+from hachecks import state
 from hachecks.transition import BEGIN, END, Transition
 
 TYPE_CHECKING = False
@@ -38,8 +39,10 @@ def places(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def state_directory(environ: Mapping[str, str]) -> str:
-    """The first of the places that can be written; raises `OSError`."""
+    """The first of the places that can be written, made if it is not there; raises `OSError`."""
     for directory in places(environ):
+        with contextlib.suppress(OSError):
+            state.make(directory)
         if os.access(directory, os.W_OK | os.X_OK):
             return directory
     raise OSError(f"none of {', '.join(places(environ))} can be written")

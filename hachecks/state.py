@@ -25,8 +25,7 @@ def exchange(directory: str, name: str, change: Callable[[str], str]) -> None:
 
     Raises `OSError` when the directory cannot be written or the lock is not had in time.
     """
-    if not os.path.isdir(directory):
-        _make(directory)
+    make(directory)
     path = os.path.join(directory, name)
     lock = os.open(f"{path}~lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -48,7 +47,10 @@ def replace(path: str, text: str, sync: bool = False) -> None:
     os.replace(temporary, path)
 
 
-def _make(directory: str) -> None:
+def make(directory: str) -> None:
+    """Make the directory if it is not there; raises `OSError`."""
+    if os.path.isdir(directory):
+        return
     # Keepalived runs scripts with umask 0177, under which nobody could enter a new directory, nor make one in it.
     umask = os.umask(0o022)
     try:

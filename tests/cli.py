@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 def hacheck(*words: object, timeout: float = 20, **environ: str) -> Answer:
     """Run `python -m hachecks` with these words and, besides the bare necessities, these variables."""
-    clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HACHECK_STATE_DIR": "/nonexistent"}
+    clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HACHECK_STATE_DIR": "/proc/nonexistent"}
     done = subprocess.run(
         [sys.executable, "-m", "hachecks", *map(str, words)],
         env={**clean, **environ},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from contextlib import contextmanager
@@ -90,6 +91,17 @@ def test_the_history_is_lines_of_json(tmp_path: Path) -> None:
     record(tmp_path, "MASTER")
     read_on(tmp_path)
     assert json.loads((tmp_path / "history").read_text())["state"] == "MASTER"
+
+
+def test_what_is_old_or_too_much_is_forgotten(tmp_path: Path) -> None:
+    week_ago = time.time() - history.KEPT - 60
+    for number in range(history.MOST_CLOSED + 2):
+        (tmp_path / f"history.{number:015d}").touch()
+    os.utime(tmp_path / f"history.{5:015d}", (week_ago, week_ago))
+    record(tmp_path, "MASTER")
+    read_on(tmp_path)
+    kept = [int(path.suffix[1:]) for path in tmp_path.glob("history.0*")]
+    assert sorted(kept) == [number for number in range(2, history.MOST_CLOSED + 2) if number != 5]
 
 
 @contextmanager
