@@ -79,20 +79,16 @@ def test_the_shell_records_what_python_records(program: str, tmp_path: Path, wor
 
 
 @pytest.mark.executable
-def test_the_next_place_is_used_where_one_cannot_be_written(program: str, tmp_path: Path) -> None:
-    shm = Path("/dev/shm/journal")
-    before = shm.read_bytes() if shm.exists() else b""
-    try:
-        run = Path("/run/hacheck/journal")
-        there = run.read_bytes() if run.exists() else b""
-        assert shell(program, tmp_path / "absent", "INSTANCE", "lost?", "MASTER", "1").code == 0
-        grown = (run.read_bytes() if run.exists() else b"")[len(there) :] + (shm.read_bytes() if shm.exists() else b"")[
-            len(before) :
-        ]
-        assert b"lost?" in grown
-    finally:
-        if not before:
-            shm.unlink(missing_ok=True)
+def test_the_next_place_is_used_where_one_cannot_be_written(program: str) -> None:
+    setup = "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && "
+    words = f"{program} {EXECUTABLE} notify INSTANCE V MASTER 1; cat /run/hacheck/journal /dev/shm/journal 2>/dev/null"
+    for made, place in (("mkdir /run/hacheck && ", "/run/hacheck"), ("", "/dev/shm")):
+        look = f"{words}; ls {place}/journal"
+        command = ["unshare", "--mount", "sh", "-c", setup + made + look]
+        environ = {"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": "/proc/nowhere"}
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=20, check=False)
+        assert done.stdout.count("\x1e") == 1, done
+        assert done.stdout.endswith(f"{place}/journal\n"), done
 
 
 @pytest.mark.executable
