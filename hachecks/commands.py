@@ -241,9 +241,9 @@ tree.add_command(list_checks_command)
 
 
 @tree.command("notify", context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.option("--test", is_flag=True)
-@click.option("--dry-run", is_flag=True)
-@click.option("--fifo", is_flag=True)
+@click.option("--test", is_flag=True, help="Send a marked message now.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent.")
+@click.option("--fifo", is_flag=True, help="Follow Keepalived's notify FIFO.")
 @click.option("--help", "-h", "wants_help", is_flag=True)
 @click.argument("words", nargs=-1)
 @click.pass_context
@@ -272,7 +272,9 @@ def notify_command(
     if dry_run:
         notify.dry_run(words, ctx.obj, cli.say)
         return cli.PASSED
-    if fifo and len(words) == 1:
+    if fifo:
+        if len(words) != 1:
+            raise click.UsageError("--fifo takes the path of Keepalived's notify FIFO", ctx)
         Follower(words[0], ctx.obj, cli.complain).follow()
         return cli.PASSED
     try:

@@ -114,7 +114,7 @@ class Configuration:
             raise Invalid(f"{where}: {wrong}")
         notifier_class = NOTIFIERS[kind].load()
         refuse_unknown(where, table, ["notifier", *names_of(options_class, notifier_class)])
-        options = build(options_class, kind, {}, {}, table, where)
+        options = build(options_class, kind, {}, environ, table, where)
         if options.fallback is not None and options.fallback not in self.notifiers:
             raise Invalid(
                 f"{where}: fallback: no notifier {options.fallback}{nearest(options.fallback, self.notifiers)}"

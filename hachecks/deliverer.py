@@ -76,7 +76,10 @@ def is_delivering(directory: str) -> bool:
 
 
 class Diary:
-    """What came of it, also for those who look later: the deliverer that notify starts has no standard output."""
+    """What came of it, also for those who look later: the deliverer that notify starts has no standard output.
+
+    Where the file cannot be written, a container's output is.
+    """
 
     def __init__(self, directory: str, tell: Callable[[str], None]) -> None:
         self.path = os.path.join(directory, DIARY)
@@ -84,12 +87,19 @@ class Diary:
 
     def tell(self, line: str) -> None:
         """Write the line down with the time, and pass it on."""
-        with contextlib.suppress(OSError):
-            if os.path.exists(self.path) and os.stat(self.path).st_size > LARGEST_DIARY:
-                os.replace(self.path, f"{self.path}.1")
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
+        text = f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n"
+        try:
+            self._write(text)
+        except OSError:
+            with contextlib.suppress(OSError), open("/proc/1/fd/1", "a", encoding="utf-8") as output:
+                output.write(f"hacheck: {text}")
         self.further(line)
+
+    def _write(self, text: str) -> None:
+        if os.path.exists(self.path) and os.stat(self.path).st_size > LARGEST_DIARY:
+            os.replace(self.path, f"{self.path}.1")
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(text)
 
 
 def _mark(directory: str) -> None:
@@ -129,6 +139,8 @@ class _Loop:
                 self._hear(self.reader.read_on())
                 if self.reader.foreign > foreign:
                     self.tell(f"{self.reader.foreign - foreign} records that were torn, or not ours, were passed over")
+                if self.reader.trouble:
+                    self.tell(self.reader.trouble)
                 idle_since = time.monotonic()
             for channel, said in self.delivery.deliver(self.events):
                 self.tell(f"{channel.name}: {said}")

@@ -45,6 +45,7 @@ class DeliveryOptions:
     """What is told, and when."""
 
     heading = "What is told, and when"
+    own_variables = True
 
     states: tuple[str, ...] = option(default=(), metavar="STATE", help="Tell of changes to these states only.")
     instances: tuple[str, ...] = option(

@@ -106,6 +106,7 @@ class History:
         self.directories = directories
         self.path = os.path.join(directory, NAME)
         self.foreign = 0
+        self.trouble = ""
         self.unwritten: list[Event] = []
         self.latest: dict[tuple[str, str], Event] = {}
         self.keys: set[str] = set()
@@ -134,12 +135,16 @@ class History:
         """Add what the journal has brought since; returns it, also what could not be written down for want of room."""
         before, after, added = self._unread()
         self.unwritten += added
-        # Where there is no room, or nothing may be written, what was recorded stays in the journal until there is.
-        with contextlib.suppress(OSError):
+        try:
             self._write()
             if str(after) != str(before):
                 state.replace(self._reading_path, str(after))
-            for directory in self.directories:
+            self.trouble = ""
+        except OSError as error:  # what was recorded stays in the journal until there is room
+            self.trouble = f"{self.directory} cannot be written: {error.strerror or error}"
+            return added
+        for directory in self.directories:
+            with contextlib.suppress(OSError):  # a place that is not there, or not ours
                 journal.tend(directory, after)
         return added
 

@@ -64,7 +64,7 @@ class Setting:
 
     def variable(self, command: str) -> str:
         """The environment variable that sets it: a setting that all probes share carries no probe's name."""
-        own = not heading_of(self.owner)
+        own = not is_shared(self.owner)
         return "_".join(["HACHECK", *([command.upper()] if own else []), self.name.upper()])
 
     def convert(self, value: Any) -> Any:
@@ -178,6 +178,11 @@ def settings_of(cls: type) -> Iterator[Setting]:
     return iter(cls.__settings__.values())  # type: ignore[attr-defined]
 
 
+def is_shared(cls: type) -> bool:
+    """Whether one variable sets it for all commands: a heading's settings do so, unless it says `own_variables`."""
+    return bool(heading_of(cls)) and not vars(cls).get("own_variables", False)
+
+
 def heading_of(cls: type) -> str:
     """Under which heading the help shows the settings that several commands share; empty for a command's own."""
     heading: str = vars(cls).get("heading", "")
@@ -236,7 +241,7 @@ def build(
 
 def _shared(cls: type, command: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> set[str]:
     """What was set by variables that several commands share."""
-    shared = (s for s in settings_of(cls) if heading_of(s.owner) and s.name not in flags)
+    shared = (s for s in settings_of(cls) if is_shared(s.owner) and s.name not in flags)
     return {s.name for s in shared if environ.get(s.variable(command))}
 
 

@@ -53,3 +53,9 @@ def test_what_is_no_fifo_is_named_and_what_to_do(tmp_path: Path, kind: str) -> N
     answer = hacheck("notify", "--fifo", path)
     why = ": No such file or directory" if kind == "absent" else " is no FIFO"
     assert answer == (2, "", f"hacheck: notify: {path}{why}; make it with mkfifo before Keepalived starts\n")
+
+
+def test_without_a_path_it_says_what_it_takes() -> None:
+    answer = hacheck("notify", "--fifo")
+    assert answer.code == 2
+    assert "--fifo takes the path of Keepalived's notify FIFO" in answer.err

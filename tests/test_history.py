@@ -144,7 +144,9 @@ def test_where_there_is_no_room_events_are_taken_and_remembered_when_there_is(
         with History.locked(str(directory), [str(directory)]) as reader:
             assert len(reader.read_on()) == 40
             assert len(reader.unwritten) == 40
+            assert reader.trouble == f"{directory} cannot be written: No space left on device"
             for filler in directory.glob("filler*"):
                 filler.unlink()
             assert reader.read_on() == []
+            assert reader.trouble == ""
             assert len(list(history.events(str(directory)))) == 40

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hachecks import argv
 from hachecks.commands import SettingsCommand
+from hachecks.delivery import DeliveryOptions
 from hachecks.registry import PROBES
 from hachecks.runner import RunOptions
 from hachecks.settings import Invalid, Setting, build, option, settings, settings_of
@@ -196,3 +197,8 @@ def test_a_variable_for_the_whole_pod_makes_no_error_of_a_check_it_does_not_fit(
     assert built.ca_file is None
     with pytest.raises(Invalid, match="--ca-file needs TLS"):
         build(probe, "tcp", {"target": Endpoint.parse("x:1"), "ca_file": "/ca.pem"}, {"HACHECK_TIMEOUT": "1s"}, {})
+
+
+def test_how_each_notifier_tells_has_a_variable_of_its_own() -> None:
+    assert build(DeliveryOptions, "slack", {}, {"HACHECK_SLACK_SEVERITY": "critical"}, {}).severity == "critical"
+    assert build(DeliveryOptions, "slack", {}, {"HACHECK_SEVERITY": "critical"}, {}).severity == "info"
