@@ -36,6 +36,7 @@ configmaps: dist/hacheck ## Write the complete ConfigMap to dist/
 bench: $(VENV)/ready dist/hacheck ## Compare instruction counts with the peers'
 	@sh tests/system-packages.sh bench
 	@$(BIN)/python tests/bench.py
+	@$(BIN)/python tests/bench_exporter.py
 
 $(VENV)/ready: pyproject.toml tests/system-packages.sh
 	@sh tests/system-packages.sh python

@@ -108,15 +108,19 @@ def check(probe: Probe, options: runner.RunOptions, output: OutputOptions, name:
     """Run a probe in a process that ends in time whatever happens, tell the verdict, return the exit status."""
 
     def end_now() -> NoReturn:
-        verdict = Verdict.failing(f"{probe.subject} was not judged within {in_words(options.timeout)}")
-        leave(tell(verdict, options, output))
+        told = f"{probe.subject} was not judged within {in_words(options.timeout)}"
+        leave(conclude(Verdict.failing(told, "timeout")))
 
-    call_off = runner.watchdog(options.timeout, end_now)
+    def conclude(verdict: Verdict) -> int:
+        code = tell(verdict, options, output)
+        runner.call_off_watchdog()
+        runner.publish(probe, verdict, options, name)
+        return code
+
+    runner.watchdog(options.timeout, end_now)
     verdict = runner.run(probe, options, name)
-    call_off()
-    if not options.counts_as_good(verdict.status):
-        runner.note_failure(verdict, options, name)
-    return tell(verdict, options, output)
+    runner.call_off_watchdog()
+    return conclude(verdict)
 
 
 def tell(verdict: Verdict, options: runner.RunOptions, output: OutputOptions) -> int:

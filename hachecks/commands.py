@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hachecks import __version__, cli, config, deliverer, notify, records, versions
+from hachecks import __version__, argv, cli, config, deliverer, notify, records, versions
 from hachecks.config import nearest
 from hachecks.delivery import DeliveryOptions
 from hachecks.fifo import Follower
-from hachecks.registry import NOTIFIERS, PROBES
-from hachecks.settings import REQUIRED, build, heading_of, settings_of
+from hachecks.registry import NOTIFIERS, PROBES, Entry
+from hachecks.settings import REQUIRED, Invalid, build, heading_of, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from hachecks.settings import Setting
 
 RUN_SUMMARY = "Run a check that hacheck.toml declares."
+NEEDS_AGENT = "it needs the package hachecks[agent]: pip install 'hachecks[agent]'"
+SERVE = Entry("hachecks.exporter.serving:serve", "the exporter")
+SHOW = Entry("hachecks.status:show", "the status")
+LATE: Mapping[str, Entry] = {
+    "exporter": Entry("hachecks.exporter.options:ExporterOptions", "Serve VIP state to Prometheus, and a status page."),
+    "status": Entry("hachecks.status:StatusOptions", "Tell whether every VIP is where Keepalived says."),
+}
+"""Commands whose modules are imported when they are named: they are dear, and not all there in the executable."""
 
 
 def main(words: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -174,13 +182,15 @@ class Checks(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The probes first, then what works with them."""
-        return [*PROBES, "run", *sorted(self.commands)]
+        return [*PROBES, "run", *sorted([*self.commands, *LATE])]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A check command made of its settings, or another command."""
         classes = cli.signature(cmd_name)
         if classes:
             return SettingsCommand(cmd_name, classes, lambda flags, environ: cli.perform(cmd_name, flags, environ))
+        if cmd_name in LATE:
+            return late_command(cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -188,12 +198,11 @@ class Checks(click.Group):
         with formatter.section("Probes"):
             formatter.write_dl([(name, entry.summary) for name, entry in PROBES.items()])
         with formatter.section("Commands"):
-            others = [
-                (name, command.get_short_help_str(80))
-                for name, command in sorted(self.commands.items())
-                if not command.hidden
-            ]
-            formatter.write_dl([("run", RUN_SUMMARY), *others])
+            others = {
+                name: command.get_short_help_str(80) for name, command in self.commands.items() if not command.hidden
+            }
+            others.update({name: entry.summary for name, entry in LATE.items()})
+            formatter.write_dl([("run", RUN_SUMMARY), *sorted(others.items())])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -219,6 +228,42 @@ def tree(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+
+
+def late_command(name: str) -> SettingsCommand:
+    """`hacheck exporter` or `hacheck status`; raises a usage error where what it needs is not installed."""
+    acts = {"exporter": serve, "status": show_status}
+    try:
+        return SettingsCommand(name, [LATE[name].load()], acts[name])
+    except ImportError:
+        raise click.UsageError(f"{name}: {NEEDS_AGENT}") from None
+
+
+def serve(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
+    """`hacheck exporter`: serve until it is ended."""
+    options = build(LATE["exporter"].load(), "exporter", flags, environ, {})
+    try:
+        run = SERVE.load()
+    except ImportError as error:
+        raise Invalid(f"exporter: {NEEDS_AGENT} ({error})") from None
+    served = run(options, environ, check_name, lambda line: cli.complain(f"exporter: {line}"))
+    return cli.PASSED if served else cli.FAILED
+
+
+def show_status(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
+    """`hacheck status`: tell whether all agrees."""
+    options = build(LATE["status"].load(), "status", flags, environ, {})
+    return cli.PASSED if SHOW.load()(options, environ, check_name, cli.say) else cli.FAILED
+
+
+def check_name(words: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Under which name the check that these words run publishes its verdict; raises `Invalid`."""
+    classes = cli.signature(words[0])
+    flags = argv.read(words[1:], classes) if classes else None
+    if flags is None:
+        raise Invalid(f"{' '.join(words)} is no check")
+    subject = build(classes[0], words[0], flags, environ, {})
+    return str(subject.name) if words[0] == "run" else f"{words[0]}-{cli.fingerprint(repr(subject))}"
 
 
 def list_checks(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:

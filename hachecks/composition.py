@@ -43,10 +43,15 @@ class Composition:
         self.needed = needed
 
     @property
+    def composes(self) -> str:
+        """The key that stands for it in hacheck.toml: `all` or `any`."""
+        return "all" if self.needed == len(self.members) else "any"
+
+    @property
     def subject(self) -> str:
         """`all of a, b` or `2 of a, b, c`."""
         names = ", ".join(member.name for member in self.members)
-        return f"{'all' if self.needed == len(self.members) else self.needed} of {names}"
+        return f"{'all' if self.composes == 'all' else self.needed} of {names}"
 
     def check(self, deadline: Deadline) -> Verdict:
         """Ask all members at once, in threads, and answer as soon as the answer is certain."""
@@ -72,20 +77,22 @@ class Composition:
         answered = [member for member, _ in told]
         for member in self.members:
             if member not in answered:
-                yield member, Verdict.failing(f"gave no answer within {in_words(deadline.seconds)}")
+                yield member, Verdict.failing(f"gave no answer within {in_words(deadline.seconds)}", "timeout")
 
     def _judge(self, told: Sequence[tuple[Member, Verdict]]) -> Verdict | None:
         """The verdict, once those that have answered decide it."""
         by_status: dict[Status, list[str]] = {status: [] for status in STATUSES}
+        kinds: dict[Status, str] = {}
         for member, verdict in told:
             status = Status.PASS if member.options.counts_as_good(verdict.status) else verdict.status
             by_status[status].append(f"{member.name}: {verdict.reason}")
+            kinds.setdefault(status, verdict.kind)
         passing, failing, unknown = (by_status[s] for s in (Status.PASS, Status.FAIL, Status.UNKNOWN))
         if len(passing) >= self.needed:
             return Verdict.passing("; ".join(passing), passing_count=len(passing))
         pending = len(self.members) - len(told)
         if len(passing) + len(unknown) + pending < self.needed:
-            return Verdict.failing("; ".join(failing), passing_count=len(passing))
+            return Verdict.failing("; ".join(failing), kinds[Status.FAIL], passing_count=len(passing))
         if len(passing) + pending < self.needed <= len(passing) + len(unknown):
-            return Verdict.unknown("; ".join(unknown + failing), passing_count=len(passing))
+            return Verdict.unknown("; ".join(unknown + failing), kinds[Status.UNKNOWN], passing_count=len(passing))
         return None

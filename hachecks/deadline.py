@@ -15,6 +15,8 @@ class TimedOut(Exception):  # noqa: N818
     Not an `OSError`, as `TimeoutError` is: the SQL drivers would catch it and call it a lost connection.
     """
 
+    kind = "timeout"
+
 
 class Deadline:
     """One absolute instant on the monotonic clock, in seconds, and the phases passed on the way to it."""

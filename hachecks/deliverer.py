@@ -70,9 +70,15 @@ def is_delivering(directory: str) -> bool:
     """Whether the process that the mark names is alive; a killed one leaves its mark."""
     pid, _, started = state.read(os.path.join(directory, MARK)).strip().partition(" ")
     try:
-        return pid.isdigit() and str(process_start(pid)) == started
+        return pid.isdigit() and str(process_start(pid)) == started and not _has_ended(pid)
     except (OSError, IndexError):
         return False
+
+
+def _has_ended(pid: str) -> bool:
+    """Whether it is dead but its parent, such as one who follows the FIFO, has not looked after it yet."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()[0] == "Z"
 
 
 class Diary:
@@ -99,6 +105,7 @@ class Diary:
         if os.path.exists(self.path) and os.stat(self.path).st_size > LARGEST_DIARY:
             os.replace(self.path, f"{self.path}.1")
         with open(self.path, "a", encoding="utf-8") as file:
+            state.let_read(self.path)
             file.write(text)
 
 
@@ -112,7 +119,11 @@ def _mark(directory: str) -> None:
 
 
 def leave_keepalived() -> None:
-    """Live on when Keepalived ends its scripts, but end at SIGTERM, which the shell that started us ignored."""
+    """Live on when Keepalived ends its scripts, but end at SIGTERM, which the shell that started us ignored.
+
+    Its umask 0177 is left behind too: what is written is for everybody to read (see `state`).
+    """
+    os.umask(0o022)
     with contextlib.suppress(PermissionError):  # a session of our own already
         os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

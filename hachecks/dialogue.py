@@ -71,14 +71,15 @@ def _await(step: Step, unread: bytes, stream: Stream) -> bytes:
         if end >= 0:
             return unread[end:]
         if len(unread) >= MOST:
-            raise Failure(f"{stream.where} sent {MOST} bytes without {step.text!r}")
+            raise Failure(f"{stream.where} sent {MOST} bytes without {step.text!r}", "body")
         try:
             more = stream.recv(4096)
         except TimedOut:
-            within = in_words(stream.deadline.seconds)
-            raise Failure(f"{stream.where} {_said(unread)}, not {step.text!r}, within {within}") from None
+            told = f"{_said(unread)}, not {step.text!r}, within {in_words(stream.deadline.seconds)}"
+            raise Failure(f"{stream.where} {told}", "body" if unread else "timeout") from None
         if not more:
-            raise Failure(f"{stream.where} {_said(unread)} and closed the connection; expected {step.text!r}")
+            told = f"{_said(unread)} and closed the connection; expected {step.text!r}"
+            raise Failure(f"{stream.where} {told}", "body" if unread else "protocol")
         unread += more
 
 

@@ -53,7 +53,7 @@ class Answer:
         # A server that cannot read the question may answer with the header alone.
         header_alone = len(data) == HEADER and data[4:6] == b"\0\0"
         if not same_question and not header_alone:
-            raise Failure(f"{where} sent what is no answer to the question")
+            raise Failure(f"{where} sent what is no answer to the question", "protocol")
         self.flags = int.from_bytes(data[2:4], "big")
         number = self.flags & 0xF
         self.rcode = RCODES[number] if number < len(RCODES) else f"RCODE{number}"
@@ -85,7 +85,7 @@ class Answer:
                     found.append(self._text(at, length))
                 at += length
         except (IndexError, OSError, UnicodeDecodeError):
-            raise Failure(f"{self.where} sent an answer that cannot be read") from None
+            raise Failure(f"{self.where} sent an answer that cannot be read", "protocol") from None
         return found
 
     def _number(self, at: int, size: int = 2) -> int:

@@ -35,7 +35,10 @@ LOOK = 0.2
 
 
 class Follower:
-    """Reads the FIFO until SIGTERM, and then what is left in it."""
+    """Reads the FIFO: until SIGTERM, and then what is left in it, or when somebody who watches `descriptor` says so.
+
+    Raises `Invalid` where there is no FIFO.
+    """
 
     def __init__(self, path: str, environ: Mapping[str, str], complain: Callable[[str], None]) -> None:
         self.environ = environ
@@ -46,32 +49,50 @@ class Follower:
         self.descriptor = opened(path)
 
     def follow(self) -> None:
-        """Record every line."""
+        """Record every line until SIGTERM."""
         signal.signal(signal.SIGTERM, self._end)
         while not self.ending:
             if select.select([self.descriptor], [], [], LOOK)[0]:
-                self._read()
+                self.read()
         while select.select([self.descriptor], [], [], LAST_WORDS)[0]:
-            self._read()
+            self.read()
 
     def _end(self, *_: object) -> None:
         self.ending = True
 
-    def _read(self) -> None:
-        *lines, self.begun = (self.begun + os.read(self.descriptor, 65536)).split(b"\n")
-        for line in lines:
-            try:
-                journal.append(Transition.from_fifo_line(line.decode("utf-8", "replace")), self.environ)
-            except (ValueError, OSError) as error:
-                self.complain(f"notify: not recorded: {error}")
-        if lines:
-            self._see_to_delivery()
+    def read(self) -> None:
+        """Record the lines that are there now, without waiting for more; complains where that cannot be done."""
+        left = ROOM
+        while left > 0 and (data := self._there_is()):
+            left -= len(data)
+            *lines, self.begun = (self.begun + data).split(b"\n")
+            for line in lines:
+                self._record(line)
+            if lines:
+                self._see_to_delivery()
+
+    def _there_is(self) -> bytes:
+        try:
+            return os.read(self.descriptor, 65536)
+        except BlockingIOError:
+            return b""
+
+    def _record(self, line: bytes) -> None:
+        try:
+            journal.append(Transition.from_fifo_line(line.decode("utf-8", "replace")), self.environ)
+        except (ValueError, OSError) as error:
+            self.complain(f"notify: not recorded: {error}")
 
     def _see_to_delivery(self) -> None:
-        if monotonic() < self.deliverer_starts_until or is_delivering(journal.state_directory(self.environ)):
+        if monotonic() < self.deliverer_starts_until:
             return
-        start_deliverer()
-        self.deliverer_starts_until = monotonic() + STARTING
+        try:
+            if not is_delivering(journal.state_directory(self.environ)):
+                self.deliverer_starts_until = monotonic() + STARTING
+                start_deliverer()
+        except OSError as error:
+            self.deliverer_starts_until = monotonic() + STARTING
+            self.complain(f"notify: recorded, but nobody delivers: {error}")
 
 
 def opened(path: str) -> int:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import heapq
 import json
 import os
 import time
+from collections import deque
 
 from hachecks import journal, state
 from hachecks.transition import TICKS, Transition, boot_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import IO, Any
 
 NAME = "history"
 LARGEST = 4 * 1024 * 1024
@@ -27,6 +29,8 @@ KEPT = 7 * 86400.0
 """Seconds after which what happened is forgotten."""
 MOST_CLOSED = 16
 """Closed files that are kept at most, whatever their age: instances that flap for days must not fill the disk."""
+RECENT = 20_000
+"""Events by which a follower recognises what it reads again; the history and the journal's unread part share fewer."""
 STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
 """The words that are states; what else the FIFO says (a changed priority) is an event that changes none."""
 
@@ -98,77 +102,45 @@ def key_of(transition: Transition) -> str:
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
 
 
-class History:
-    """The one reader's view; `with History.locked(...)`, since two would number the same events twice."""
+class Understanding:
+    """What makes events of transitions: the latest of each instance, and which ones are known already.
 
-    def __init__(self, directory: str, directories: Sequence[str]) -> None:
-        self.directory = directory
-        self.directories = directories
-        self.path = os.path.join(directory, NAME)
-        self.foreign = 0
-        self.trouble = ""
-        self.unwritten: list[Event] = []
+    With `most_keys`, only so many of those heard last are recognised when they come again.
+    """
+
+    def __init__(self, most_keys: int | None = None) -> None:
         self.latest: dict[tuple[str, str], Event] = {}
-        self.keys: set[str] = set()
         self.number = 0
-        for event in events(directory):
-            self._know(event)
+        self.keys: set[str] = set()
+        self.recent: deque[str] = deque()
+        self.most_keys = most_keys
 
-    @classmethod
-    @contextlib.contextmanager
-    def locked(cls, directory: str, directories: Sequence[str]) -> Iterator[History]:
-        """The history, while nobody else has it; raises `BlockingIOError` when somebody has."""
-        lock = os.open(os.path.join(directory, f"{NAME}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield cls(directory, directories)
-        finally:
-            os.close(lock)
-
-    def _know(self, event: Event) -> None:
+    def know(self, event: Event) -> bool:
+        """Take in an event; returns whether it was not known yet."""
+        if event.key in self.keys:
+            return False
         self.number = max(self.number, event.number)
         self.keys.add(event.key)
+        if self.most_keys is not None:
+            self.recent.append(event.key)
+            if len(self.recent) > self.most_keys:
+                self.keys.remove(self.recent.popleft())
         if event.state in STATES and not event.late:
             self.latest[event.kind, event.name] = event
+        return True
 
-    def read_on(self) -> list[Event]:
-        """Add what the journal has brought since; returns it, also what could not be written down for want of room."""
-        before, after, added = self._unread()
-        self.unwritten += added
-        try:
-            self._write()
-            if str(after) != str(before):
-                state.replace(self._reading_path, str(after))
-            self.trouble = ""
-        except OSError as error:  # what was recorded stays in the journal until there is room
-            self.trouble = f"{self.directory} cannot be written: {error.strerror or error}"
-            return added
-        for directory in self.directories:
-            with contextlib.suppress(OSError):  # a place that is not there, or not ours
-                journal.tend(directory, after)
-        return added
-
-    def unread(self) -> list[Event]:
-        """What the journal has brought since, for one who only looks: nothing is written, and no lock is needed."""
-        return self._unread()[2]
-
-    def _unread(self) -> tuple[journal.Reading, journal.Reading, list[Event]]:
-        """How far the journal has been read, how far it goes, and what lies between."""
-        reading = journal.Reading(state.read(self._reading_path))
-        found, after = journal.read_on(self.directories, reading)
-        self.foreign += found.foreign
+    def events_of(self, transitions: Sequence[Transition]) -> Iterator[Event]:
+        """The events that these transitions, in their order, are now; those that are known already are none."""
         now, ticks = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS
         boot = boot_id()
-        added: list[Event] = []
-        for transition in found.transitions:
+        for transition in transitions:
             key = key_of(transition)
             if key in self.keys:
                 continue
             at = now - max(0.0, ticks - transition.started) / TICKS if transition.boot == boot else now
             event = self._event(transition, key, at)
-            self._know(event)
-            added.append(event)
-        return reading, after, added
+            self.know(event)
+            yield event
 
     def _event(self, transition: Transition, key: str, at: float) -> Event:
         before = self.latest.get(transition.subject)
@@ -188,9 +160,59 @@ class History:
             order=transition.order,
         )
 
-    @property
-    def _reading_path(self) -> str:
-        return os.path.join(self.directory, f"{NAME}.read")
+
+class History:
+    """The one reader's view; `with History.locked(...)`, since two would number the same events twice."""
+
+    def __init__(self, directory: str, directories: Sequence[str]) -> None:
+        self.directory = directory
+        self.directories = directories
+        self.path = os.path.join(directory, NAME)
+        self.foreign = 0
+        self.trouble = ""
+        self.unwritten: list[Event] = []
+        self.understanding = Understanding()
+        for event in events(directory):
+            self.understanding.know(event)
+
+    @classmethod
+    @contextlib.contextmanager
+    def locked(cls, directory: str, directories: Sequence[str]) -> Iterator[History]:
+        """The history, while nobody else has it; raises `BlockingIOError` when somebody has."""
+        lock = os.open(os.path.join(directory, f"{NAME}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield cls(directory, directories)
+        finally:
+            os.close(lock)
+
+    def read_on(self) -> list[Event]:
+        """Add what the journal has brought since; returns it, also what could not be written down for want of room."""
+        before, after, added = self._unread()
+        self.unwritten += added
+        try:
+            self._write()
+            if str(after) != str(before):
+                state.replace(_reading_path(self.directory), str(after))
+            self.trouble = ""
+        except OSError as error:  # what was recorded stays in the journal until there is room
+            self.trouble = f"{self.directory} cannot be written: {error.strerror or error}"
+            return added
+        for directory in self.directories:
+            with contextlib.suppress(OSError):  # a place that is not there, or not ours
+                journal.tend(directory, after)
+        return added
+
+    def unread(self) -> list[Event]:
+        """What the journal has brought since, for one who only looks: nothing is written, and no lock is needed."""
+        return self._unread()[2]
+
+    def _unread(self) -> tuple[journal.Reading, journal.Reading, list[Event]]:
+        """How far the journal has been read, how far it goes, and what lies between."""
+        reading = journal.Reading(state.read(_reading_path(self.directory)))
+        found, after = journal.read_on(self.directories, reading)
+        self.foreign += found.foreign
+        return reading, after, list(self.understanding.events_of(found.transitions))
 
     def _write(self) -> None:
         if not self.unwritten:
@@ -198,6 +220,7 @@ class History:
         self._make_room()
         text = "".join(f"{event}\n" for event in self.unwritten)
         with open(self.path, "ab+", buffering=0) as file:
+            state.let_read(self.path)
             end = file.seek(0, os.SEEK_END)
             torn = end and os.pread(file.fileno(), 1, end - 1) != b"\n"  # by one who was killed here
             data = b"\n" * bool(torn) + text.encode()
@@ -216,17 +239,126 @@ class History:
                 os.replace(self.path, f"{self.path}.{int(time.time() * 1000):015d}")
         closed = _closed(self.directory)
         for path in closed:
+            state.let_read(path)
             if path in closed[:-MOST_CLOSED] or os.stat(path).st_mtime < time.time() - KEPT:
                 os.unlink(path)
 
 
+class Follower:
+    """All that is remembered in some directories, and then what is recorded: for one who may only read.
+
+    It takes no lock and writes nothing. `trouble` says in one line what could not be read, and what to do; `foreign`
+    counts the records that were torn, or not ours. It is to be asked every few minutes: a closed journal is deleted in
+    the end.
+    """
+
+    def __init__(self, directories: Sequence[str]) -> None:
+        self.directories = directories
+        self.trouble = ""
+        self.foreign = 0
+        self.understanding = Understanding(RECENT)
+        self.reading: journal.Reading | None = None
+        self.seen: object = None
+
+    def read_on(self) -> Iterator[Event]:
+        """What is new since the last call, oldest first, each once; all there is at the first. It is read on the way.
+
+        Nothing new costs a few calls of stat(2).
+        """
+        seen = journal.sizes(self.directories)
+        if seen == self.seen and not self.trouble:
+            return
+        if self.reading is None:
+            yield from self._remembered()
+        if self.reading is None:
+            return
+        found, after = journal.read_on(self.directories, self.reading)
+        if found.refusals:  # what cannot be read just now has been read as far as before
+            after.offsets = {**self.reading.offsets, **after.offsets}
+        self.reading, self.seen = after, seen
+        self.trouble = _trouble(found.refusals)
+        self.foreign += found.foreign
+        yield from self.understanding.events_of(found.transitions)
+
+    def _remembered(self) -> Iterator[Event]:
+        """The history of all directories; nothing while one of them cannot be read, since it cannot be told later."""
+        refusals = _refusals(self.directories)
+        # How far the journal was read is asked before: what the history gains from now on is still to be read there.
+        reading = _readings(self.directories, refusals)
+        self.trouble = _trouble(refusals)
+        if self.trouble:
+            return
+        for event in heapq.merge(*map(events, self.directories), key=lambda event: event.at):
+            if self.understanding.know(event):
+                yield event
+        self.reading = reading
+
+
 def events(directory: str) -> Iterator[Event]:
-    """Everything that is remembered, oldest first; lines that cannot be read are passed over."""
-    for path in [*_closed(directory), os.path.join(directory, NAME)]:
-        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                with contextlib.suppress(ValueError):
-                    yield Event.parse(line)
+    """Everything that is remembered, oldest first; what cannot be read is passed over."""
+    with contextlib.ExitStack() as opened:
+        # The open file first. Should it be closed now, this is still it, and the list of the closed ones has it, too.
+        latest: IO[str] | None = None
+        with contextlib.suppress(OSError):
+            latest = opened.enter_context(_text(os.path.join(directory, NAME)))
+        for path in _closed(directory):
+            with contextlib.suppress(OSError), _text(path) as file:
+                if latest is None or not os.path.sameopenfile(file.fileno(), latest.fileno()):
+                    yield from _parsed(file)
+        with contextlib.suppress(OSError):
+            yield from _parsed(latest or ())
+
+
+def _text(path: str) -> IO[str]:
+    return open(path, encoding="utf-8", errors="replace")
+
+
+def _parsed(lines: Iterable[str]) -> Iterator[Event]:
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            yield Event.parse(line)
+
+
+def _readings(directories: Sequence[str], refusals: list[OSError]) -> journal.Reading:
+    """How far the journal has been read by whoever keeps a history in one of these directories."""
+    farthest = journal.Reading()
+    for directory in directories:
+        try:
+            reading = journal.Reading(state.read(_reading_path(directory)))
+        except OSError as error:
+            refusals.append(error)
+            continue
+        for identity, offset in reading.offsets.items():
+            farthest.offsets[identity] = max(offset, farthest.offsets.get(identity, 0))
+    return farthest
+
+
+def _refusals(directories: Sequence[str]) -> list[OSError]:
+    """Why a history that is there cannot be read."""
+    refusals: list[OSError] = []
+    for directory in directories:
+        try:
+            os.close(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            for path in [*_closed(directory), os.path.join(directory, NAME)]:
+                with contextlib.suppress(FileNotFoundError):
+                    _text(path).close()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            refusals.append(error)
+    return refusals
+
+
+def _trouble(refusals: Sequence[OSError]) -> str:
+    """The first of these in one line, with what to do."""
+    for error in refusals:
+        advice = "; let everybody read it (chmod a+rX), or run as its owner" * isinstance(error, PermissionError)
+        return f"{error.filename} cannot be read: {error.strerror}{advice}"
+    return ""
+
+
+def _reading_path(directory: str) -> str:
+    return os.path.join(directory, f"{NAME}.read")
 
 
 def _closed(directory: str) -> list[str]:

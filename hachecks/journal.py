@@ -13,13 +13,14 @@ import os
 import time
 
 from hachecks import state
-from hachecks.transition import BEGIN, END, Transition
+from hachecks.transition import BEGIN, END, Transition, boot_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 NAME = "journal"
+CLOSED = "journal."
 DEFAULT_PLACES = ("/run/hacheck", "/dev/shm")  # noqa: S108 - there in every pod, and writable
 PREALLOCATED = 256 * 1024
 """Bytes allocated beyond the journal's end, so that a full disk still takes some 2,000 transitions."""
@@ -55,6 +56,7 @@ def append(transition: Transition, environ: Mapping[str, str]) -> str:
         path = os.path.join(directory, NAME)
         try:
             _append(path, transition.record(), environ.get("HACHECK_FSYNC") == "1")
+            state.let_read(path)
             return path
         except OSError as error:
             refusal = error
@@ -64,7 +66,7 @@ def append(transition: Transition, environ: Mapping[str, str]) -> str:
 
 
 def _append(path: str, record: bytes, sync: bool) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, state.READABLE)
     try:
         if os.write(descriptor, record) != len(record):
             raise OSError(f"{path} took a part of the record only")
@@ -89,17 +91,21 @@ class Reading:
 
 
 class Found:
-    """What a look into the journal brought: transitions, and how many records were torn or not ours."""
+    """What a look into the journal brought.
+
+    Transitions, how many records were torn or not ours (`foreign`), and why something could not be read (`refusals`).
+    """
 
     def __init__(self) -> None:
         self.transitions: list[Transition] = []
         self.foreign = 0
+        self.refusals: list[OSError] = []
 
 
 def read_on(directories: Sequence[str], before: Reading) -> tuple[Found, Reading]:
     """What has been recorded since, in Keepalived's order, and how far it has been read now."""
     found, after = Found(), Reading()
-    for path in _files(directories):
+    for path in _files(directories, found.refusals):
         try:
             with open(path, "rb") as file:
                 head = file.read(IDENTITY)
@@ -109,23 +115,42 @@ def read_on(directories: Sequence[str], before: Reading) -> tuple[Found, Reading
                 start = before.offsets.get(identity, 0)
                 file.seek(start)
                 data = file.read()
-        except OSError:
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            found.refusals.append(error)
             continue
         whole = data.rfind(END.encode()) + 1
         after.offsets[identity] = start + whole
         _take(data[:whole], found)
-    found.transitions.sort(key=lambda transition: transition.order)
+    boot = boot_id()
+    # What was said before a reboot comes first: the names of boots have no order.
+    found.transitions.sort(key=lambda transition: (transition.boot == boot, transition.order))
     return found, after
 
 
-def _files(directories: Sequence[str]) -> Iterator[str]:
-    """The closed files and then the open one, of each directory."""
+def sizes(directories: Sequence[str]) -> dict[str, object]:
+    """How large each file is: something else when anything has been recorded. A few calls of stat(2), and no more."""
+    refusals: list[OSError] = []
+    found: dict[str, object] = {}
+    for path in _files(directories, refusals):
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            found[path] = status.st_ino, status.st_size
+    return {**found, **{str(error): None for error in refusals}}
+
+
+def _files(directories: Sequence[str], refusals: list[OSError]) -> Iterator[str]:
+    """The closed files and then the open one, of each directory that there is and that can be read."""
     for directory in directories:
         try:
             names = os.listdir(directory)
-        except OSError:
+        except FileNotFoundError:
             continue
-        closed = sorted(name for name in names if name.startswith(f"{NAME}.") and name[len(NAME) + 1 :].isdigit())
+        except OSError as error:
+            refusals.append(error)
+            continue
+        closed = sorted(name for name in names if name.startswith(CLOSED) and name[len(CLOSED) :].isdigit())
         yield from (os.path.join(directory, name) for name in [*closed, NAME] if name in names)
 
 
@@ -152,11 +177,13 @@ def tend(directory: str, reading: Reading, now: float | None = None) -> None:
         size = os.stat(path).st_size
     except FileNotFoundError:
         size = 0
-        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, state.READABLE))
+    for one in _files([directory], []):  # by a version that kept them to itself, or under Keepalived's umask
+        state.let_read(one)
     if size >= LARGEST:
         _close(path, now)
     preallocate(path)
-    for closed in _files([directory]):
+    for closed in _files([directory], []):
         if closed != path and os.stat(closed).st_mtime < now - GRACE and _read_whole(closed, reading):
             os.unlink(closed)
 
@@ -165,7 +192,8 @@ def _close(path: str, now: float) -> None:
     """Put an empty file in the journal's place, in one step: no writer may find none, or lose what it wrote."""
     os.link(path, f"{path}.{int(now * 1000):015d}")
     fresh = f"{path}-new"
-    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, state.READABLE))
+    state.let_read(fresh)
     preallocate(fresh)
     os.replace(fresh, path)
 

@@ -42,12 +42,12 @@ def local_endpoints(answer: Answer, where: str, service: str | None, wanted: int
     document = _document(answer, where)
     name = "/".join(str(_within(document, "service", part)) for part in ("namespace", "name"))
     if service is not None and name != service:
-        raise Failure(f"{where} is the health check node port of {name}, not of {service}")
+        raise Failure(f"{where} is the health check node port of {name}, not of {service}", "body")
     count = document.get("localEndpoints")
     if type(count) is not int:
-        raise Failure(f"{where} does not tell the local endpoints of {name}")
+        raise Failure(f"{where} does not tell the local endpoints of {name}", "body")
     if count < wanted:
-        raise Failure(f"{name} has {endpoints(count)}, wanted: {wanted}")
+        raise Failure(f"{name} has {endpoints(count)}, wanted: {wanted}", "body")
     if document.get("serviceProxyHealthy") is False:
         raise Failure(f"{name} has {endpoints(count)}, but kube-proxy says that itself is not healthy")
     if answer.status != 200:
@@ -58,14 +58,14 @@ def local_endpoints(answer: Answer, where: str, service: str | None, wanted: int
 def _document(answer: Answer, where: str) -> dict[str, Any]:
     if not answer.body:
         closed = ": the service has just been closed" if answer.status == 200 else ""
-        raise Failure(f"{where} answered {answer.status} with an empty body{closed}")
+        raise Failure(f"{where} answered {answer.status} with an empty body{closed}", "body" if closed else "status")
     try:
         document = document_in(answer.text)
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        said = answer.text[:60]
-        raise Failure(f"{where} answered {answer.status} with {said!r}, which is not a service's health") from None
+        told = f"{where} answered {answer.status} with {answer.text[:60]!r}, which is not a service's health"
+        raise Failure(told, "body" if answer.status == 200 else "status") from None
     return document
 
 

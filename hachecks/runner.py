@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import faulthandler
 import os
 from time import monotonic, sleep
 
-from hachecks import state
+from hachecks import published, state
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.settings import option, settings
 from hachecks.streak import Memory, Streak
@@ -28,6 +29,8 @@ PAUSE = 0.1
 """Seconds between two tries: a service that restarts refuses several connections within a millisecond."""
 WATCHDOG_GRACE = (0.05, 0.25)
 """Seconds after the deadline at which the watchdog ends the process with a line, and then without one."""
+PUBLISHING = 0.2
+"""Seconds to wait for the state directory at last: it may be on a file system that hangs."""
 LAST_FAILURE = "last-failure"
 SHORTEST_MEMORY = 60.0
 """Seconds for which a streak is remembered at least."""
@@ -69,14 +72,15 @@ def conclude(probe: Probe, deadline: Deadline) -> Verdict:
     try:
         verdict = probe.check(deadline)
     except Failure as failure:
-        verdict = Verdict.failing(str(failure))
+        verdict = Verdict.failing(str(failure), failure.kind)
     except CannotLook as hindrance:
-        verdict = Verdict.unknown(str(hindrance))
+        verdict = Verdict.unknown(str(hindrance), hindrance.kind)
     except TimedOut:
         during = f" ({deadline.phase.replace('_', ' ')})" if deadline.phase else ""
-        verdict = Verdict.failing(f"{probe.subject} gave no full answer within {in_words(deadline.seconds)}{during}")
+        told = f"{probe.subject} gave no full answer within {in_words(deadline.seconds)}{during}"
+        verdict = Verdict.failing(told, TimedOut.kind)
     except Exception as error:  # noqa: BLE001 - the one catch-all: no error of ours may look like one of the target's
-        verdict = Verdict.unknown(f"{probe.subject}: {type(error).__name__}: {error}")
+        verdict = Verdict.unknown(f"{probe.subject}: {type(error).__name__}: {error}", "internal")
     verdict.phases.update(deadline.phases)
     return verdict
 
@@ -127,16 +131,53 @@ def _remembered(verdict: Verdict, options: RunOptions, name: str) -> Verdict:
     return verdict.but(status, f"{kind} answer {streak.contrary} of {needed}: {verdict.reason}")
 
 
-def note_failure(verdict: Verdict, options: RunOptions, name: str) -> None:
-    """Leave the reason where notifications look for it, if the state directory is there."""
+def publish(probe: Probe, verdict: Verdict, options: RunOptions, name: str) -> None:
+    """Leave the verdict in the state directory, for the exporter and for notifications; at most for a moment.
+
+    It is done in a thread that may be abandoned: of a file system that hangs, no system call returns.
+    """
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def write() -> None:
+        try:
+            if not options.counts_as_good(verdict.status):
+                note_failure(verdict, options, name)
+            published.note(options.state_dir, name, probe_kind(probe), probe.subject, verdict, options)
+        except OSError:
+            pass
+        finally:
+            done.release()
+
     try:
+        _thread.start_new_thread(write, ())
+    except RuntimeError:  # there is no room for one more thread
+        return
+    done.acquire(timeout=PUBLISHING)
+
+
+def probe_kind(probe: Probe) -> str:
+    """By what name the registry has the probe: that of its module; `all` or `any` for a composition."""
+    return getattr(probe, "composes", None) or type(probe).__module__.rpartition(".")[2]
+
+
+def note_failure(verdict: Verdict, options: RunOptions, name: str) -> None:
+    """Leave the reason where notifications look for it, if the state directory can be had."""
+    try:
+        state.make(options.state_dir)
         state.replace(os.path.join(options.state_dir, LAST_FAILURE), f"{name}: {verdict.reason}\n")
     except OSError:
         pass
 
 
-def watchdog(seconds: float, end: Callable[[], None]) -> Callable[[], None]:
-    """End this process soon after so many seconds, whatever it is stuck in; returns what calls the watchdog off.
+def call_off_watchdog() -> None:
+    """Let the process live."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    faulthandler.cancel_dump_traceback_later()
+
+
+def watchdog(seconds: float, end: Callable[[], None]) -> None:
+    """End this process soon after so many seconds, whatever it is stuck in, unless the watchdog is called off.
 
     `end` runs when the interpreter still can, regular expressions included (their engine looks for signals); code that
     never returns to it is ended by faulthandler's own thread, with exit status 1 and no line.
@@ -145,9 +186,3 @@ def watchdog(seconds: float, end: Callable[[], None]) -> Callable[[], None]:
     signal.signal(signal.SIGALRM, lambda *_: end())
     signal.setitimer(signal.ITIMER_REAL, seconds + with_line)
     faulthandler.dump_traceback_later(seconds + without, exit=True, file=os.open(os.devnull, os.O_WRONLY))
-
-    def call_off() -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        faulthandler.cancel_dump_traceback_later()
-
-    return call_off

@@ -38,7 +38,7 @@ def smtp(stream: Stream) -> None:
     stream.sendall(b"EHLO hacheck.invalid\r\n")
     offered = [line[4:].strip().upper() for line in _smtp_reply(stream, b"250")]
     if b"STARTTLS" not in offered:
-        raise Failure(f"{stream.where} does not offer STARTTLS")
+        raise Failure(f"{stream.where} does not offer STARTTLS", "tls")
     stream.sendall(b"STARTTLS\r\n")
     _smtp_reply(stream, b"220")
 
@@ -48,7 +48,7 @@ def _smtp_reply(stream: Stream, code: bytes) -> list[bytes]:
     while lines[-1][3:4] == b"-":
         lines.append(_line(stream))
         if len(lines) > 100:
-            raise Failure(f"{stream.where} never ends its SMTP reply")
+            raise Failure(f"{stream.where} never ends its SMTP reply", "protocol")
     if lines[-1][:3] != code:
         raise _unexpected(stream, lines[-1], f"an SMTP reply {code.decode()}")
     return lines
@@ -66,8 +66,8 @@ def imap(stream: Stream) -> None:
         if line.startswith(b"h1 OK"):
             return
         if line.startswith(b"h1 "):
-            raise Failure(f"{stream.where} does not offer STARTTLS")
-    raise Failure(f"{stream.where} never answers STARTTLS")
+            raise Failure(f"{stream.where} does not offer STARTTLS", "tls")
+    raise Failure(f"{stream.where} never answers STARTTLS", "protocol")
 
 
 @timed
@@ -76,7 +76,7 @@ def postgres(stream: Stream) -> None:
     stream.sendall(POSTGRES_SSL_REQUEST)
     answer = stream.recv(1)
     if answer == b"N":
-        raise Failure(f"{stream.where} does not offer TLS")
+        raise Failure(f"{stream.where} does not offer TLS", "tls")
     if answer != b"S":
         raise _unexpected(stream, answer, "PostgreSQL's answer to SSLRequest")
 
@@ -95,7 +95,7 @@ def mysql(stream: Stream) -> None:
     end_of_version = greeting.find(b"\0")
     capabilities = int.from_bytes(greeting[end_of_version + 14 : end_of_version + 16], "little")
     if end_of_version < 0 or not capabilities & MYSQL_SSL:
-        raise Failure(f"{stream.where} does not offer TLS")
+        raise Failure(f"{stream.where} does not offer TLS", "tls")
     flags = MYSQL_PROTOCOL_41 | MYSQL_SSL | MYSQL_SECURE_CONNECTION
     request = flags.to_bytes(4, "little") + (1 << 24).to_bytes(4, "little") + b"\x21" + bytes(23)
     stream.sendall(len(request).to_bytes(3, "little") + b"\x01" + request)
@@ -114,7 +114,7 @@ def ldap(stream: Stream) -> None:
     if body[:3] != b"\x02\x01\x01" or body[3:4] != b"\x78" or at < 0 or not code:
         raise _unexpected(stream, body, "an LDAP extended response")
     if code != b"\0":
-        raise Failure(f"{stream.where} does not offer StartTLS: LDAP result {code[0]}")
+        raise Failure(f"{stream.where} does not offer StartTLS: LDAP result {code[0]}", "tls")
 
 
 def _ber(stream: Stream) -> bytes:
@@ -133,7 +133,7 @@ def exactly(stream: Stream, size: int) -> bytes:
     while len(data) < size:
         more = stream.recv(size - len(data))
         if not more:
-            raise Failure(f"{stream.where} closed the connection after {len(data)} of {size} bytes")
+            raise Failure(f"{stream.where} closed the connection after {len(data)} of {size} bytes", "protocol")
         data += more
     return data
 
@@ -151,7 +151,7 @@ def _line(stream: Stream) -> bytes:
 
 def _unexpected(stream: Stream, got: bytes, wanted: str) -> Failure:
     told = f"answered {got[:60].decode('ascii', 'replace')!r}" if got else "closed the connection"
-    return Failure(f"{stream.where} {told} instead of {wanted}")
+    return Failure(f"{stream.where} {told} instead of {wanted}", "protocol")
 
 
 PROTOCOLS: Mapping[str, Callable[[Stream], None]] = {

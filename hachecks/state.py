@@ -1,15 +1,22 @@
-"""What is remembered between two runs? Small files in the state directory, replaced whole."""
+"""What is remembered between two runs? Small files in the state directory, replaced whole.
+
+Everybody may read what is there, for the exporter runs as another user than Keepalived's scripts; only the owner of a
+file writes it. The words of a notify script's command line are among it. They are no secrets: keepalived.conf and
+/proc/PID/cmdline show them too, and what is secret is refused there.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from time import monotonic, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+READABLE = 0o644
 LOCK_PATIENCE = 0.05
 """Seconds to wait for another run that changes the same file: it holds the lock for microseconds, unless stopped."""
 
@@ -39,7 +46,9 @@ def replace(path: str, text: str, sync: bool = False) -> None:
     """Put a file with this text in the place of the one that is there, in one step; raises `OSError`."""
     # One name, so that those who are killed here leave one file. No check has ~ in its name.
     temporary = f"{path}~new"
-    with open(temporary, "w", encoding="utf-8") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    with open(os.open(temporary, flags, READABLE), "w", encoding="utf-8") as file:
+        _let_read(file.fileno())
         file.write(text)
         if sync:
             file.flush()
@@ -57,6 +66,30 @@ def make(directory: str) -> None:
         os.makedirs(directory, exist_ok=True)
     finally:
         os.umask(umask)
+
+
+def let_read(path: str) -> None:
+    """Let everybody read a file of ours, whatever the umask was; where that cannot be done, it stays as it is."""
+    # Not through a link: in a directory where others write too, such as /dev/shm, it might lead to any file.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        _let_read(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _let_read(descriptor: int) -> None:
+    status = os.fstat(descriptor)
+    alone = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    if not alone or status.st_mode & READABLE == READABLE:
+        return
+    try:
+        os.fchmod(descriptor, READABLE)
+    except OSError:  # not ours, or a file system without modes
+        pass
 
 
 def read(path: str) -> str:

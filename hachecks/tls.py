@@ -90,5 +90,5 @@ class TlsOptions:
         days = left / SECONDS_A_DAY
         if self.min_days_left is not None and days < self.min_days_left:
             told = f"the certificate expires in {days:.1f} days, wanted are {self.min_days_left}"
-            raise Failure(f"{stream.where}: {told}")
+            raise Failure(f"{stream.where}: {told}", "tls")
         return {"certificate_expires_seconds": left}

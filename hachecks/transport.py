@@ -82,8 +82,8 @@ class NetworkOptions:
                 return Stream(sock, deadline, str(goal))
             except (Failure, CannotLook) as complaint:
                 complaints.append(complaint)
-        kind = Failure if any(isinstance(complaint, Failure) for complaint in complaints) else CannotLook
-        raise kind("; ".join(dict.fromkeys(map(str, complaints))))
+        worst = next((complaint for complaint in complaints if isinstance(complaint, Failure)), complaints[0])
+        raise type(worst)("; ".join(dict.fromkeys(map(str, complaints))), worst.kind)
 
     def datagrams(self, target: Target, deadline: Deadline) -> Stream:
         """A connected UDP socket to the target; raises as `connect` does."""
@@ -119,7 +119,7 @@ class NetworkOptions:
             finally:
                 sock.close()
         why = unreachable.strerror if unreachable else "no route"
-        raise CannotLook(f"this node's own address cannot be told ({why}); give --address")
+        raise CannotLook(f"this node's own address cannot be told ({why}); give --address", "unreachable")
 
     def _goal(self, target: Target) -> Target:
         instead = self.connect_to
@@ -152,7 +152,8 @@ class NetworkOptions:
             self._reach(sock, address[1], share.remaining())
         except (socket.timeout, BlockingIOError, TimedOut):
             sock.close()
-            raise Failure(f"{where} did not accept the connection within {in_words(share.seconds)}") from None
+            told = f"{where} did not accept the connection within {in_words(share.seconds)}"
+            raise Failure(told, "timeout") from None
         except OSError as error:
             sock.close()
             raise explained(error, where, "be connected to") from None
@@ -229,10 +230,10 @@ def resolve(
 
     _thread.start_new_thread(look_up, ())
     if not done.acquire(timeout=deadline.remaining()):
-        raise CannotLook(f"{host} was not resolved within {in_words(deadline.seconds)}")
+        raise CannotLook(f"{host} was not resolved within {in_words(deadline.seconds)}", "dns")
     answer = found[0]
     if isinstance(answer, Exception):
-        raise CannotLook(f"{host} does not resolve: {getattr(answer, 'strerror', None) or answer}")
+        raise CannotLook(f"{host} does not resolve: {getattr(answer, 'strerror', None) or answer}", "dns")
     return [(entry[0], entry[4]) for entry in answer]
 
 
@@ -295,6 +296,16 @@ REFUSALS = {
     errno.ENETUNREACH: "{} cannot be reached: no route to its network",
     errno.ENOENT: "{} does not exist",
 }
+KIND_OF_ERROR = {
+    errno.ECONNREFUSED: "refused",
+    errno.ENOENT: "refused",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.ETIMEDOUT: "timeout",
+    errno.EACCES: "config",
+    errno.EADDRNOTAVAIL: "config",
+}
+"""What is not in it: `protocol` for a connection that breaks, `internal` for what this node has too little of."""
 OUR_OWN = {errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 
 
@@ -302,9 +313,10 @@ def explained(error: OSError, where: str, what: str) -> Failure | CannotLook:
     """The operating system's error as a reason, and as our inability where it is ours."""
     if type(error).__name__.startswith("SSL"):  # its errno is not the operating system's
         said = getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error)
-        return Failure(f"{where}: TLS failed: {said}")
+        return Failure(f"{where}: TLS failed: {said}", "tls")
     if error.errno in REFUSALS:
-        return Failure(REFUSALS[error.errno].format(where))
-    said = error.strerror or str(error)
-    kind = CannotLook if error.errno in OUR_OWN else Failure
-    return kind(f"{where} cannot {what}: {said}")
+        return Failure(REFUSALS[error.errno].format(where), KIND_OF_ERROR.get(error.errno or 0, "protocol"))
+    told = f"{where} cannot {what}: {error.strerror or str(error)}"
+    if error.errno in OUR_OWN:
+        return CannotLook(told, KIND_OF_ERROR.get(error.errno or 0, "internal"))
+    return Failure(told, KIND_OF_ERROR.get(error.errno or 0, "unreachable"))

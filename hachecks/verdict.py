@@ -8,6 +8,12 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
 LONGEST_REASON = 400
+KINDS = ("auth", "body", "config", "dns", "internal", "protocol", "refused", "status", "timeout", "tls", "unreachable")
+"""Kinds of reasons for a verdict that is not PASS.
+
+`body` is any expectation that what was answered does not meet, `status` what the target says of itself by a code or by
+being there; `auth` is a login, `config` anything else that is ours, and `internal` an error in hacheck.
+"""
 
 
 class Status:
@@ -33,20 +39,29 @@ STATUSES = Status.PASS, Status.FAIL, Status.UNKNOWN = Status("PASS"), Status("FA
 
 
 class Failure(Exception):  # noqa: N818 - the name says what happened
-    """The target did something that makes the verdict FAIL; the text is the reason."""
+    """The target did something that makes the verdict FAIL; the text is the reason, `kind` one of `KINDS`."""
+
+    def __init__(self, reason: str, kind: str = "status") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 class CannotLook(Exception):  # noqa: N818
-    """The probe could not ask its question, which makes the verdict UNKNOWN; the text is the reason."""
+    """The probe could not ask its question, which makes the verdict UNKNOWN; text and `kind` as in `Failure`."""
+
+    def __init__(self, reason: str, kind: str = "config") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 class Verdict:
     """A status, a one-sentence reason, what was measured, and how long each phase took.
 
-    `measured` is in base units (seconds, bytes) with the unit at the end of the name; `phases` is in seconds.
+    `measured` is in base units (seconds, bytes) with the unit at the end of the name; `phases` is in seconds. `kind` is
+    one of `KINDS` unless it is PASS; a PASS has one when rise and fall, or --invert, made it of something else.
     """
 
-    __slots__ = ("measured", "phases", "reason", "status")
+    __slots__ = ("kind", "measured", "phases", "reason", "status")
 
     def __init__(
         self,
@@ -54,8 +69,10 @@ class Verdict:
         reason: str,
         measured: Mapping[str, float] | None = None,
         phases: Mapping[str, float] | None = None,
+        kind: str = "",
     ) -> None:
         self.status = status
+        self.kind = kind or ("" if status is Status.PASS else "status")
         self.reason = one_line(reason)
         self.measured = dict(measured or {})
         self.phases = dict(phases or {})
@@ -66,14 +83,14 @@ class Verdict:
         return cls(Status.PASS, reason, measured)
 
     @classmethod
-    def failing(cls, reason: str, **measured: float) -> Verdict:
+    def failing(cls, reason: str, kind: str = "body", **measured: float) -> Verdict:
         """FAIL, for this reason."""
-        return cls(Status.FAIL, reason, measured)
+        return cls(Status.FAIL, reason, measured, kind=kind)
 
     @classmethod
-    def unknown(cls, reason: str, **measured: float) -> Verdict:
+    def unknown(cls, reason: str, kind: str = "config", **measured: float) -> Verdict:
         """UNKNOWN: it could not be asked, for this reason."""
-        return cls(Status.UNKNOWN, reason, measured)
+        return cls(Status.UNKNOWN, reason, measured, kind=kind)
 
     @property
     def inverted(self) -> Verdict:
@@ -83,7 +100,7 @@ class Verdict:
 
     def but(self, status: Status, reason: str | None = None) -> Verdict:
         """The same measurements under another status and, if given, another reason."""
-        return Verdict(status, self.reason if reason is None else reason, self.measured, self.phases)
+        return Verdict(status, self.reason if reason is None else reason, self.measured, self.phases, self.kind)
 
     def __repr__(self) -> str:
         return f"{self.status.value} - {self.reason}"

@@ -13,7 +13,7 @@ needed() {
         needed bench
         echo "mariadbd=mariadb-server dnsmasq=dnsmasq-base busybox bash shellcheck openssl"
         echo "slapd dovecot=dovecot-imapd kubectl=kubernetes-client strace setpriv=util-linux"
-        echo "prometheus-alertmanager prometheus-pushgateway prometheus-node-exporter promtool=prometheus rsyslogd=rsyslog rsyslog_openssl=rsyslog-openssl journalctl=systemd"
+        echo "prometheus-alertmanager prometheus-pushgateway prometheus-node-exporter prometheus promtool=prometheus chromium chromedriver=chromium-driver rsyslogd=rsyslog rsyslog_openssl=rsyslog-openssl journalctl=systemd"
         ;;
     *) echo "usage: $0 python|demo|test|bench" >&2 && exit 2 ;;
     esac

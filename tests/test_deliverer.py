@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks import deliverer, journal
-from hachecks.transition import TICKS, Transition, boot_id
+from hachecks.delivery import queues
+from hachecks.transition import TICKS, Transition, boot_id, process_start
 from tests.cli import ROOT, hacheck
 from tests.logdaemons import eventually
 
@@ -187,3 +188,27 @@ def test_declared_notifiers_are_told(node: Node, tmp_path: Path) -> None:
     eventually(lambda: (tmp_path / "ran").exists() and (tmp_path / "ran").read_text() == "MASTER\nFAULT\n")
     assert [json.loads(line)["state"] for line in (tmp_path / "all").read_text().splitlines()] == ["MASTER", "FAULT"]
     assert node.lines() == []
+
+
+def test_everybody_may_read_what_is_written_under_keepalived_s_umask(node: Node) -> None:
+    (node.state / deliverer.DIARY).touch(0o600)
+    before = os.umask(0o177)
+    try:
+        notifying = node.notify("INSTANCE", "VI_1", "FAULT", "100")
+    finally:
+        os.umask(before)
+    assert notifying.wait(20) == 0
+    eventually(lambda: len(node.lines()) == 1, node.lines)
+    eventually(lambda: any(queue.last_success for queue in queues(str(node.state))))
+    closed = [path.name for path in node.state.iterdir() if path.stat().st_mode & 0o777 != 0o644]
+    assert closed == ["history.lock"]
+
+
+def test_a_deliverer_whose_parent_has_not_looked_after_it_is_dead(node: Node) -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    mark = node.state / deliverer.MARK
+    mark.write_text(f"{child.pid} {process_start(str(child.pid))}\n")
+    assert deliverer.is_delivering(str(node.state))
+    child.kill()
+    eventually(lambda: not deliverer.is_delivering(str(node.state)))
+    child.wait()

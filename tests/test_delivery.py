@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import smtplib
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,13 +15,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from hachecks.delivery import DEAD_LETTERS, Channel, Delivery, DeliveryOptions, backoff
+from hachecks.deadline import TimedOut
+from hachecks.delivery import (
+    DEAD_LETTERS,
+    DURATIONS,
+    Channel,
+    Delivery,
+    DeliveryOptions,
+    Queue,
+    Tally,
+    backoff,
+    kind_of,
+    queues,
+    send,
+)
 from hachecks.http.url import Url
+from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.exec import ExecNotifier
 from hachecks.notifiers.log import LogNotifier
 from hachecks.notifiers.webhook import WebhookNotifier
+from hachecks.verdict import CannotLook, Failure
 from tests.cli import ROOT
-from tests.messages import event
+from tests.messages import event, message
 from tests.servers import Http, Route, Silent
 
 if TYPE_CHECKING:
@@ -379,3 +397,155 @@ def test_one_that_hangs_keeps_no_other_waiting(receiver: Receiver, tmp_path: Pat
             assert time.monotonic() - began < 2
             time.sleep(0.01)
         thread.join(10)
+
+
+def counted(directory: Path) -> Queue:
+    (one,) = [queue for queue in queues(str(directory)) if queue.name == "hook"]
+    return one
+
+
+def seen(counts: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_what_came_of_the_tries_is_counted_through_restarts(receiver: Receiver, tmp_path: Path) -> None:
+    first, second, third = now(1, "a"), now(2, "b"), now(3, "c")
+    receiver.answers(BUSY)
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)), first, second)
+    queue = counted(tmp_path)
+    assert (queue.deliveries, seen(dict(queue.failures)), queue.waiting) == (1, {"status": 1}, 2)
+    assert (queue.last_success, queue.attempts) == (None, 1)
+    assert "503" in queue.trouble
+    again = channel(receiver, tmp_path)
+    again.not_before = 0
+    deliver(delivery(tmp_path, again), first, second, third)
+    assert counted(tmp_path).waiting == 3, "also what is not in the message that is tried again"
+    receiver.answers(FINE)
+    again.not_before = 0
+    deliver(delivery(tmp_path, again), first, second, third)
+    assert counted(tmp_path).waiting == 1
+    deliver(delivery(tmp_path, again), first, second, third)
+    queue = counted(tmp_path)
+    assert (queue.deliveries, seen(dict(queue.failures)), queue.waiting, queue.trouble) == (4, {"status": 2}, 0, "")
+    assert queue.last_success == pytest.approx(time.time(), abs=5)
+    assert queue.durations[-1] == 4
+    assert list(queue.durations) == sorted(queue.durations)
+    assert 0 < queue.seconds < 4 * DURATIONS[-1]
+    assert (queue.told, set(queue.dropped.values())) == (3, {0})
+
+
+def test_what_is_given_up_is_counted_by_why(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(BROKEN)
+    one = channel(receiver, tmp_path, max_age=20.0)
+    deliver(delivery(tmp_path, one), now(1), now(2))
+    assert (counted(tmp_path).dropped, counted(tmp_path).waiting) == ({"expired": 0, "refused": 2}, 0)
+    receiver.answers(BUSY)
+    deliver(delivery(tmp_path, one), now(3, at=time.time() - 30), now(4))
+    assert (counted(tmp_path).dropped, counted(tmp_path).waiting) == ({"expired": 1, "refused": 2}, 1)
+
+
+def test_nothing_waits_while_nobody_is_to_be_told(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(BUSY)
+    one = delivery(tmp_path, channel(receiver, tmp_path))
+    deliver(one, now(1))
+    silence(tmp_path, 60)
+    deliver(one, now(1), now(2))
+    assert counted(tmp_path).waiting == 0
+
+
+def test_a_fallback_is_counted_too(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(BROKEN)
+    log = Channel("log", LogNotifier(file=str(tmp_path / "log")), DeliveryOptions(), str(tmp_path))
+    others = [channel(receiver, tmp_path, f"hook{number}", fallback="log") for number in range(5)]
+    deliver(delivery(tmp_path, *others, log), now(1))
+    (queue,) = [queue for queue in queues(str(tmp_path)) if queue.name == "log"]
+    assert (queue.deliveries, queue.waiting, sum(queue.failures.values())) == (5, 0, 0)
+    assert queue.last_success is not None
+
+
+def test_tries_are_counted_by_how_long_they_took() -> None:
+    tally = Tally({})
+    for seconds in (0.04, 0.05, 7.0, 31.0):
+        tally.count(seconds)
+    assert tally.durations == [2, 2, 2, 2, 2, 2, 2, 3, 3, 4]
+    assert tally.seconds == pytest.approx(38.09)
+
+
+def test_a_queue_of_a_former_version_begins_at_zero(receiver: Receiver, tmp_path: Path) -> None:
+    former = {"told": 7, "attempts": 0, "not_before": 0.0, "sending": 0, "trouble": ""}
+    (tmp_path / "queue-hook").write_text(json.dumps(former))
+    assert (counted(tmp_path).told, counted(tmp_path).deliveries, counted(tmp_path).durations) == (7, 0, [0] * 10)
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)), now(7, "old"), now(8, "new"))
+    assert [told.names for told in receiver.told()] == [["new"]]
+    assert counted(tmp_path).deliveries == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "no JSON", "{}", '"\\ud800'])
+def test_what_is_no_queue_is_left_out(tmp_path: Path, text: str) -> None:
+    (tmp_path / "queue-broken").write_text(text)
+    (tmp_path / "queue-hook~new").write_text('{"told": 1}')
+    (tmp_path / "queue-directory").mkdir()
+    (tmp_path / "queue-odd").write_text(
+        json.dumps({"told": "1", "deliveries": [], "failures": 3, "dropped": {"expired": ""}, "durations": ["x"] * 10})
+    )
+    (odd,) = queues(str(tmp_path))
+    assert (odd.name, odd.told, odd.deliveries, odd.dropped, odd.durations[-1]) == (
+        "odd",
+        None,
+        0,
+        {"expired": 0, "refused": 0},
+        0,
+    )
+    assert queues(str(tmp_path / "absent")) == []
+
+
+class Raising:
+    """A notifier to which something happens."""
+
+    def __init__(self, error: Exception, wrapped: bool) -> None:
+        self.error = error
+        self.wrapped = wrapped
+
+    def send(self, message: Message, deadline: Deadline) -> str:
+        if not self.wrapped:
+            raise self.error
+        try:
+            raise self.error
+        except (CannotLook, Failure, OSError, TimedOut) as error:
+            raise NotDelivered(f"{error} {message.key} {deadline}", again=True) from None
+
+
+def with_kind(error: Exception, kind: str) -> Exception:
+    error.kind = kind  # type: ignore[attr-defined]
+    return error
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        pytest.param(TimedOut(), "timeout", id="deadline"),
+        pytest.param(with_kind(Failure("x"), "tls"), "tls", id="a-failure-of-that-kind"),
+        pytest.param(CannotLook("x"), "config", id="cannot-look"),
+        pytest.param(ConnectionRefusedError(), "refused", id="refused"),
+        pytest.param(ConnectionResetError(), "unreachable", id="reset"),
+        pytest.param(socket.gaierror(), "dns", id="no-such-name"),
+        pytest.param(ssl.SSLError(), "tls", id="tls"),
+        pytest.param(smtplib.SMTPAuthenticationError(535, b"no"), "auth", id="smtp-login"),
+        pytest.param(smtplib.SMTPServerDisconnected(), "status", id="smtp"),
+        pytest.param(FileNotFoundError(), "config", id="no-such-file"),
+        pytest.param(OSError(28, "full"), "internal", id="disk-full"),
+    ],
+)
+def test_a_failed_try_is_of_a_kind(tmp_path: Path, error: Exception, kind: str, wrapped: bool) -> None:
+    one = Channel("raising", Raising(error, wrapped), DeliveryOptions(), str(tmp_path))
+    with pytest.raises(NotDelivered) as caught:
+        send(one, message())
+    assert kind_of(caught.value) == kind
+
+
+def test_a_bug_is_of_a_kind_of_its_own_and_an_answer_is_none(tmp_path: Path) -> None:
+    with pytest.raises(NotDelivered) as caught:
+        send(Channel("broken", Breaking(), DeliveryOptions(), str(tmp_path)), message())
+    assert kind_of(caught.value) == "internal"
+    assert kind_of(NotDelivered("503", again=True)) == "status"

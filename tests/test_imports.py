@@ -20,16 +20,21 @@ if TYPE_CHECKING:
 PACKAGE = ROOT / "hachecks"
 
 STANDARD_LIBRARY_ONLY = {"deadline", "registry", "settings", "streak", "transition", "units", "verdict"}
-NOT_FOR_PROBES = {"argv", "cli", "commands", "composition", "config", "runner", "state", "streak"}
+NOT_FOR_PROBES = {"argv", "cli", "commands", "composition", "config", "published", "runner", "state", "streak"}
 IMPORTERS = {
+    "aiohttp": {"exporter.server", "exporter.serving"},
     "apprise": {"notifiers.apprise"},
+    "bcrypt": {"exporter.web_config"},
     "click": {"commands"},
     "h2": {"http.http2"},
     "httpcore": {"http.exchange", "http.http2"},
     "pg8000": {"sql.postgresql_session"},
+    "prometheus_client": {"exporter.metrics", "exporter.server"},
     "pymysql": {"sql.mysql_session"},
+    "pyroute2": {"exporter.addresses"},
     "scramp": {"sql.postgresql_session"},
     "tomli": {"config"},
+    "yaml": {"exporter.web_config"},
 }
 """What is not the standard library's, and which of our modules alone import it."""
 OF_CLI = {"__main__", "commands", "executable.loader"}

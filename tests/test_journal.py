@@ -139,3 +139,43 @@ def test_blocks_are_allocated_beyond_the_end(tmp_path: Path) -> None:
     status = (tmp_path / "journal").stat()
     assert status.st_size == 0
     assert status.st_blocks * 512 >= journal.PREALLOCATED
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "LARGEST", 100)
+    before = os.umask(0o177)
+    try:
+        recorded(tmp_path, transition("a"), transition("b"))
+        assert mode(tmp_path / "journal") == 0o644
+        journal.tend(str(tmp_path), journal.Reading())
+        (tmp_path / "other").mkdir(0o755)
+        journal.tend(str(tmp_path / "other"), journal.Reading())
+    finally:
+        os.umask(before)
+    closed = [path for path in tmp_path.glob("journal*") if path.name != "journal"]
+    assert len(closed) == 1
+    assert [mode(path) for path in (*closed, tmp_path / "journal", tmp_path / "other" / "journal")] == [0o644] * 3
+
+
+def test_what_a_former_version_kept_to_itself_is_opened_up(tmp_path: Path) -> None:
+    for name in ("journal", "journal.000000000000001"):
+        (tmp_path / name).touch(0o600)
+    journal.tend(str(tmp_path), journal.Reading())
+    assert mode(tmp_path / "journal") == mode(tmp_path / "journal.000000000000001") == 0o644
+
+
+@pytest.mark.parametrize("former", ["0", "z"])
+def test_what_was_said_before_a_reboot_comes_first(tmp_path: Path, former: str) -> None:
+    old = Transition("INSTANCE", "v", "STOP", 0, boot=former * 36, started=999, pid=9)
+    recorded(tmp_path, transition("v", "MASTER"), old)
+    assert told(journal.read_on([str(tmp_path)], journal.Reading())[0]) == ["v STOP", "v MASTER"]
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "journal").symlink_to("journal")
+    found, _ = journal.read_on([str(tmp_path / "absent"), str(tmp_path)], journal.Reading())
+    assert [error.filename for error in found.refusals] == [str(tmp_path / "journal")]

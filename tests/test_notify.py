@@ -115,3 +115,13 @@ def test_python_records_the_same(tmp_path: Path) -> None:
 def test_what_makes_no_transition_is_refused() -> None:
     answer = hacheck("notify", "INSTANCE", "VI_1")
     assert answer == (2, "", "hacheck: notify: write GROUP|INSTANCE NAME STATE [PRIORITY], as Keepalived does\n")
+
+
+@pytest.mark.executable
+def test_another_user_may_read_what_is_recorded_under_keepalived_s_umask(program: str, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    words = f"umask 0177; exec {program} {EXECUTABLE} notify INSTANCE V MASTER 1"
+    (tmp_path / "delivering").write_text(f"{os.getpid()} {own_start()}\n")
+    environ = {"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": str(tmp_path)}
+    subprocess.run(["sh", "-c", words], env=environ, timeout=20, check=True)
+    assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o644

@@ -105,6 +105,19 @@ def test_rise_and_fall_are_remembered_between_runs(tmp_path: Path) -> None:
     ]
 
 
+def test_the_kind_of_a_reason_stays_with_a_verdict_whatever_becomes_of_it(tmp_path: Path) -> None:
+    held = RunOptions(rise=2, fall=2, state_dir=str(tmp_path))
+    told = [run(Doing(act), held, "x") for act in (passing, hindered, hindered, passing)]
+    assert [(one.status.value, one.kind) for one in told] == [
+        ("PASS", ""),
+        ("PASS", "config"),
+        ("UNKNOWN", "config"),
+        ("FAIL", "status"),
+    ]
+    assert run(Doing(passing), RunOptions(invert=True), "x").kind == "status"
+    assert run(Doing(slow), RunOptions(timeout=0.05, retries=1), "x").kind == "timeout"
+
+
 def test_two_checks_do_not_share_a_streak(tmp_path: Path) -> None:
     options = RunOptions(fall=2, state_dir=str(tmp_path))
     run(Doing(passing), options, "x")

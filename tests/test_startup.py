@@ -72,7 +72,20 @@ MYSQL = {
     *("configparser", "contextlib", "datetime", "decimal", "hashlib", "pymysql", "textwrap", "tokenize", "traceback"),
     *("typing", "weakref", *TLS),
 }
-OURS = {"argv", "cli", "deadline", "probes", "registry", "runner", "settings", "state", "streak", "units", "verdict"}
+OURS = {
+    "argv",
+    "cli",
+    "deadline",
+    "probes",
+    "published",
+    "registry",
+    "runner",
+    "settings",
+    "state",
+    "streak",
+    "units",
+    "verdict",
+}
 
 
 @pytest.fixture(scope="module")

@@ -203,7 +203,7 @@ def test_garbage_in_the_memory_of_a_check_is_forgotten(tmp_path: Path) -> None:
     (tmp_path / "heartbeat").touch()
     assert hacheck(*words).code == 0
     (tmp_path / "heartbeat").unlink()
-    (memory,) = (path for path in (tmp_path / "state").iterdir() if "~" not in path.name)
+    (memory,) = (path for path in (tmp_path / "state").glob("streak-*") if "~" not in path.name)
     for garbage in (b"\xff", b"", b"x " * 4, b"\0" * 1000, memory.read_bytes().replace(b"up", b"left")):
         memory.write_bytes(garbage)
         assert hacheck(*words).line == f"FAIL - {tmp_path / 'heartbeat'} does not exist"
@@ -212,3 +212,51 @@ def test_garbage_in_the_memory_of_a_check_is_forgotten(tmp_path: Path) -> None:
 def test_the_boot_has_a_name() -> None:
     assert state.boot_id() == state.boot_id()
     assert len(state.boot_id()) == 36
+
+
+@contextmanager
+def umask_of_keepalived() -> Iterator[None]:
+    before = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_everybody_may_read_what_is_kept_and_only_its_owner_may_write_it(tmp_path: Path, sync: bool) -> None:
+    (tmp_path / "name").touch(0o600)
+    with umask_of_keepalived():
+        state.replace(str(tmp_path / "name"), "x", sync)
+    assert mode(tmp_path / "name") == 0o644
+    before = os.umask(0)
+    try:
+        state.replace(str(tmp_path / "name"), "x", sync)
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "name") == 0o644
+
+
+def test_no_link_leads_to_what_is_not_ours(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s")
+    secret.chmod(0o600)
+    (tmp_path / "journal").symlink_to(secret)
+    (tmp_path / "name~new").symlink_to(secret)
+    state.let_read(str(tmp_path / "journal"))
+    with pytest.raises(OSError, match="symbolic links"):
+        state.replace(str(tmp_path / "name"), "x")
+    (tmp_path / "history").hardlink_to(secret)
+    state.let_read(str(tmp_path / "history"))
+    assert (secret.read_text(), mode(secret)) == ("s", 0o600)
+
+
+def test_what_is_not_there_or_no_file_is_left_alone(tmp_path: Path) -> None:
+    state.let_read(str(tmp_path / "absent"))
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    state.let_read(str(tmp_path / "fifo"))
+    assert mode(tmp_path / "fifo") == 0o600

@@ -14,6 +14,7 @@ notify() {
 	case $# in 3 | 4) ;; *) return ;; esac
 	case $* in *[[:cntrl:]]*) return ;; esac
 	trap '' TERM # Keepalived ends its scripts when it ends itself
+	umask 022    # it has set 0177, and the exporter, another user, is to read what is written here
 	priority=${4-}
 	case $priority in *[!0-9]*) priority= ;; esac
 	read -r boot </proc/sys/kernel/random/boot_id

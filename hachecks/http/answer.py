@@ -62,17 +62,17 @@ class AnswerOptions:
     )
     max_body: Size = option(default=BODY_LIMIT, help="Read so many bytes of the body.")
 
-    def complaints(self, answer: Answer, phases: Mapping[str, float]) -> Iterator[str]:
-        """What is wrong with the answer, the most telling first."""
+    def complaints(self, answer: Answer, phases: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+        """What is wrong with the answer and the kind of reason that is, the most telling first."""
         if answer.status not in self.status:
-            yield f"expected {self.status}"
-        yield from self._about_headers(answer)
+            yield f"expected {self.status}", "status"
+        yield from ((complaint, "body") for complaint in self._about_headers(answer))
         if self.body_matches or self.body_lacks or self.json:
-            yield from self._about_body(answer)
+            yield from ((complaint, "body") for complaint in self._about_body(answer))
         for limit in self.max_phase:
             complaint = limit.complaint(phases)
             if complaint:
-                yield complaint
+                yield complaint, "timeout"
 
     def _about_headers(self, answer: Answer) -> Iterator[str]:
         for wanted in self.header_matches:

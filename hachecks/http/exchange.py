@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from hachecks.tls import TlsOptions
     from hachecks.transport import NetworkOptions, Stream
 
+PROXY_LOGIN = 407
+
 
 def exchange(asking: Asking, network: NetworkOptions, tls: TlsOptions, deadline: Deadline) -> Answer:
     """Ask, and read the answer; raises `Failure`, `CannotLook` or `TimedOut`.
@@ -53,7 +55,7 @@ def _secure(asking: Asking, tls: TlsOptions, stream: Stream) -> dict[str, float]
     stream.start_tls(context, (tls.server_name or asking.url.host.partition("%")[0]).rstrip("."))
     measured = tls.judge_certificate(stream)
     if asking.http2 and stream.sock.selected_alpn_protocol() != protocol:  # type: ignore[attr-defined]
-        raise Failure(f"{stream.where} does not speak HTTP/2")
+        raise Failure(f"{stream.where} does not speak HTTP/2", "protocol")
     return measured
 
 
@@ -109,7 +111,8 @@ def _tunnel(asking: Asking, stream: Stream) -> None:
     except ProtocolError as error:
         raise explained(error, wire) from None
     if not 200 <= response.status < 300:
-        raise Failure(f"the proxy {stream.where} answered {response.status} to CONNECT {goal.decode()}")
+        told = f"the proxy {stream.where} answered {response.status} to CONNECT {goal.decode()}"
+        raise Failure(told, "auth" if response.status == PROXY_LOGIN else "status")
 
 
 def explained(error: Exception, wire: Wire) -> Failure | CannotLook:
@@ -121,8 +124,8 @@ def explained(error: Exception, wire: Wire) -> Failure | CannotLook:
         return wire.unsent
     if wire.unsent is not None or "disconnected" in said:
         how_far = "in the middle of" if wire.has_heard else "without"
-        return Failure(f"{where} closed the connection {how_far} an answer")
-    return Failure(f"{where} gave no proper HTTP answer: {said or type(error).__name__}")
+        return Failure(f"{where} closed the connection {how_far} an answer", "protocol")
+    return Failure(f"{where} gave no proper HTTP answer: {said or type(error).__name__}", "protocol")
 
 
 def _for_httpcore(url: Url, target: str | bytes) -> URL:

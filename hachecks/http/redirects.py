@@ -24,7 +24,7 @@ def next_url(answer: Answer, passed: list[Url], allowed: str) -> Url:
     try:
         there = here.join(answer.values_of("location")[0])
     except ValueError as error:
-        raise Failure(f"{here} redirects to what is no URL: {error}") from None
+        raise Failure(f"{here} redirects to what is no URL: {error}", "protocol") from None
     if there.host.lower() != here.host.lower() and allowed == "same-host":
         raise Failure(f"{here} redirects to {there}, another host (--redirects any-host follows it)")
     if (here.scheme, there.scheme) == ("https", "http"):

@@ -93,7 +93,7 @@ class DnsProbe(NetworkOptions):
                             return Answer(data, query, str(server))
                 except TimedOut:
                     continue
-        raise Failure(f"{server} did not answer for {self.name} within {in_words(deadline.seconds)}")
+        raise Failure(f"{server} did not answer for {self.name} within {in_words(deadline.seconds)}", "timeout")
 
     def _over_tcp(self, query: bytes, server: Target, deadline: Deadline) -> Answer:
         with self.connect(server, deadline) as stream, deadline.during("answer"):
@@ -104,17 +104,17 @@ class DnsProbe(NetworkOptions):
     def _judge(self, answer: Answer, server: Target, deadline: Deadline) -> Verdict:
         asked = f"{server} answered {self.name} {self.type}"
         if answer.rcode != self.rcode:
-            return Verdict.failing(f"{asked} with {answer.rcode}, wanted is {self.rcode}")
+            return Verdict.failing(f"{asked} with {answer.rcode}, wanted is {self.rcode}", "status")
         if self.authoritative and not answer.authoritative:
             return Verdict.failing(f"{asked} without authority")
         records = answer.records()
         measured = {"answers_count": len(records)}
         told = ", ".join(records[:4]) + (", …" if len(records) > 4 else "") if records else "no record"
         if answer.rcode == "NOERROR" and len(records) < self.min_answers:
-            return Verdict.failing(f"{asked} with {told}, wanted are {self.min_answers}", **measured)
+            return Verdict.failing(f"{asked} with {told}, wanted are {self.min_answers}", "body", **measured)
         missing = [record for record in self.expect if normal(record) not in map(normal, records)]
         if missing:
-            return Verdict.failing(f"{asked} with {told}, without {missing[0]}", **measured)
+            return Verdict.failing(f"{asked} with {told}, without {missing[0]}", "body", **measured)
         told = told if answer.rcode == "NOERROR" else answer.rcode
         return Verdict.passing(f"{asked} with {told} in {in_words(deadline.phases['answer'])}", **measured)
 

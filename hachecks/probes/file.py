@@ -58,13 +58,14 @@ class FileProbe:
         if self.expires_after is not None and age >= self.expires_after:
             return self._judge(there=False, told=f"{told}, expired after {in_words(self.expires_after)}", **measured)
         if self.younger_than is not None and age > self.younger_than:
-            return Verdict.failing(f"{told}, longer than {in_words(self.younger_than)}", **measured)
+            return Verdict.failing(f"{told}, longer than {in_words(self.younger_than)}", "status", **measured)
         if self.older_than is not None and age < self.older_than:
-            return Verdict.failing(f"{told}, less than {in_words(self.older_than)}", **measured)
+            return Verdict.failing(f"{told}, less than {in_words(self.older_than)}", "status", **measured)
         return self._judge(there=True, told=told, **measured)
 
     def _judge(self, *, there: bool, told: str, **measured: float) -> Verdict:
-        return Verdict.passing(told, **measured) if there != self.absent else Verdict.failing(told, **measured)
+        good = there != self.absent
+        return Verdict.passing(told, **measured) if good else Verdict.failing(told, "status", **measured)
 
     def _age(self) -> float | None:
         try:

@@ -76,11 +76,11 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
         answer, url = self._ask(deadline)
         where = str(url) if url == self.url else f"{url} (redirected from {self.url})"
         told = f"{where} answered {answer.status} in {in_words(monotonic() - started)}"
-        complaint = next(self.complaints(answer, deadline.phases), None)
-        if complaint is None:
+        complaint, kind = next(self.complaints(answer, deadline.phases), ("", ""))
+        if not complaint:
             return Verdict.passing(told, **answer.measured)
         hint = self._hint(answer, url) if answer.status not in self.status else ""
-        return Verdict.failing(f"{told}; {complaint}{hint}", **answer.measured)
+        return Verdict.failing(f"{told}; {complaint}{hint}", kind, **answer.measured)
 
     def _ask(self, deadline: Deadline) -> tuple[Answer, Url]:
         """The answer that is judged, and who gave it."""

@@ -153,7 +153,7 @@ class SqlProbe(NetworkOptions, TlsOptions):
         for answer in answers:
             measured.update(answer.measured)
             if answer.status is not Status.PASS:
-                return Verdict(answer.status, f"{self.subject} {answer.reason}", measured)
+                return Verdict(answer.status, f"{self.subject} {answer.reason}", measured, kind=answer.kind)
             told.append(answer.reason)
         return Verdict.passing(f"{self.subject} {', '.join(told)}", **measured)
 

@@ -70,8 +70,10 @@ def answer(rows: Rows, expected: Expectation | None) -> Verdict:
             told = f"answers the query with {_counted(rows)}"
         return Verdict.passing(told, **measured)
     if expected.counts_rows:
-        return Verdict.failing(f"answers the query with {_counted(rows)}, wanted are {expected.wanted}", **measured)
-    return Verdict.failing(f"{told}, wanted is {expected.wanted}", **measured)
+        return Verdict.failing(
+            f"answers the query with {_counted(rows)}, wanted are {expected.wanted}", "body", **measured
+        )
+    return Verdict.failing(f"{told}, wanted is {expected.wanted}", "body", **measured)
 
 
 def _counted(rows: Rows) -> str:

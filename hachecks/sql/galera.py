@@ -24,7 +24,7 @@ def judge(session: Session, *, allow_donor: bool) -> Verdict:
                 "receive_queue_count": _count(status, "wsrep_local_recv_queue")}  # fmt: skip
     trouble = _trouble(status, variables, (SYNCED, DONOR) if allow_donor else (SYNCED,))
     if trouble:
-        return Verdict.failing(trouble, **measured)
+        return Verdict.failing(trouble, "body", **measured)
     state = status.get("wsrep_local_state_comment", "")
     return Verdict.passing(f"is {state} in a cluster of {measured['cluster_size_count']:.0f}", **measured)
 

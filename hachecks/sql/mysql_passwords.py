@@ -23,7 +23,7 @@ class ClearPassword:
         """Send it, or refuse to."""
         wire: Wire = self.connection._sock
         if not self.connection._secure:
-            raise CannotLook(f"{wire.where} wants the password in clear text, which needs --tls")
+            raise CannotLook(f"{wire.where} wants the password in clear text, which needs --tls", "auth")
         self.connection.write_packet(self.connection.password + b"\0")
         return self.connection._read_packet()
 

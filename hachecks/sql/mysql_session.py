@@ -29,6 +29,10 @@ ACCESS_DENIED = frozenset({1044, 1045, 1130, 1142, 1143, 1227, 1251, 1370, 1524,
 BLOCKED = 1129
 """Host is blocked because of many connection errors: this node alone, by checks that hung up in the handshake."""
 NO_PLUGIN = 2059
+OF_THE_CLIENT = range(2000, 3000)
+"""PyMySQL's own, such as 2013, a connection that broke."""
+TOOK_TOO_LONG = (1205, 1969, 3024)
+"""A lock was not had in time; the statement took longer than MariaDB, or MySQL, was told to let it."""
 NONSENSE = (LookupError, ValueError, TypeError, AttributeError, AssertionError, struct.error)
 """What the driver raises at bytes that mean nothing to it."""
 PUBLIC_KEY_REQUEST = b"\x02"
@@ -62,13 +66,14 @@ class Engine(Connection):
         """Send a packet, but no request for a key that anybody on the way can answer."""
         if payload == PUBLIC_KEY_REQUEST and not self._secure:
             where = self._sock.where  # type: ignore[attr-defined]
-            raise CannotLook(f"{where} wants the password itself this time (caching_sha2_password), which needs --tls")
+            told = f"{where} wants the password itself this time (caching_sha2_password), which needs --tls"
+            raise CannotLook(told, "auth")
         super().write_packet(payload)
 
     def _get_server_information(self) -> None:
         super()._get_server_information()  # type: ignore[misc]
         if self.ssl and not self.server_capabilities & CLIENT.SSL:  # type: ignore[attr-defined]
-            raise Failure(f"{self._sock.where} does not offer TLS")  # type: ignore[attr-defined]
+            raise Failure(f"{self._sock.where} does not offer TLS", "tls")  # type: ignore[attr-defined]
 
 
 class Denied(CannotLook):
@@ -141,7 +146,8 @@ class Session:
 
     def _rows(self, result: Any) -> list[list[str | None]]:
         if len(result.rows or ()) > MOST_ROWS:
-            raise Failure(f"{self.wire.where} answers with more than {MOST_ROWS} rows; let the query count them")
+            told = f"answers with more than {MOST_ROWS} rows; let the query count them"
+            raise Failure(f"{self.wire.where} {told}", "body")
         return [[_text(value) for value in row] for row in result.rows or ()]
 
     def _translated(self, call: Callable[[], T]) -> T:
@@ -150,9 +156,10 @@ class Session:
         except MySQLError as error:
             self._refuse(error)
         except RuntimeError as error:  # PyMySQL's word for a login that needs a package which is not there
-            raise CannotLook(f"{self.wire.where}: {error} (not needed with --tls)") from None
+            raise CannotLook(f"{self.wire.where}: {error} (not needed with --tls)", "auth") from None
         except NONSENSE as error:
-            raise Failure(f"{self.wire.where} does not speak MySQL ({type(error).__name__}: {error})") from None
+            told = f"does not speak MySQL ({type(error).__name__}: {error})"
+            raise Failure(f"{self.wire.where} {told}", "protocol") from None
 
     def _refuse(self, error: MySQLError) -> NoReturn:
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
@@ -160,10 +167,12 @@ class Session:
         state = getattr(error, "sqlstate", None)
         told = f"{self.wire.where} says: {text} ({f'SQLSTATE {state}, ' if state else ''}error {code})"
         if code in ACCESS_DENIED:
-            raise Denied(told + (self.login.note if self.login.password is None else ""))
+            raise Denied(told + (self.login.note if self.login.password is None else ""), "auth")
         if code in (BLOCKED, NO_PLUGIN):
-            raise CannotLook(told)
-        raise Failure(told if code else f"{self.wire.where}: {text}")
+            raise CannotLook(told, "auth")
+        if not code or code in OF_THE_CLIENT:
+            raise Failure(told if code else f"{self.wire.where}: {text}", "protocol")
+        raise Failure(told, "timeout" if code in TOOK_TOO_LONG else "status")
 
 
 def _text(value: str | bytes | None) -> str | None:

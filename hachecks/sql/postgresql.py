@@ -91,7 +91,9 @@ def _lag(session: Session, asked: SqlProbe, deadline: Deadline) -> Verdict:
         return Verdict.failing("receives no WAL from a primary")
     status, behind, end, age, silence = rows[0]
     if status is None:
-        raise CannotLook(f"{asked.subject}: user {session.login.user} may not see the WAL receiver (grant pg_monitor)")
+        raise CannotLook(
+            f"{asked.subject}: user {session.login.user} may not see the WAL receiver (grant pg_monitor)", "auth"
+        )
     if status != "streaming":
         return Verdict.failing(f"is not streaming WAL from its primary, but {status}")
     if behind is None or silence is None:
@@ -100,13 +102,14 @@ def _lag(session: Session, asked: SqlProbe, deadline: Deadline) -> Verdict:
     seconds = 0.0 if size == 0 else float(age) if age is not None else None
     told, measured = _told(size, seconds, float(silence))
     if asked.max_silence is not None and float(silence) > asked.max_silence:
-        return Verdict.failing(f"{told}, its primary silent for longer than {in_words(asked.max_silence)}", **measured)
+        told = f"{told}, its primary silent for longer than {in_words(asked.max_silence)}"
+        return Verdict.failing(told, "body", **measured)
     limit = seconds_of(asked.max_lag)
     if size <= (bytes_of(asked.max_lag) or 0) or (limit is not None and seconds is not None and seconds <= limit):
         return Verdict.passing(told, **measured)
     if limit is not None and _catches_up(session, str(end), min(limit, CATCHING_UP), deadline):
         return Verdict.passing(told, **measured)
-    return Verdict.failing(f"{told}, allowed are {' or '.join(map(repr, asked.max_lag))}", **measured)
+    return Verdict.failing(f"{told}, allowed are {' or '.join(map(repr, asked.max_lag))}", "body", **measured)
 
 
 def _told(size: float, seconds: float | None, silence: float) -> tuple[str, dict[str, float]]:

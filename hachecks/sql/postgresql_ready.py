@@ -36,11 +36,11 @@ def _answer(stream: Stream, user: str, database: str) -> Verdict:
     header = exactly(stream, 5)
     kind, length = header[:1], int.from_bytes(header[1:], "big") - 4
     if kind not in (AUTHENTICATION, ERROR) or not 4 <= length <= LONGEST_MESSAGE:
-        raise Failure(f"{stream.where} does not speak PostgreSQL: it answers {header!r}")
+        raise Failure(f"{stream.where} does not speak PostgreSQL: it answers {header!r}", "protocol")
     if kind == AUTHENTICATION:
         return Verdict.passing("accepts connections")
     fields = {part[:1]: part[1:].decode("utf-8", "replace") for part in exactly(stream, length).split(b"\0") if part}
     told, state = fields.get(b"M", ""), fields.get(b"C", "")
     if state.startswith(NOT_SERVING):
-        return Verdict.failing(f"does not serve: {told} ({state})")
+        return Verdict.failing(f"does not serve: {told} ({state})", "status")
     return Verdict.passing(f"answers ({told})")

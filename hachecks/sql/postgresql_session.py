@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CLEAR_TEXT, MD5, SCRAM = 3, 5, 10
 OUR_OWN = ("28", "42501")
 """SQLSTATEs that say who may not look: invalid authorization, insufficient privilege."""
+TOOK_TOO_LONG = ("55P03", "57014")
+"""A lock was not had in time; the statement took longer than the server was told to let it."""
 NONSENSE = (LookupError, ValueError, TypeError, AttributeError, AssertionError, struct.error)
 """What the driver raises at bytes that mean nothing to it."""
 
@@ -67,15 +69,17 @@ class Connection(pg8000.core.CoreConnection):  # type: ignore[misc]  # pg8000 ha
         """Answer, unless the password is missing or would be sent for everybody to read."""
         method = int.from_bytes(data[:4], "big")
         if method in (CLEAR_TEXT, MD5, SCRAM) and self.password is None:
-            raise CannotLook(f"{self.wire.where} wants a password for user {self.login.user}{self.login.note}")
+            told = f"wants a password for user {self.login.user}{self.login.note}"
+            raise CannotLook(f"{self.wire.where} {told}", "auth")
         if method == CLEAR_TEXT and not self.secure:
-            raise CannotLook(f"{self.wire.where} wants the password in clear text, which needs --tls")
+            raise CannotLook(f"{self.wire.where} wants the password in clear text, which needs --tls", "auth")
         super().handle_AUTHENTICATION_REQUEST(data, context)
 
     def handle_DATA_ROW(self, data: bytes, context: Any) -> None:  # noqa: N802 - pg8000's name
         """Take the row, if it is not one too many."""
         if len(context.rows) >= MOST_ROWS:
-            raise Failure(f"{self.wire.where} answers with more than {MOST_ROWS} rows; let the query count them")
+            told = f"answers with more than {MOST_ROWS} rows; let the query count them"
+            raise Failure(f"{self.wire.where} {told}", "body")
         super().handle_DATA_ROW(data, context)
 
     def close(self) -> None:
@@ -114,15 +118,16 @@ class Session:
         except pg8000.exceptions.DatabaseError as error:
             raise self._refusal(error.args[0]) from None
         except pg8000.exceptions.InterfaceError as error:
-            raise CannotLook(f"{where}: {error}") from None
+            raise CannotLook(f"{where}: {error}", "auth") from None
         except scramp.ScramException as error:
-            raise Failure(f"{where}: the SCRAM login went wrong: {error}") from None
+            raise Failure(f"{where}: the SCRAM login went wrong: {error}", "auth") from None
         except NONSENSE as error:
-            raise Failure(f"{where} does not speak PostgreSQL ({type(error).__name__}: {error})") from None
+            told = f"does not speak PostgreSQL ({type(error).__name__}: {error})"
+            raise Failure(f"{where} {told}", "protocol") from None
 
     def _refusal(self, fields: dict[str, str]) -> Failure | CannotLook:
         state = fields.get("C", "")
         told = f"{self.wire.where} says: {fields.get('M', 'an error without a message')} (SQLSTATE {state})"
         if state.startswith(OUR_OWN):
-            return CannotLook(told + (self.login.note if self.login.password is None else ""))
-        return Failure(told)
+            return CannotLook(told + (self.login.note if self.login.password is None else ""), "auth")
+        return Failure(told, "timeout" if state in TOOK_TOO_LONG else "status")

@@ -87,7 +87,7 @@ def _run(connection: sqlite3.Connection, statement: str, path: str, deadline: De
 
     rows = _translated(path, execute)
     if len(rows) > MOST_ROWS:
-        raise Failure(f"{path} answers with more than {MOST_ROWS} rows; let the query count them")
+        raise Failure(f"{path} answers with more than {MOST_ROWS} rows; let the query count them", "body")
     return [[_text(value) for value in row] for row in rows]
 
 

@@ -41,15 +41,16 @@ class Wire:
         """Exactly so many bytes; raises `Failure` at the end of the stream, or of the ration."""
         if not 0 <= size <= MOST_BYTES:
             told = f"announces a message of {size} bytes, which a check does not read"
-            raise Failure(f"{self.where} {told}; does it speak {self.protocol}?")
+            raise Failure(f"{self.where} {told}; does it speak {self.protocol}?", "protocol")
         self.bytes_left -= size
         self.reads_left -= 1
         if self.bytes_left < 0 or self.reads_left < 0:
-            raise Failure(f"{self.where} sent more than the {MOST_ROWS} rows or {MOST_BYTES} bytes that a check reads")
+            told = f"sent more than the {MOST_ROWS} rows or {MOST_BYTES} bytes that a check reads"
+            raise Failure(f"{self.where} {told}", "body")
         while len(self.unread) < size:
             more = self.stream.recv(CHUNK)
             if not more:
-                raise Failure(f"{self.where} closed the connection")
+                raise Failure(f"{self.where} closed the connection", "protocol")
             self.unread += more
         data = bytes(self.unread[:size])
         del self.unread[:size]
@@ -85,5 +86,5 @@ class Wire:
         Raises `Failure` when something has come before it, which could be somebody else's (as CVE-2021-23222).
         """
         if self.unread:
-            raise Failure(f"{self.where} sent more than was asked for before TLS began")
+            raise Failure(f"{self.where} sent more than was asked for before TLS began", "tls")
         self.stream.start_tls(context, server_name)

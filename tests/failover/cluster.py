@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -79,6 +80,7 @@ vrrp_instance ipfailover_VIP_1 {{
    track_script {{
       chk_ipfailover
    }}
+   {notify}
    virtual_ipaddress {{
     {vip} dev eth0
    }}
@@ -103,6 +105,7 @@ class Node:
         self.address = address
         self.configmap = ConfigMap(inside.path("/run/volume"))
         self.run = inside.run
+        self.must = inside.must
         self.start = inside.start
         self.path = inside.path
         self.web = Web(name, inside)
@@ -128,7 +131,7 @@ class Node:
         if done.returncode:
             raise AssertionError(f"check on {self.name} does not pass: {(done.stdout or done.stderr).strip()}")
 
-    def start_keepalived(self, check: str, global_defs: Iterable[str]) -> None:
+    def start_keepalived(self, check: str, global_defs: Iterable[str] = (), notify: str = "") -> None:
         slot = int(self.address.rpartition(".")[2])
         text = CONFIGURATION.format(
             check=check.format(address=self.address),
@@ -136,6 +139,7 @@ class Node:
             # The generator's arithmetic for two replicas; a slave's share of RANDOM is 15 here.
             state="state MASTER" if slot % 2 == 0 else "",
             priority=255 - slot if slot % 2 == 0 else slot + 15,
+            notify=f'notify "{notify}"' if notify else "",
             vip=VIP,
         )
         self.path("/run/keepalived.conf").write_text(text)
@@ -145,6 +149,16 @@ class Node:
     def terminate_keepalived(self) -> None:
         if self._keepalived:
             self._keepalived.terminate()
+
+    def hang_keepalived(self) -> None:
+        """SIGSTOP for all of its processes: it says nothing any more, and its addresses stay."""
+        if self._keepalived:
+            self._keepalived.signal(signal.SIGSTOP)
+
+    def kill_keepalived(self) -> None:
+        """SIGKILL for all of its processes: its addresses stay."""
+        if self._keepalived:
+            self._keepalived.end()
 
     def end_keepalived(self) -> None:
         if self._keepalived:
@@ -183,14 +197,14 @@ class Cluster:
         return self.b if node is self.a else self.a
 
     @contextmanager
-    def keepalived(self, check: str, *, global_defs: Iterable[str] = ()) -> Iterator[None]:
+    def keepalived(self, check: str, *, global_defs: Iterable[str] = (), notify: str = "") -> Iterator[None]:
         """Run Keepalived on both nodes with a check, `{address}` in it being the node's; begins with `a` serving."""
         began = time.monotonic()
         try:
             for node in self.nodes:
                 node.web.repair()
                 node.must_pass(check)
-                node.start_keepalived(check, global_defs)
+                node.start_keepalived(check, global_defs, notify)
             self.wait_for_state(self.b, "BACKUP", since=began)
             self.wait_for_vip(self.a, since=began)
             self.wait_for_service(self.a, since=began)

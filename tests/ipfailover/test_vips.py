@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hachecks.channels import vips
-from hachecks.ipfailover.vips import expanded, instances
+from hachecks.ipfailover.vips import configuration, expanded, instances
+from hachecks.keepalived import Configuration, VirtualAddress, VrrpInstance, VrrpScript
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,69 @@ def test_they_count_where_there_is_no_configuration_of_keepalived() -> None:
 def test_any_text_is_survived(text: str, groups: str) -> None:
     environ = {"OPENSHIFT_HA_VIRTUAL_IPS": text, "OPENSHIFT_HA_VIP_GROUPS": groups}
     assert sum(map(len, instances(environ).values())) == len(expanded(text))
+
+
+def test_the_variables_say_what_keepalived_is_configured_to_do() -> None:
+    environ = {
+        "OPENSHIFT_HA_CONFIG_NAME": "ipf-router",
+        "OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1,fd00::1",
+        "OPENSHIFT_HA_NETWORK_INTERFACE": "br-ex",
+        "OPENSHIFT_HA_VRRP_ID_OFFSET": "50",
+        "OPENSHIFT_HA_CHECK_SCRIPT": "sh /etc/keepalive/hacheck run vip",
+        "OPENSHIFT_HA_CHECK_INTERVAL": "5",
+    }
+    check = VrrpScript("chk_ipf_router", "sh /etc/keepalive/hacheck run vip", 5.0, None, None, None)
+    first, second = VirtualAddress("10.0.0.1", 32, "br-ex", False), VirtualAddress("fd00::1", 128, "br-ex", False)
+    instances = (
+        VrrpInstance("ipf_router_VIP_1", "br-ex", 51, None, False, (first,), (check.name,)),
+        VrrpInstance("ipf_router_VIP_2", "br-ex", 52, None, False, (second,), (check.name,)),
+    )
+    assert configuration(environ) == Configuration(instances, (check,), {}, ())
+
+
+def test_nothing_is_configured_without_vips() -> None:
+    assert configuration({"OPENSHIFT_HA_CHECK_SCRIPT": "x"}) == Configuration((), (), {}, ())
+
+
+@pytest.mark.parametrize(
+    ("variables", "ids"),
+    [
+        pytest.param({}, [None, None, None], id="the-default-depends-on-the-version"),
+        pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "0"}, [1, 2, 3], id="zero"),
+        pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "253"}, [254, 255, None], id="more-than-vrrp-has"),
+        pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "010"}, [None, None, None], id="octal-to-the-generator"),
+        pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "abc"}, [None, None, None], id="no-number"),
+        pytest.param(
+            {"OPENSHIFT_HA_VRRP_ID_OFFSET": "8", "HA_EXCLUDED_VRRP_IDS": "9 11"}, [10, 12, 13], id="some-are-excluded"
+        ),
+    ],
+)
+def test_ids_are_counted_from_the_offset(variables: dict[str, str], ids: list[int | None]) -> None:
+    found = configuration({"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1-3", **variables})
+    assert [one.vrid for one in found.instances] == ids
+
+
+@pytest.mark.parametrize(
+    ("variables", "unicast"),
+    [
+        pytest.param({"OPENSHIFT_HA_USE_UNICAST": "true"}, False, id="a-variable-that-nobody-reads"),
+        pytest.param({"OPENSHIFT_HA_USE_UNICAST": "false", "OPENSHIFT_HA_UNICAST_PEERS": "10.0.0.2"}, True, id="peers"),
+        pytest.param({"OPENSHIFT_HA_UNICAST_PEERS": " , "}, False, id="no-peers"),
+    ],
+)
+def test_unicast_is_what_has_peers(variables: dict[str, str], unicast: bool) -> None:
+    found = configuration({"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1", **variables})
+    assert [one.unicast for one in found.instances] == [unicast]
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [("", 2.0), ("10", 10.0), ("often", None)])
+def test_a_check_is_run_every_two_seconds_unless_told_otherwise(interval: str, seconds: float | None) -> None:
+    environ = {"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1", "OPENSHIFT_HA_CHECK_SCRIPT": "x"}
+    [script] = configuration({**environ, "OPENSHIFT_HA_CHECK_INTERVAL": interval}).scripts
+    assert (script.name, script.interval) == ("chk_OpenShift_IPFailover", seconds)
+
+
+def test_a_vip_that_is_named_twice_in_a_group_is_one() -> None:
+    environ = {"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1,10.0.0.1", "OPENSHIFT_HA_VIP_GROUPS": "1"}
+    [one] = configuration(environ).instances
+    assert [vip.address for vip in one.addresses] == ["10.0.0.1"]

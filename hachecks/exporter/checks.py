@@ -1,0 +1,126 @@
+"""What do the checks say that Keepalived runs? As their last runs left it in the state directory."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from hachecks import published
+from hachecks.exporter.view import Check
+from hachecks.keepalived import hacheck_command
+from hachecks.settings import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from hachecks.exporter.source import Source
+    from hachecks.keepalived import Configuration
+    from hachecks.published import Published
+    from hachecks.status import NameOfCheck
+
+STALE = 60.0
+"""Seconds after which a verdict says nothing about now, or five intervals where these are longer."""
+FORGOTTEN = 3600.0
+"""Seconds after which a check is not mentioned any more that nobody has configured: somebody tried it by hand."""
+DEFAULT_INTERVAL = 1.0
+"""Seconds between two runs of a `vrrp_script` that names no interval (keepalived.conf(5))."""
+
+
+class Checks:
+    """The published verdicts, and which checks Keepalived is configured to run how often."""
+
+    def __init__(self, directory: str, environ: Mapping[str, str], name_of: NameOfCheck, source: Source) -> None:
+        self.directory = directory
+        self.environ = environ
+        self.name_of = name_of
+        self.source = source
+        self.verdicts: dict[str, Published] = {}
+        self.intervals: dict[str, float] = {}
+        self.of_script: dict[str, str] = {}
+        self._seen: object = None
+
+    def configure(self, configuration: Configuration) -> None:
+        """Learn which checks the configured scripts run."""
+        self.intervals, self.of_script = {}, {}
+        for script in configuration.scripts:
+            words = hacheck_command(script.command)
+            try:
+                name = self.name_of(words, self.environ) if words else ""
+            except Invalid:
+                continue  # Keepalived shows it, and no verdict comes of it
+            if name:
+                self.of_script[script.name] = name
+                self.intervals[name] = script.interval or DEFAULT_INTERVAL
+
+    def refresh(self) -> None:
+        """Read the verdicts again if one has come."""
+        began = time.monotonic()
+        try:
+            seen = self._signature()
+        except FileNotFoundError:
+            seen = []
+        except OSError as error:
+            self.source.fails(f"{self.directory}: {error.strerror}: no verdict of a check can be read there")
+            return
+        changed = seen != self._seen
+        if changed:
+            self.verdicts = {one.name: one for one in published.read_all(self.directory)} if seen else {}
+            self._seen = seen
+        self.source.answers(changed, time.monotonic() - began)
+
+    def _signature(self) -> list[tuple[str, int, int]]:
+        with os.scandir(self.directory) as entries:
+            return [
+                (entry.name, status.st_ino, status.st_mtime_ns)
+                for entry in entries
+                if entry.name.startswith(published.PREFIX) and "~" not in entry.name
+                for status in [entry.stat()]
+            ]
+
+    def shown(self, now: float) -> Iterator[tuple[str, Published | None]]:
+        """The checks that matter: configured, or run lately. None stands for one that has never run."""
+        for name in self.intervals:
+            if name not in self.verdicts:
+                yield name, None
+        for name, verdict in self.verdicts.items():
+            if name in self.intervals or now - verdict.at < FORGOTTEN:
+                yield name, verdict
+
+    def is_fresh(self, verdict: Published, now: float) -> bool:
+        """Whether the verdict says something about now."""
+        return now - verdict.at < max(STALE, 5 * self.intervals.get(verdict.name, 0.0))
+
+    def freshness(self) -> object:
+        """What changes when a verdict begins or ceases to say something about now."""
+        now = time.time()
+        return [(one.name, self.is_fresh(one, now), now - one.at < FORGOTTEN) for one in self.verdicts.values()]
+
+    def view(self, now: float) -> tuple[Check, ...]:
+        """The checks as values, those that do not pass first."""
+        checks = [self._check(name, verdict, now) for name, verdict in self.shown(now)]
+        return tuple(sorted(checks, key=lambda check: (check.status == "PASS", check.name)))
+
+    def _check(self, name: str, verdict: Published | None, now: float) -> Check:
+        interval = self.intervals.get(name)
+        if verdict is None:
+            return Check(name, "", "", "", "it has never run: can Keepalived start it?", None, None, None, interval)
+        return Check(
+            name,
+            verdict.probe,
+            verdict.subject,
+            verdict.status if self.is_fresh(verdict, now) else "",
+            verdict.reason,
+            verdict.at,
+            verdict.duration,
+            verdict.timeout,
+            interval,
+        )
+
+    def why(self, scripts: Sequence[str], now: float) -> str:
+        """The reason of the first of these scripts' checks that does not pass right now."""
+        for script in scripts:
+            verdict = self.verdicts.get(self.of_script.get(script, ""))
+            if verdict and not verdict.good and self.is_fresh(verdict, now):
+                return verdict.reason
+        return ""

@@ -1,0 +1,63 @@
+"""Which VIPs are there to be? keepalived.conf says so where it can be read, and else OpenShift's variables."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from hachecks.ipfailover import vips
+from hachecks.keepalived import Unreadable, read_configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hachecks.exporter.source import Source
+
+
+class ConfigurationSource:
+    """The configuration as it was when it could last be read whole."""
+
+    def __init__(self, path: str, config_id: str, environ: Mapping[str, str], source: Source) -> None:
+        self.path = path
+        self.config_id = config_id
+        self.environ = environ
+        self.source = source
+        self.configuration = vips.configuration(environ)
+        self._files: tuple[str, ...] = (path,)
+        self._seen: object = None
+
+    def refresh(self) -> None:
+        """Read it again if a file of it has changed."""
+        if signature(self._files) == self._seen:
+            return
+        began = time.monotonic()
+        before = self.configuration
+        try:
+            self._read()
+        except Unreadable as error:
+            self._files = (self.path, *error.files)
+            kept = "; what was configured before is still served" if before.instances else ""
+            self.source.fails(f"{error}{kept}")
+        else:
+            self._files = (self.path, *self.configuration.files)
+            self.source.answers(self.configuration != before, time.monotonic() - began)
+        self._seen = signature(self._files)
+
+    def _read(self) -> None:
+        if not os.path.exists(self.path) and self.configuration.instances and not self.configuration.files:
+            return  # OpenShift's variables say all, where the file is in another container
+        self.configuration = read_configuration(self.path, self.config_id)
+
+
+def signature(paths: Iterable[str]) -> object:
+    """What changes when one of these files, or of these directories' entries, does."""
+    return [_stat(path) for path in paths]
+
+
+def _stat(path: str) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size

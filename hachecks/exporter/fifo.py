@@ -1,0 +1,54 @@
+"""How does the exporter follow Keepalived's notify FIFO, and go on when there is none?"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from hachecks.fifo import Follower
+from hachecks.settings import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hachecks.exporter.source import Source
+
+
+class FifoSource:
+    """A FIFO whose every line is recorded in the journal as it comes, from which it is told like any other."""
+
+    def __init__(self, path: str, environ: Mapping[str, str], source: Source, tell: Callable[[str], None]) -> None:
+        self.path = path
+        self.environ = environ
+        self.source = source
+        self.tell = tell
+        self.follower: Follower | None = None
+
+    def refresh(self) -> None:
+        """Open the FIFO if it is not open, or not the one any more that is at the path."""
+        if self.follower and not self._is_there(self.follower.descriptor):
+            self.close()
+        if self.follower is None:
+            try:
+                self.follower = Follower(self.path, self.environ, self.tell)
+            except Invalid as error:
+                self.source.fails(str(error))
+                return
+            asyncio.get_running_loop().add_reader(self.follower.descriptor, self.follower.read)
+        self.source.answers(changed=False)
+
+    def _is_there(self, descriptor: int) -> bool:
+        """Keepalived makes a FIFO of its own anew at each reload; the old one says nothing any more."""
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(descriptor))
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Follow no more."""
+        if self.follower:
+            self.follower.read()
+            asyncio.get_running_loop().remove_reader(self.follower.descriptor)
+            os.close(self.follower.descriptor)
+            self.follower = None

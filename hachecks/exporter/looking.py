@@ -1,0 +1,40 @@
+"""How is this node looked at, by the exporter again and again, and by `hacheck status` once?"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from hachecks import journal
+from hachecks.channels import KEEPALIVED_CONF, node_name
+from hachecks.exporter.document import document
+from hachecks.exporter.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hachecks.status import NameOfCheck, NodeOptions
+
+
+def node_of(
+    options: NodeOptions, environ: Mapping[str, str], name_of_check: NameOfCheck, tell: Callable[[str], None]
+) -> Node:
+    """The node as these options see it; `tell` learns of sources that fail."""
+    environ = {**environ, "HACHECK_STATE_DIR": options.state_dir}
+    path = options.keepalived_config or environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF
+    return Node(node_name(environ), (path, options.config_id), journal.places(environ), environ, name_of_check, tell)
+
+
+def look(options: NodeOptions, environ: Mapping[str, str], name_of_check: NameOfCheck) -> dict[str, Any]:
+    """The document of one look."""
+    node = node_of(options, environ, name_of_check, lambda _: None)
+    asyncio.run(_read(node))
+    node.refresh()
+    return document(node.view())
+
+
+async def _read(node: Node) -> None:
+    try:
+        await node.addresses.read()
+    except OSError as error:
+        node.sources["netlink"].fails(f"netlink: {error}")

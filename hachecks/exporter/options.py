@@ -1,0 +1,69 @@
+"""How is the exporter told what to look at, and where to serve it?"""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from hachecks.settings import option, settings
+from hachecks.status import PORT, NodeOptions
+
+
+class Listen:
+    """An address to listen on: `HOST:PORT`, `[::1]:PORT`, or `:PORT` for all. Port 0 is any free one."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+
+    @classmethod
+    def parse(cls, text: str) -> Listen:
+        """From text; raises `ValueError`."""
+        host, colon, port = text.rpartition(":")
+        bare = host.strip("[]")
+        if not colon or not port.isdecimal() or int(port) > 65535 or (":" in bare and not host.startswith("[")):
+            raise ValueError(f"{text!r} is no address to listen on; write HOST:PORT, [::1]:PORT or :PORT")
+        return cls(bare, int(port))
+
+    def __repr__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@settings
+class ExporterOptions(NodeOptions):
+    r"""Serve the state of this node's VIPs to Prometheus, and to people as a page.
+
+    It tells what is (which addresses netlink shows), what Keepalived says (by `hacheck notify`, or its FIFO) and what
+    the checks found, and where these disagree. It needs no root, and signals nobody. What is not known is absent.
+
+    \b
+    /metrics       for Prometheus, as text or OpenMetrics
+    /              the status page
+    /api/status    the same as JSON
+    /-/healthy     the exporter runs
+    /-/ready       every source has been looked at
+    """
+
+    listen: tuple[Listen, ...] = option(
+        default=(), metavar="ADDR", help=f"Listen on HOST:PORT, [::1]:PORT or :PORT, several times (default :{PORT})."
+    )
+    web_config: str | None = option(
+        default=None, metavar="FILE", help="TLS and users, in the web.config.file that Prometheus exporters share."
+    )
+    fifo: str | None = option(
+        default=None, metavar="PATH", help="Follow this notify FIFO, made beforehand with mkfifo; nobody else may."
+    )
+    compat: Literal["none", "keepalived"] = option(
+        default="none", help="Also serve the keepalived_* metrics that published dashboards use."
+    )
+    keepalived_json: str | None = option(
+        default=None,
+        metavar="DIR",
+        help="Ask Keepalived for its JSON at each scrape, which it writes to this directory of a tmpfs. Needs root.",
+    )
+    pid_file: str = option(default="/run/keepalived.pid", metavar="FILE", help="Where Keepalived's process id is.")
+
+    def validate(self) -> None:
+        """Refuse what makes no sense together."""
+        if self.keepalived_json is not None and not os.path.isabs(self.keepalived_json):
+            raise ValueError(f"--keepalived-json {self.keepalived_json}: give the directory as an absolute path")

@@ -1,0 +1,128 @@
+"""What does the exporter answer, and to whom?"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, web
+from prometheus_client.exposition import choose_encoder
+
+from hachecks.exporter import body, page
+from hachecks.exporter.document import document
+from hachecks.exporter.exposition import OPENMETRICS, TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from hachecks.exporter.body import Part
+    from hachecks.exporter.node import Node
+    from hachecks.exporter.web_config import WebConfig
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+END = {TEXT: b"", OPENMETRICS: b"# EOF\n"}
+SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
+LONGEST_QUESTION = 2.0
+"""Seconds that Keepalived is given to write its JSON where the scrape does not say how long it waits."""
+RESERVE = 0.5
+"""Seconds of a scrape's timeout that are left for the answer's way."""
+
+
+class Server:
+    """The handlers of all paths; each looks at the sources before it answers."""
+
+    def __init__(self, node: Node, parts: Sequence[Part], web_config: WebConfig | None) -> None:
+        self.node = node
+        self.parts = parts
+        self.web_config = web_config
+
+    def application(self) -> web.Application:
+        """The application to serve."""
+        application = web.Application(middlewares=[self._guarded])
+        application.add_routes(
+            [
+                web.get("/metrics", self.metrics),
+                web.get("/", self.page),
+                web.get("/api/status", self.status),
+                web.get("/-/healthy", self.healthy),
+                web.get("/-/ready", self.ready),
+            ]
+        )
+        return application
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self.web_config and not self.web_config.allows():
+            raise web.HTTPTooManyRequests
+        if self.web_config and not await self.web_config.admits(request.headers.get(hdrs.AUTHORIZATION)):
+            raise web.HTTPUnauthorized(headers={hdrs.WWW_AUTHENTICATE: "Basic"})
+        response = await handler(request)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if self.web_config:
+            response.headers.update(self.web_config.headers)
+        return response
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """The metrics, as the scraper takes them."""
+        await self.node.ask_keepalived(_patience(request))
+        self.node.refresh()
+        _, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
+        form = OPENMETRICS if "openmetrics" in content_type else TEXT
+        headers = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: "Accept, Accept-Encoding"}
+        if _takes_gzip(request):
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+            return web.Response(body=body.gzipped(self.parts, form, END[form]), headers=headers)
+        return web.Response(body=body.joined(self.parts, form, END[form]), headers=headers)
+
+    async def page(self, request: web.Request) -> web.Response:
+        """The status page; nothing new where the reader has it already."""
+        self.node.refresh()
+        headers = {
+            hdrs.ETAG: f'"{self.node.fingerprint()}"',
+            hdrs.CACHE_CONTROL: "no-cache",
+            "Content-Security-Policy": page.CONTENT_SECURITY_POLICY,
+            "Referrer-Policy": "no-referrer",
+        }
+        if headers[hdrs.ETAG] in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        response = web.Response(text=page.render(self.node.view()), content_type="text/html", headers=headers)
+        response.enable_compression()
+        return response
+
+    async def status(self, _: web.Request) -> web.Response:
+        """The status as JSON."""
+        self.node.refresh()
+        headers = {hdrs.CACHE_CONTROL: "no-store"}
+        text = json.dumps(document(self.node.view()), ensure_ascii=False)
+        response = web.Response(text=text, content_type="application/json", headers=headers)
+        response.enable_compression()
+        return response
+
+    async def healthy(self, _: web.Request) -> web.Response:
+        """It runs, or it would not answer."""
+        return web.Response(text="healthy\n")
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Whether all sources have been looked at once."""
+        self.node.refresh()
+        if self.node.is_ready:
+            return web.Response(text="ready\n")
+        return web.Response(text="not yet: the addresses are being read\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _patience(request: web.Request) -> float:
+    """Seconds that may pass before the scraper gives up."""
+    try:
+        return max(0.1, min(LONGEST_QUESTION, float(request.headers.get(SCRAPE_TIMEOUT, "")) - RESERVE))
+    except ValueError:
+        return LONGEST_QUESTION
+
+
+def _takes_gzip(request: web.Request) -> bool:
+    for offer in request.headers.get(hdrs.ACCEPT_ENCODING, "").split(","):
+        coding, _, quality = offer.replace(" ", "").partition(";q=")
+        if coding in ("gzip", "*"):
+            return quality.strip("0.") != "" or not quality
+    return False

@@ -1,0 +1,184 @@
+"""Is every VIP where Keepalived says? `hacheck status` tells it as a table, from a look of its own or an exporter's."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from hachecks.deadline import Deadline, TimedOut
+from hachecks.http.exchange import exchange
+from hachecks.http.request import Asking
+from hachecks.http.url import Url
+from hachecks.notifiers import NotDelivered
+from hachecks.registry import Entry
+from hachecks.services.http_channel import HttpOptions, LoginOptions
+from hachecks.settings import option, settings
+from hachecks.units import Duration
+from hachecks.verdict import CannotLook, Failure, in_words, one_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, Literal
+
+    NameOfCheck = Callable[[Sequence[str], Mapping[str, str]], str]
+
+PORT = 10112
+"""Of 112, the number of VRRP among the IP protocols; 9100 to 9999 and some more belong to registered exporters."""
+LOOKER = Entry("hachecks.exporter.looking:look", "a look at this node, which needs hachecks[agent]")
+MOST_BYTES = 64 * 1024 * 1024
+CLEAR = "\x1b[H\x1b[2J"
+
+
+@settings
+class NodeOptions:
+    """What the node is known from."""
+
+    heading = "What the node is known from"
+
+    state_dir: str = option(
+        default="/run/hacheck", metavar="DIR", help="Where the journal, the history and the verdicts of checks are."
+    )
+    keepalived_config: str | None = option(
+        default=None,
+        metavar="FILE",
+        help="Keepalived's configuration (default: what KEEPALIVED_CONFIG says, or /etc/keepalived/keepalived.conf); "
+        "where it is not there, OPENSHIFT_HA_* variables say which VIPs there are.",
+    )
+    config_id: str = option(default="", metavar="ID", help="Keepalived's -i, for lines that begin with @ID.")
+
+
+@settings
+class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
+    """Tell whether every VIP is where Keepalived says.
+
+    Exit status 0 when all agrees, 1 when something does not or is not known. Without --url it looks at this node by
+    itself where the package hachecks[agent] is installed, and else asks the exporter at http://127.0.0.1:10112/.
+    """
+
+    url: Url | None = option(default=None, metavar="URL", help="Ask the exporter at http://HOST:10112/.")
+    watch: bool = option(default=False, help="Go on telling until interrupted.")
+    every: Duration = option(default=2.0, help="How often --watch looks.")
+    timeout: Duration = option(default=5.0, help="An exporter answers within this time.")
+    format: Literal["text", "json"] = option(default="text", help="A table for people, or the exporter's document.")
+
+    def validate(self) -> None:
+        """Refuse what contradicts itself."""
+        self.validate_login()
+        if self.url is not None:
+            self.validate_http(self.url)
+
+    def ask(self, url: Url) -> dict[str, Any]:  # type: ignore[override]
+        """The document of an exporter; raises `NotDelivered`."""
+        where = Url(url.scheme, url.host, url.port, f"{url.path.rstrip('/')}/api/status")
+        asking = Asking(where, self.login_headers(), method="GET", body_limit=MOST_BYTES)
+        try:
+            answer = exchange(asking, self, self, Deadline.after(self.timeout))
+            found = json.loads(answer.body) if answer.status == 200 else None
+        except TimedOut:
+            raise NotDelivered(f"{where} gave no answer within {in_words(self.timeout)}", again=True) from None
+        except (Failure, CannotLook) as error:
+            raise NotDelivered(str(error), again=True) from None
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or "vips" not in found:
+            raise NotDelivered(f"{where} answered {answer.status} with what is no status of an exporter", again=True)
+        return found
+
+
+def show(
+    options: StatusOptions, environ: Mapping[str, str], name_of_check: NameOfCheck, tell: Callable[[str], None]
+) -> bool:
+    """Tell the status, once or for as long as somebody watches; returns whether all agrees."""
+    while True:
+        agrees = _show_once(options, environ, name_of_check, tell)
+        if not options.watch:
+            return agrees
+        time.sleep(options.every)
+
+
+def _show_once(
+    options: StatusOptions, environ: Mapping[str, str], name_of_check: NameOfCheck, tell: Callable[[str], None]
+) -> bool:
+    try:
+        found = _found(options, environ, name_of_check)
+    except NotDelivered as failure:
+        tell(f"UNKNOWN - {failure}; is the exporter there? (hacheck exporter, or --url)")
+        return False
+    if options.format == "json":
+        tell(json.dumps(found, ensure_ascii=False))
+    else:
+        text = "\n".join(table(found))
+        tell(f"{CLEAR}{text}" if options.watch else text)
+    return bool(found["agrees"])
+
+
+def _found(options: StatusOptions, environ: Mapping[str, str], name_of_check: NameOfCheck) -> dict[str, Any]:
+    if options.url is not None:
+        return options.ask(options.url)
+    try:
+        look = LOOKER.load()
+    except ImportError:  # the executable has no room for what it needs
+        return options.ask(Url("http", "127.0.0.1", PORT, "/"))
+    found: dict[str, Any] = look(options, environ, name_of_check)
+    return found
+
+
+def table(found: Mapping[str, Any]) -> Iterator[str]:
+    """The document as lines for people, worst first."""
+    yield f"{found['node']}: {headline(found)}"
+    yield from (f"! {one_line(sentence)}" for sentence in found["disagreements"])
+    troubles = [f"{one['source']}: {one['trouble']}" for one in found["sources"] if one["trouble"]]
+    yield from (f"? {one_line(sentence)}" for sentence in (*found["hints"], *troubles))
+    now = found["at"]
+    if found["vips"]:
+        yield ""
+        yield from _aligned(
+            ("VIP", "INSTANCE", "ON", "KEEPALIVED SAYS", "FOR", ""), [_vip(vip, now) for vip in found["vips"]]
+        )
+    if found["checks"]:
+        yield ""
+        yield from _aligned(("CHECK", "VERDICT", "AGO", ""), [_check(check, now) for check in found["checks"]])
+    if found["notifiers"]:
+        yield ""
+        rows = [(one["notifier"], str(one["waiting"]), one["trouble"]) for one in found["notifiers"]]
+        yield from _aligned(("NOTIFIER", "WAITING", ""), rows)
+
+
+def headline(found: Mapping[str, Any]) -> str:
+    """All of it in one sentence."""
+    vips = found["vips"]
+    wrong = sum(bool(vip["trouble"]) for vip in vips)
+    unknown = sum(vip["present"] is None or vip["state"] == "UNKNOWN" for vip in vips)
+    dead = "Keepalived does not run; " if found["keepalived"]["runs"] is False else ""
+    if not vips:
+        return f"{dead}no VIP is known"
+    if wrong:
+        return f"{dead}{wrong} of {_vips(len(vips))} {'is' if wrong == 1 else 'are'} not where Keepalived says"
+    if unknown:
+        return f"{dead}it is not known where {unknown} of {_vips(len(vips))} should be, or are"
+    return f"{dead}{'the VIP is' if len(vips) == 1 else f'all {len(vips)} VIPs are'} where Keepalived says"
+
+
+def _vips(count: int) -> str:
+    return f"{count} VIP{'s' if count != 1 else ''}"
+
+
+def _vip(vip: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    there = ", ".join(vip["present_on"]) or ("?" if vip["present"] is None else "-")
+    return vip["vip"], vip["vrrp_instance"], there, vip["state"], _ago(vip["since"], now), vip["why"]
+
+
+def _check(check: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    return check["check"], check["status"] or "-", _ago(check["at"], now), check["reason"]
+
+
+def _ago(at: float | None, now: float) -> str:
+    return "-" if at is None else in_words(max(0.001, now - at))
+
+
+def _aligned(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    shown = [heads, *([one_line(str(cell)) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(heads) - 1)]
+    for row in shown:
+        yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip()

@@ -1,0 +1,237 @@
+"""Two exporters beside two real Keepalived nodes: each tells the truth within a second, whatever is done to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.exporter.running import Series
+
+from .cluster import VIP, Cluster, Node, two_nodes
+from .conftest import executable
+from .namespace import wait_until
+from .requirements import missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [pytest.mark.failover, pytest.mark.executable]
+
+CHECK = "sh /etc/keepalive/hacheck http http://{address}/"
+NOTIFY = "sh /etc/keepalive/hacheck notify"
+PORT = "10112"
+INSTANCE = "ipfailover_VIP_1"
+TOLD_WITHIN = 1.0
+
+
+class Observed:
+    """A node with an exporter on it."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.lines: list[str] = []
+        node.path("/run/hacheck").mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "hachecks", "exporter", "--keepalived-config", "/run/keepalived.conf"]
+        self.process = node.start(*command, heard=self.lines.append)
+
+    def get(self, path: str) -> str:
+        return self.node.run("curl", "--silent", "--max-time", "2", f"http://127.0.0.1:{PORT}/{path}").stdout
+
+    @property
+    def status(self) -> Any:
+        return json.loads(self.get("api/status"))
+
+    @property
+    def vip(self) -> Any:
+        (vip,) = self.status["vips"]
+        return vip
+
+    @property
+    def metrics(self) -> Series:
+        return Series.read(self.get("metrics"))
+
+    def value(self, name: str) -> float | None:
+        return self.metrics.of(f"hachecks_{name}")
+
+    def until(self, what: str, true: Callable[[Any], bool], within: float = TOLD_WITHIN) -> Any:
+        """Wait until the node's one VIP is like that; returns what is known of it then."""
+        seen: list[Any] = []
+
+        def told() -> bool:
+            seen.append(self.vip)
+            return true(seen[-1])
+
+        try:
+            wait_until(what, told, within)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}: {self.node.name}: {seen[-1]}\n" + "\n".join(self.lines)) from None
+        return seen[-1]
+
+
+class Pair:
+    """Both nodes observed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.a, self.b = (Observed(node) for node in cluster.nodes)
+        for one in (self.a, self.b):
+            wait_until("the exporter is ready", lambda one=one: "ready" in one.get("-/ready"))  # type: ignore[misc]
+
+    def holders(self) -> float:
+        """How many nodes carry the VIP, as Prometheus would add it up."""
+        return sum(one.value("vip_present") or 0.0 for one in (self.a, self.b))
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Cluster]:
+    lack = missing()
+    if lack:
+        pytest.fail(lack) if os.environ.get("CI") else pytest.skip(lack)
+    with two_nodes(executable()) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def pair(nodes: Cluster) -> Iterator[Pair]:
+    """Both nodes with Keepalived and an exporter; node a has the VIP."""
+    for node in nodes.nodes:
+        node.web.repair()
+        node.run("ip", "address", "del", f"{VIP}/32", "dev", "eth0")
+        left = (*node.path("/run/hacheck").glob("*"), *node.path("/run").glob("[kv]*.pid"))  # by a killed Keepalived
+        for path in left:
+            path.unlink()
+    with nodes.keepalived(CHECK, notify=NOTIFY):
+        pair = Pair(nodes)
+        try:
+            pair.a.until("a serves", lambda vip: vip["state"] == "MASTER" and vip["present"], within=5)
+            pair.b.until("b stands by", lambda vip: vip["state"] == "BACKUP" and not vip["present"], within=5)
+            yield pair
+        finally:
+            for one in (pair.a, pair.b):
+                one.process.terminate()
+                one.process.end(within=5)
+
+
+def test_all_agrees_while_nothing_happens(pair: Pair) -> None:
+    for one, present in ((pair.a, 1), (pair.b, 0)):
+        assert (one.value("vip_present"), one.value("vip_expected")) == (present, present)
+        assert one.status["agrees"]
+        assert one.status["disagreements"] == one.status["hints"] == []
+        assert one.value("keepalived_up") == 1
+        assert one.status["vips"][0]["interface"] == "eth0"
+    assert pair.a.metrics.state(INSTANCE) == "MASTER"
+    assert pair.b.metrics.state(INSTANCE) == "BACKUP"
+    assert pair.holders() == 1
+
+
+def test_a_failover_is_told_by_both_within_a_second(pair: Pair) -> None:
+    began = time.monotonic()
+    pair.cluster.a.web.answer_500()
+    pair.cluster.wait_for_state(pair.cluster.a, "FAULT", since=began)
+    lost = pair.a.until("a is in FAULT", lambda vip: vip["state"] == "FAULT" and vip["present"] is False)
+    assert lost["expected"] is False
+    assert "answered 500" in lost["why"]
+    pair.cluster.wait_for_vip(pair.cluster.b, since=began)
+    pair.b.until("b serves", lambda vip: vip["state"] == "MASTER" and vip["present"])
+    assert pair.a.metrics.state(INSTANCE) == "FAULT"
+    assert pair.a.metrics.of("hachecks_vrrp_transitions_total", state="FAULT") == 1
+    assert pair.b.metrics.of("hachecks_vrrp_transitions_total", state="MASTER") == 1
+    assert pair.holders() == 1
+    for one in (pair.a, pair.b):
+        assert one.status["agrees"]
+
+
+def test_the_checks_of_both_are_told(pair: Pair) -> None:
+    wait_until("checks have run", lambda: bool(pair.a.status["checks"] and pair.b.status["checks"]))
+    began = time.monotonic()
+    pair.cluster.a.web.kill()
+    pair.cluster.wait_for_state(pair.cluster.a, "FAULT", since=began)
+    (check,) = pair.a.status["checks"]
+    assert (check["status"], check["probe"], check["interval"]) == ("FAIL", "http", 2.0)
+    metrics = pair.a.metrics
+    assert metrics.of("hachecks_check_up") == 0
+    assert (metrics.of("hachecks_check_failures_total", reason="refused") or 0) >= 1
+    assert pair.b.metrics.of("hachecks_check_up") == 1
+
+
+def test_a_killed_keepalived_leaves_an_orphan_and_both_are_seen_to_serve(pair: Pair) -> None:
+    began = time.monotonic()
+    pair.cluster.a.kill_keepalived()
+    orphan = pair.a.until("a has an orphan", lambda vip: bool(vip["trouble"]))
+    assert orphan["trouble"] == f"Keepalived does not run, but {VIP} is still on eth0"
+    assert (orphan["state"], orphan["present"], orphan["expected"]) == ("UNKNOWN", True, False)
+    assert pair.a.value("keepalived_up") == 0
+    assert pair.a.metrics.state(INSTANCE) == "UNKNOWN"
+    assert (pair.a.value("vip_present"), pair.a.value("vip_expected")) == (1, 0)
+    pair.cluster.wait_for_vip(pair.cluster.b, since=began)
+    pair.b.until("b serves", lambda vip: vip["state"] == "MASTER" and vip["present"])
+    assert pair.holders() == 2
+    assert f"{VIP} is still on eth0" in pair.a.get("")
+
+
+def test_a_vip_that_is_removed_by_hand_is_missed_at_once(pair: Pair) -> None:
+    pair.cluster.a.must("ip", "address", "del", f"{VIP}/32", "dev", "eth0")
+    gone = pair.a.until("the VIP is gone", lambda vip: vip["present"] is False)
+    if gone["state"] == "MASTER":  # Keepalived may have noticed, and said BACKUP, meanwhile
+        assert gone["trouble"] == f"Keepalived says MASTER, but {VIP} is on no interface"
+    pair.a.until("it is back", lambda vip: vip["present"] and vip["state"] == "MASTER", within=10)
+
+
+def test_a_vip_that_is_missing_for_good_is_told_in_plain_words(pair: Pair) -> None:
+    pair.cluster.a.hang_keepalived()  # it cannot put the VIP back
+    pair.cluster.a.must("ip", "address", "del", f"{VIP}/32", "dev", "eth0")
+    missed = pair.a.until("the VIP is missed", lambda vip: bool(vip["trouble"]))
+    assert missed["trouble"] == f"Keepalived says MASTER, but {VIP} is on no interface"
+    assert (pair.a.value("vip_present"), pair.a.value("vip_expected")) == (0, 1)
+    assert pair.a.node.run(sys.executable, "-m", "hachecks", "status").returncode == 1
+    pair.cluster.a.kill_keepalived()
+
+
+def test_a_hanging_keepalived_is_seen_as_two_holders(pair: Pair) -> None:
+    began = time.monotonic()
+    pair.cluster.a.hang_keepalived()
+    pair.cluster.wait_for_vip(pair.cluster.b, since=began)
+    pair.b.until("b serves", lambda vip: vip["state"] == "MASTER" and vip["present"])
+    assert pair.a.value("vip_present") == 1
+    assert pair.holders() == 2
+    pair.cluster.a.kill_keepalived()
+
+
+def test_a_stop_is_told_as_one(pair: Pair) -> None:
+    began = time.monotonic()
+    pair.cluster.a.terminate_keepalived()
+    pair.cluster.wait_for_vip(pair.cluster.b, since=began)
+    stopped = pair.a.until("a has stopped", lambda vip: vip["state"] == "STOP" and vip["present"] is False)
+    assert (stopped["expected"], stopped["trouble"]) == (False, "")
+    assert pair.a.value("keepalived_up") == 0
+    assert pair.holders() == 1
+    assert pair.a.status["agrees"]
+
+
+def test_what_is_known_survives_a_restart_of_the_exporter(pair: Pair) -> None:
+    before = pair.a.status["instances"][0]
+    pair.a.process.terminate()
+    pair.a.process.end(within=5)
+    again = Observed(pair.cluster.a)
+    try:
+        wait_until("it is ready", lambda: "ready" in again.get("-/ready"))
+        after = again.status["instances"][0]
+        assert {**before, "timeline": None} == {**after, "timeline": None}
+        assert [state for _, state in after["timeline"]] == [state for _, state in before["timeline"]]
+    finally:
+        again.process.terminate()
+        again.process.end(within=5)
+
+
+def test_the_status_of_the_terminal_is_that_of_the_exporter(pair: Pair) -> None:
+    looked = pair.a.node.run(sys.executable, "-m", "hachecks", "status", "--keepalived-config", "/run/keepalived.conf")
+    asked = pair.a.node.run("sh", "/etc/keepalive/hacheck", "status", "--url", f"http://127.0.0.1:{PORT}/")
+    for told in (looked, asked):
+        assert told.returncode == 0, told
+        assert "the VIP is where Keepalived says" in told.stdout
+        assert VIP in told.stdout
