@@ -102,6 +102,54 @@ def start_postgresql(node: Namespace) -> None:
     wait_until("PostgreSQL has its user", lambda: node.run(*create).returncode == 0, within=20)
 
 
+KEEPALIVED = """
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 1
+    priority 254
+    notify "sh /etc/keepalive/hacheck notify"
+    virtual_ipaddress {
+        10.0.0.100/32 dev eth0
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def observed() -> Iterator[Namespace]:
+    """A node with a Keepalived that has one VIP, and an exporter beside it."""
+    if os.geteuid() != 0 and not os.environ.get("CI"):
+        pytest.skip("needs root, for a namespace of its own")
+    with namespace(SETUP) as inside:
+        inside.path("/run/hacheck").mkdir()
+        shutil.copy(ROOT / "dist/hacheck", inside.path("/etc/keepalive"))
+        inside.path("/run/keepalived.conf").write_text(KEEPALIVED)
+        inside.start("keepalived", "-n", "-f", "/run/keepalived.conf")
+        hacheck = ["env", "NODE_NAME=node-a", sys.executable, "-m", "hachecks"]
+        inside.start(*hacheck, "exporter", "--keepalived-config", "/run/keepalived.conf")
+        status = "sh /etc/keepalive/hacheck status --url http://10.0.0.5:10112/ | grep -A9 MASTER | grep 'log  *0'"
+        wait_until(
+            "it serves, and the log has been told", lambda: inside.run("sh", "-c", status).returncode == 0, within=20
+        )
+        yield inside
+
+
+def test_the_exporter_runs_as_it_says(tmp_path: Path) -> None:
+    if os.geteuid() != 0 and not os.environ.get("CI"):
+        pytest.skip("needs root, for a namespace of its own")
+    (block,) = blocks("bash")
+    install, run = block.splitlines()
+    subprocess.run([sys.executable, "-m", "venv", tmp_path], check=True)
+    programs = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", install], cwd=ROOT, env=programs, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with namespace("mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /etc/keepalived || true") as inside:
+        said: list[str] = []
+        inside.start("sh", "-c", f"cd /; PATH={tmp_path}/bin:$PATH exec {run}", heard=said.append)
+        ready = ("curl", "--silent", "--fail", "http://127.0.0.1:10112/-/ready")
+        wait_until(f"the exporter is ready: {said}", lambda: inside.run(*ready).returncode == 0, within=20)
+
+
 def asked(node: Namespace, command: str) -> tuple[int, str]:
     script = "export NODE_NAME=node-a; " + command.replace("hacheck ", "sh /etc/keepalive/hacheck ", 1)
     done = node.run("sh", "-c", script, timeout=20)
@@ -110,7 +158,8 @@ def asked(node: Namespace, command: str) -> tuple[int, str]:
 
 @pytest.mark.executable
 @pytest.mark.parametrize(("command", "told"), transcripts())
-def test_a_recipe_does_what_it_says(node: Namespace, command: str, told: str) -> None:
+def test_a_recipe_does_what_it_says(request: pytest.FixtureRequest, command: str, told: str) -> None:
+    node = request.getfixturevalue("observed" if command.startswith("hacheck status") else "node")
     code, said = asked(node, command)
     lines = told.splitlines() or [""]
     if lines[0].startswith("PASS - in-service"):  # the members of a composition answer in any order
@@ -125,7 +174,10 @@ set -e
 case "$1" in
 kustomize) exec {kubectl} "$@" ;;
 create | replace) test "$2" = -f && exec {python} -m kubernetes_validate "$3" ;;
-apply) test "$2 $3 $4" = "--server-side -f -" && exec {python} -m kubernetes_validate - ;;
+apply)
+    case "$2 $3 $4" in "--server-side -f -") exec {python} -m kubernetes_validate - ;; esac
+    shift
+    while [ $# -gt 0 ]; do test "$1" = -f && grep -q '^kind: ' "$2" && shift 2; done ;;
 patch) test "$2 $3 $4" = "deployment ipfailover-keepalived --patch-file" && test -f "$5" && echo patched ;;
 *) echo "unexpected: $*" >&2; exit 1 ;;
 esac

@@ -20,8 +20,9 @@ class Listen:
     def parse(cls, text: str) -> Listen:
         """From text; raises `ValueError`."""
         host, colon, port = text.rpartition(":")
-        bare = host.strip("[]")
-        if not colon or not port.isdecimal() or int(port) > 65535 or (":" in bare and not host.startswith("[")):
+        bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        plain = not any(letter in host for letter in ":[]")
+        if not colon or not port.isdecimal() or int(port) > 65535 or not (plain or bare != host):
             raise ValueError(f"{text!r} is no address to listen on; write HOST:PORT, [::1]:PORT or :PORT")
         return cls(bare, int(port))
 

@@ -20,7 +20,8 @@ from hachecks import journal
 from hachecks.transition import Transition, boot_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+    from email.message import Message
     from pathlib import Path
 
 PATIENCE = 10.0
@@ -32,7 +33,7 @@ class Answer(NamedTuple):
     """What was answered."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
 
@@ -90,10 +91,10 @@ class Exporter:
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             with DIRECT.open(urllib.request.Request(self.url + path, headers=fields), timeout=5) as answer:
-                return Answer(answer.status, dict(answer.headers), answer.read())
+                return Answer(answer.status, answer.headers, answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, dict(error.headers), error.read())
+                return Answer(error.code, error.headers, error.read())
 
     def metrics(self) -> Series:
         """All samples."""

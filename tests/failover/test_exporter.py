@@ -6,10 +6,12 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser import missing as browser_missing
 from tests.exporter.running import Series
 
 from .cluster import VIP, Cluster, Node, two_nodes
@@ -208,7 +210,7 @@ def test_a_stop_is_told_as_one(pair: Pair) -> None:
     pair.cluster.wait_for_vip(pair.cluster.b, since=began)
     stopped = pair.a.until("a has stopped", lambda vip: vip["state"] == "STOP" and vip["present"] is False)
     assert (stopped["expected"], stopped["trouble"]) == (False, "")
-    assert pair.a.value("keepalived_up") == 0
+    wait_until("Keepalived has ended", lambda: pair.a.value("keepalived_up") == 0)
     assert pair.holders() == 1
     assert pair.a.status["agrees"]
 
@@ -235,3 +237,27 @@ def test_the_status_of_the_terminal_is_that_of_the_exporter(pair: Pair) -> None:
         assert told.returncode == 0, told
         assert "the VIP is where Keepalived says" in told.stdout
         assert VIP in told.stdout
+
+
+def test_a_browser_shows_a_live_failover_without_a_reload(pair: Pair, tmp_path: Path) -> None:
+    lack = browser_missing()
+    if lack:
+        pytest.fail(lack) if os.environ.get("CI") else pytest.skip(lack)
+    seen: list[dict[str, Any]] = []
+    script = str(Path(__file__).with_name("watch_page.py"))
+    url = f"http://127.0.0.1:{PORT}/"
+    command = [sys.executable, script, str(tmp_path), url, "MASTER", "FAULT"]
+    watching = pair.cluster.a.start(*command, heard=lambda line: seen.append(json.loads(line)))
+    try:
+        wait_until("the page shows MASTER", lambda: bool(seen), within=30)
+        assert seen[0].get("seen") == "before", seen
+        began = time.monotonic()
+        pair.cluster.a.web.answer_500()
+        fault = pair.cluster.wait_for_state(pair.cluster.a, "FAULT", since=began)
+        wait_until("the page shows FAULT", lambda: len(seen) > 2, within=30)
+    finally:
+        watching.end()
+    after, end = seen[1:]
+    assert (after["seen"], after["once"]) == ("after", True), seen
+    assert after["at"] - fault.at < 2.5, "the page asks every second"
+    assert end == {"seen": "all", "errors": [], "violations": []}
