@@ -32,10 +32,14 @@ class Family(NamedTuple):
 
 def labels(**values: object) -> str:
     """`{a="1",b="2"}`, escaped."""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in values.items()) + "}"
+    return _written(tuple(values.items()))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16384)
+def _written(values: tuple[tuple[str, object], ...]) -> str:
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in values) + "}"
+
+
 def _escaped(value: object) -> str:
     return str(value).encode("utf-8", "replace").decode().translate(ESCAPES)
 

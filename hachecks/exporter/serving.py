@@ -14,7 +14,7 @@ from hachecks.exporter import metrics
 from hachecks.exporter.looking import node_of
 from hachecks.exporter.options import Listen
 from hachecks.exporter.server import Server
-from hachecks.exporter.web_config import WebConfig
+from hachecks.registry import Entry
 from hachecks.status import PORT
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from hachecks.exporter.node import Node
     from hachecks.exporter.options import ExporterOptions
+    from hachecks.exporter.web_config import WebConfig
     from hachecks.status import NameOfCheck
 
+WEB_CONFIG = Entry("hachecks.exporter.web_config:WebConfig", "TLS and users, which take 3 MiB where they are wanted")
 LOOK = 1.0
 """Seconds between two looks at the sources, while nobody asks."""
 LAST_ANSWERS = 2.0
@@ -62,7 +64,7 @@ async def _serve(
     name_of_check: NameOfCheck,
     tell: Callable[[str], None],
 ) -> bool:
-    web_config = WebConfig.read(options.web_config) if options.web_config else None
+    web_config: WebConfig | None = WEB_CONFIG.load().read(options.web_config) if options.web_config else None
     for note in web_config.notes if web_config else ():
         tell(note)
     node = node_of(options, environ, name_of_check, tell)
