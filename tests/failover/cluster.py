@@ -143,7 +143,8 @@ class Node:
             vip=VIP,
         )
         self.path("/run/keepalived.conf").write_text(text)
-        argv = ["keepalived", "-n", "--log-console", "-f", "/run/keepalived.conf"]
+        # What it is asked to write goes to memory, as it should anywhere.
+        argv = ["env", "TMPDIR=/run", "keepalived", "-n", "--log-console", "-f", "/run/keepalived.conf"]
         self._keepalived = self.start(*argv, heard=self._keepalived_said)
 
     def terminate_keepalived(self) -> None:

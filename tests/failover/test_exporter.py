@@ -34,15 +34,17 @@ TOLD_WITHIN = 1.0
 class Observed:
     """A node with an exporter on it."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, *words: str, port: str = PORT) -> None:
         self.node = node
+        self.url = f"http://127.0.0.1:{port}"
         self.lines: list[str] = []
         node.path("/run/hacheck").mkdir(exist_ok=True)
         command = [sys.executable, "-m", "hachecks", "exporter", "--keepalived-config", "/run/keepalived.conf"]
+        command += ["--listen", f":{port}", *words]
         self.process = node.start(*command, heard=self.lines.append)
 
     def get(self, path: str) -> str:
-        return self.node.run("curl", "--silent", "--max-time", "2", f"http://127.0.0.1:{PORT}/{path}").stdout
+        return self.node.run("curl", "--silent", "--max-time", "2", f"{self.url}/{path}").stdout
 
     @property
     def status(self) -> Any:
@@ -261,3 +263,27 @@ def test_a_browser_shows_a_live_failover_without_a_reload(pair: Pair, tmp_path: 
     assert (after["seen"], after["once"]) == ("after", True), seen
     assert after["at"] - fault.at < 2.5, "the page asks every second"
     assert end == {"seen": "all", "errors": [], "violations": []}
+
+
+def test_keepalived_is_asked_for_its_counters_only_if_that_is_wanted(pair: Pair) -> None:
+    sent = "keepalived_advertisements_sent_total"
+    assert pair.a.metrics.of(sent) is None
+    words = ("--keepalived-json", "/run", "--pid-file", "/run/keepalived.pid", "--compat", "keepalived")
+    asking = Observed(pair.cluster.a, *words, port="10113")
+    try:
+        wait_until("the exporter is ready", lambda: "ready" in asking.get("-/ready"))
+        first = asking.metrics
+        assert first.of("hachecks_source_up", source="keepalived_json") == 1, asking.lines
+        before = first.of(sent, iname=INSTANCE, intf="eth0") or 0.0
+        time.sleep(2.2)
+        assert (asking.metrics.of(sent) or 0.0) > before > 0
+        pair.cluster.a.hang_keepalived()
+        time.sleep(1.1)
+        hanging = asking.metrics
+        assert hanging.of("hachecks_source_up", source="keepalived_json") == 0
+        assert hanging.of(sent) is None, "what it said before says nothing about now"
+        assert hanging.of("keepalived_up") == 0
+    finally:
+        pair.cluster.a.kill_keepalived()
+        asking.process.terminate()
+        asking.process.end(within=5)
