@@ -1,4 +1,4 @@
-"""What of a source is for people only? Comments and docstrings, which other people's modules are carried without."""
+"""What of a source is for people only? Comments and docstrings, which modules are carried without."""
 
 from __future__ import annotations
 

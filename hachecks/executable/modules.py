@@ -95,7 +95,7 @@ def _ours() -> Iterator[Module]:
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
         if inside.with_suffix("").parts[0] not in NOT_CARRIED:
-            yield _module(f"{OURS}/{inside.as_posix()}", path.read_bytes())
+            yield _module(f"{OURS}/{inside.as_posix()}", without_comments(path.read_bytes()))
 
 
 def _others(sources: Mapping[str, bytes]) -> Iterator[Module]:
