@@ -9,11 +9,12 @@ from hachecks import argv
 from hachecks.config import Configuration, nearest
 from hachecks.delivery import Channel, DeliveryOptions
 from hachecks.ipfailover.vips import instances
+from hachecks.journal import places
 from hachecks.keepalived import vips_of
 from hachecks.notifiers.log import LogNotifier
 from hachecks.registry import NOTIFIERS
 from hachecks.settings import Invalid, build
-from hachecks.state import read
+from hachecks.state import homes, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def declared_channels(
             return channels_of(declared, environ, directory)
     except Invalid as error:
         tell(str(error))
-    log = LogNotifier(file=os.path.join(directory, "transitions.log"))
+    # Beside the journal: where no more files can be made, the queue is elsewhere, and people look here.
+    home = next(iter(homes(places(environ))), directory)
+    log = LogNotifier(file=os.path.join(home, "transitions.log"))
     return {"log": Channel("log", log, DeliveryOptions(), directory)}
 
 

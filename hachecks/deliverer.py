@@ -9,10 +9,11 @@ import time
 
 from hachecks import history, journal, state
 from hachecks.channels import channel_name, channel_of, declared_channels, node_name, vips
+from hachecks.delivering import MARK, is_delivering
 from hachecks.delivery import Delivery
 from hachecks.history import History
+from hachecks.proc import process_start
 from hachecks.settings import Invalid
-from hachecks.transition import process_start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ LINGER = 5.0
 LONGEST = 3600.0
 """Seconds after which the configuration is read again."""
 LOOK = 0.1
-MARK = "delivering"
 CLAIM = "claim-"
 """The shell's notify makes such a file to be the one that starts the deliverer."""
 DIARY = "deliveries.log"
@@ -37,7 +37,10 @@ LARGEST_DIARY = 1024 * 1024
 
 
 def deliver(config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
-    """Deliver until everything has been told and nothing more has come for a while; one process at a time does."""
+    """Deliver until everything has been told and nothing has come for a while; one process of each user at a time.
+
+    Raises `OSError` where there is no place to keep what is delivered.
+    """
     directory = journal.state_directory(environ)
     until = time.monotonic() + LINGER
     while True:
@@ -54,31 +57,16 @@ def deliver(config: str, environ: Mapping[str, str], tell: Callable[[str], None]
 
 
 def _round(reader: History, config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
-    """Deliver with the configuration as it is now; returns whether there is more to do."""
-    _mark(reader.directory)
-    try:
-        loop = _Loop(reader, config, environ, tell)
-        loop.run()
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(reader.directory, MARK))
+    """Deliver with the configuration as it is now; returns whether there is more to do.
+
+    Where that fails the mark stays, as that of one who was killed: a check starts the next deliverer.
+    """
+    _mark(reader)
+    loop = _Loop(reader, config, environ, tell)
+    loop.run()
+    _unmark(reader)
     # Whoever recorded something while the mark was there relies on us.
     return loop.has_more()
-
-
-def is_delivering(directory: str) -> bool:
-    """Whether the process that the mark names is alive; a killed one leaves its mark."""
-    pid, _, started = state.read(os.path.join(directory, MARK)).strip().partition(" ")
-    try:
-        return pid.isdigit() and str(process_start(pid)) == started and not _has_ended(pid)
-    except (OSError, IndexError):
-        return False
-
-
-def _has_ended(pid: str) -> bool:
-    """Whether it is dead but its parent, such as one who follows the FIFO, has not looked after it yet."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return file.read().rpartition(")")[2].split()[0] == "Z"
 
 
 class Diary:
@@ -102,20 +90,29 @@ class Diary:
         self.further(line)
 
     def _write(self, text: str) -> None:
-        if os.path.exists(self.path) and os.stat(self.path).st_size > LARGEST_DIARY:
-            os.replace(self.path, f"{self.path}.1")
-        with open(self.path, "a", encoding="utf-8") as file:
-            state.let_read(self.path)
+        with contextlib.suppress(FileNotFoundError):
+            if os.lstat(self.path).st_size > LARGEST_DIARY:
+                os.replace(self.path, f"{self.path}.1")
+        with open(state.written(self.path, os.O_WRONLY | os.O_APPEND), "a", encoding="utf-8") as file:
             file.write(text)
 
 
-def _mark(directory: str) -> None:
-    """Say who delivers, by pid and start, as the shell looks for it; nobody has to claim it any more."""
-    with contextlib.suppress(OSError):
-        state.replace(os.path.join(directory, MARK), f"{os.getpid()} {process_start()}\n")
+def _mark(reader: History) -> None:
+    """Say who delivers, by pid and start, wherever the shell looks for it; nobody has to claim it any more."""
+    for directory in {reader.directory, *reader.directories}:
         for name in os.listdir(directory):
             if name.startswith(CLAIM):
-                os.unlink(os.path.join(directory, name))
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(directory, name))
+        if directory == reader.directory or state.has_inodes(directory):  # the last one is the log's
+            with contextlib.suppress(OSError):
+                state.replace(os.path.join(directory, MARK), f"{os.getpid()} {process_start()}\n")
+
+
+def _unmark(reader: History) -> None:
+    for directory in {reader.directory, *reader.directories}:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(directory, MARK))
 
 
 def leave_keepalived() -> None:

@@ -14,8 +14,7 @@ import stat
 from time import monotonic
 
 from hachecks import journal
-from hachecks.deliverer import is_delivering
-from hachecks.notify import start_deliverer
+from hachecks.delivering import is_delivering, start
 from hachecks.settings import Invalid
 from hachecks.transition import Transition
 
@@ -89,7 +88,7 @@ class Follower:
         try:
             if not is_delivering(journal.state_directory(self.environ)):
                 self.deliverer_starts_until = monotonic() + STARTING
-                start_deliverer()
+                start(self.environ)
         except OSError as error:
             self.deliverer_starts_until = monotonic() + STARTING
             self.complain(f"notify: recorded, but nobody delivers: {error}")

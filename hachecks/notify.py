@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 import time
 
-import hachecks
 from hachecks import journal
 from hachecks.channels import channel_of, declared_channels, node_name, vips
-from hachecks.deliverer import is_delivering
+from hachecks.delivering import is_delivering, start
 from hachecks.delivery import Delivery, send
 from hachecks.history import Event
 from hachecks.notifiers import NotDelivered
 from hachecks.settings import Invalid
-from hachecks.transition import KINDS, Transition, boot_id
+from hachecks.state import boot_id
+from hachecks.transition import KINDS, Transition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,25 +33,7 @@ def record(words: Sequence[str], environ: Mapping[str, str]) -> None:
         raise Invalid(f"notify: {error}") from None
     path = journal.append(transition, environ)
     if not is_delivering(os.path.dirname(path)):
-        start_deliverer()
-
-
-def start_deliverer() -> None:
-    """Start the process that delivers, apart from Keepalived and from us."""
-    subprocess.Popen(  # noqa: S603 - our own command
-        [*own_command(), "deliver"],
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def own_command() -> list[str]:
-    """How to start this program again."""
-    if os.path.exists(str(getattr(hachecks, "__file__", ""))):
-        return [sys.executable, "-m", "hachecks"]
-    return ["/bin/sh", sys.argv[0]]
+        start(environ)
 
 
 def test(words: Sequence[str], environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import time
 
+from hachecks.proc import process_start
+from hachecks.state import boot_id
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,15 +120,3 @@ class Transition:
 
     def __repr__(self) -> str:
         return f"{self.kind} {self.name} {self.state}"
-
-
-def boot_id() -> str:
-    """The kernel's name for the time since it started."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
-
-
-def process_start(pid: str = "self") -> int:
-    """When a process was forked, in clock ticks after boot (proc(5), field 22 of /proc/pid/stat)."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return int(file.read().rpartition(")")[2].split()[19])

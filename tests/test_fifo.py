@@ -15,8 +15,8 @@ import pytest
 
 from hachecks import journal
 from hachecks.fifo import ROOM, Follower
+from hachecks.proc import process_start
 from hachecks.settings import Invalid
-from hachecks.transition import process_start
 
 from .cli import ROOT, hacheck
 
@@ -144,7 +144,10 @@ def test_what_can_be_recorded_or_delivered_nowhere_is_complained_of(tmp_path: Pa
     assert (done.returncode, done.stderr) == (0, "")
     recorded_not, delivered_not = done.stdout.splitlines()
     assert recorded_not.startswith("notify: not recorded: ")
-    assert delivered_not == "notify: recorded, but nobody delivers: none of /run/hacheck, /dev/shm can be written"
+    assert delivered_not == (
+        "notify: recorded, but nobody delivers: no place for state can be written "
+        "(/run/hacheck: Read-only file system; /dev/shm/hacheck-0: Read-only file system)"
+    )
 
 
 def test_what_is_no_fifo_is_refused_before_anything_else_happens(tmp_path: Path) -> None:

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 PACKAGE = ROOT / "hachecks"
 
-STANDARD_LIBRARY_ONLY = {"deadline", "registry", "settings", "streak", "transition", "units", "verdict"}
+STANDARD_LIBRARY_ONLY = {
+    "deadline",
+    "proc",
+    "registry",
+    "settings",
+    "state",
+    "streak",
+    "transition",
+    "units",
+    "verdict",
+}
 NOT_FOR_PROBES = {"argv", "cli", "commands", "composition", "config", "published", "runner", "state", "streak"}
 IMPORTERS = {
     "aiohttp": {"exporter.server", "exporter.serving"},
@@ -39,7 +49,7 @@ IMPORTERS = {
 """What is not the standard library's, and which of our modules alone import it."""
 OF_CLI = {"__main__", "commands", "executable.loader"}
 """Who imports `cli`: what starts it, and the click tree, which hands back to it."""
-LATE = {("http.exchange", "http.http2")}
+LATE = {("http.exchange", "http.http2"), ("runner", "delivering")}
 """Which module of ours is imported by a function, and not through the registry."""
 DEAR = {"asyncio", "contextlib", "dataclasses", "logging", "pathlib", "typing"}
 """What a check does not owe: each costs a good part of what a whole check may take."""

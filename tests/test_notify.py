@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks import journal
-from hachecks.transition import TICKS, Transition, boot_id
+from hachecks.state import boot_id
+from hachecks.transition import TICKS, Transition
 
 from .cli import ROOT, Answer, hacheck
 
@@ -81,8 +82,11 @@ def test_the_shell_records_what_python_records(program: str, tmp_path: Path, wor
 @pytest.mark.executable
 def test_the_next_place_is_used_where_one_cannot_be_written(program: str) -> None:
     setup = "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && "
-    words = f"{program} {EXECUTABLE} notify INSTANCE V MASTER 1; cat /run/hacheck/journal /dev/shm/journal 2>/dev/null"
-    for made, place in (("mkdir /run/hacheck && ", "/run/hacheck"), ("", "/dev/shm")):
+    words = (
+        f"{program} {EXECUTABLE} notify INSTANCE V MASTER 1; cat /run/hacheck/journal /dev/shm/*/journal 2>/dev/null"
+    )
+    full = "mkdir /run/hacheck && mount -t tmpfs -o nr_inodes=1 none /run/hacheck && "
+    for made, place in (("", "/run/hacheck"), (full, "/dev/shm/hacheck-0")):
         look = f"{words}; ls {place}/journal"
         command = ["unshare", "--mount", "sh", "-c", setup + made + look]
         environ = {"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": "/proc/nowhere"}

@@ -21,7 +21,7 @@ from hachecks.exporter.source import Source
 from hachecks.exporter.stories import Stories, Story
 from hachecks.exporter.view import Instance, Notifier, View, Vip
 from hachecks.keepalived import VrrpInstance
-from hachecks.transition import boot_id
+from hachecks.state import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ class Node:
         self,
         name: str,
         configuration: tuple[str, str],
-        directories: Sequence[str],
+        places: Sequence[str],
         environ: Mapping[str, str],
         name_of_check: NameOfCheck,
         tell: Callable[[str], None],
@@ -53,13 +53,13 @@ class Node:
         self.tell = tell
         self.fifo: FifoSource | None = None
         self.json: KeepalivedJson | None = None
-        self.directories = directories
+        self.places = places
         self.boot = boot_id()
         self.sources = {one: Source(one, tell) for one in ("netlink", "configuration", "journal", "verdicts")}
         self.addresses = Addresses(self.sources["netlink"])
         self.configuration = ConfigurationSource(*configuration, environ, self.sources["configuration"])
-        self.checks = Checks(directories[0], environ, name_of_check, self.sources["verdicts"])
-        self.follower = history.Follower(directories)
+        self.follower = history.Follower(places, journal.trusted_users())
+        self.checks = Checks(self.follower.directories, environ, name_of_check, self.sources["verdicts"])
         self.stories = Stories()
         self.process = KeepalivedProcess()
         self.running = self.process.look(expects_sockets=False)
@@ -106,7 +106,7 @@ class Node:
     def _latest_queues(self) -> list[Queue]:
         """The queue of each notifier; of two in two directories, the one that was told last."""
         found: dict[str, Queue] = {}
-        for queue in (queue for directory in self.directories for queue in delivery.queues(directory)):
+        for queue in (queue for directory in self.follower.directories() for queue in delivery.queues(directory)):
             other = found.get(queue.name)
             if other is None or (queue.last_success or 0.0) > (other.last_success or 0.0):
                 found[queue.name] = queue
@@ -120,8 +120,8 @@ class Node:
             events += 1
         if self.follower.trouble:
             source.fails(self.follower.trouble)
-        elif not any(os.path.exists(os.path.join(place, journal.NAME)) for place in self.directories):
-            places = " or ".join(self.directories)
+        elif not any(os.path.lexists(os.path.join(one, journal.NAME)) for one in self.follower.directories()):
+            places = " or ".join(self.places)
             source.fails(f"nothing is recorded in {places}; have Keepalived call `hacheck notify`")
         else:
             source.answers(bool(events), time.monotonic() - began)
@@ -209,6 +209,7 @@ class Node:
             hints=(
                 *judgement.hints(configured, self.instances, self.running.runs),
                 *self.configuration.configuration.missing,
+                *self.follower.passed_over,
             ),
         )
 
