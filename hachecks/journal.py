@@ -114,7 +114,7 @@ class Reading:
         self.offsets: dict[str, int] = {}
         for line in text.splitlines():
             identity, _, offset = line.partition(" ")
-            if offset.isdecimal():
+            if offset.isdecimal() and len(offset) < 20:  # bytes, by whoever wrote them
                 self.offsets[identity] = int(offset)
 
     def farthest(self, other: Reading) -> Reading:
