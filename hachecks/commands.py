@@ -320,7 +320,8 @@ def notify_command(
     if fifo:
         if len(words) != 1:
             raise click.UsageError("--fifo takes the path of Keepalived's notify FIFO", ctx)
-        Follower(words[0], ctx.obj, cli.complain).follow()
+        starter = notify.DeliveryStarter(ctx.obj, cli.complain)
+        Follower(words[0], ctx.obj, cli.complain, starter.see_to_delivery).follow()
         return cli.PASSED
     try:
         notify.record(words, ctx.obj)

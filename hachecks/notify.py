@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hachecks.delivery import Channel
 
 DEFAULT_CONFIG = "/etc/keepalive/hacheck.toml"
+STARTING = 2.0
+"""Seconds that a deliverer is given to leave its mark before another is started."""
 
 
 def record(words: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -47,6 +49,27 @@ def start_deliverer() -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+class DeliveryStarter:
+    """Starts a deliverer where none lives, for one who records again and again."""
+
+    def __init__(self, environ: Mapping[str, str], complain: Callable[[str], None]) -> None:
+        self.environ = environ
+        self.complain = complain
+        self.starting_until = 0.0
+
+    def see_to_delivery(self) -> None:
+        """Start one, unless one lives or has just been started; complains where that cannot be done."""
+        if time.monotonic() < self.starting_until:
+            return
+        try:
+            if not is_delivering(journal.state_directory(self.environ)):
+                self.starting_until = time.monotonic() + STARTING
+                start_deliverer()
+        except OSError as error:
+            self.starting_until = time.monotonic() + STARTING
+            self.complain(f"notify: recorded, but nobody delivers: {error}")
 
 
 def own_command() -> list[str]:
