@@ -6,8 +6,8 @@ import os
 import zlib
 
 from hachecks import argv
+from hachecks.channel import Channel, DeliveryOptions
 from hachecks.config import Configuration, nearest
-from hachecks.delivery import Channel, DeliveryOptions
 from hachecks.ipfailover.vips import instances
 from hachecks.keepalived import vips_of
 from hachecks.notifiers.log import LogNotifier
@@ -25,14 +25,17 @@ KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
 def declared_channels(
     config: str, environ: Mapping[str, str], directory: str, tell: Callable[[str], None]
 ) -> dict[str, Channel]:
-    """The notifiers of the configuration; a log file where it declares none, or cannot be understood."""
+    """The notifiers of the configuration; a log file where it declares none, or cannot be understood.
+
+    Their queues are in the directory; there are none without one.
+    """
     try:
         declared = Configuration.read(config)
         if declared.notifiers:
             return channels_of(declared, environ, directory)
     except Invalid as error:
         tell(str(error))
-    log = LogNotifier(file=os.path.join(directory, "transitions.log"))
+    log = LogNotifier(file=os.path.join(directory, "transitions.log")) if directory else LogNotifier()
     return {"log": Channel("log", log, DeliveryOptions(), directory)}
 
 

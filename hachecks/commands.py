@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hachecks import __version__, argv, cli, config, deliverer, notify, records, versions
+from hachecks.channel import DeliveryOptions
 from hachecks.config import nearest
-from hachecks.delivery import DeliveryOptions
 from hachecks.fifo import Follower
 from hachecks.registry import NOTIFIERS, PROBES, Entry
 from hachecks.settings import REQUIRED, Invalid, build, heading_of, settings_of

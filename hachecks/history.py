@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import heapq
-import json
 import os
 import time
-from collections import deque
 
 from hachecks import journal, state
-from hachecks.transition import TICKS, Transition, boot_id
+from hachecks.event import RECENT as RECENT  # noqa: PLC0414 - what a reader's memory is measured by
+from hachecks.event import Event as Event  # noqa: PLC0414 - what a history consists of
+from hachecks.event import Understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import IO, Any
+    from typing import IO
 
 NAME = "history"
 LARGEST = 4 * 1024 * 1024
@@ -29,136 +28,6 @@ KEPT = 7 * 86400.0
 """Seconds after which what happened is forgotten."""
 MOST_CLOSED = 16
 """Closed files that are kept at most, whatever their age: instances that flap for days must not fill the disk."""
-RECENT = 20_000
-"""Events by which a follower recognises what it reads again; the history and the journal's unread part share fewer."""
-STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
-"""The words that are states; what else the FIFO says (a changed priority) is an event that changes none."""
-
-
-class Event:
-    """A transition as it is remembered: numbered, dated, and with what it changed.
-
-    `at` is when Keepalived forked the notify process, in seconds of the epoch. `before` is the state it ended, since
-    `since`; both are None for the first of its instance. A `late` event is older than one that is known already and
-    changes nothing any more.
-    """
-
-    __slots__ = (
-        "at",
-        "before",
-        "key",
-        "kind",
-        "late",
-        "name",
-        "number",
-        "options",
-        "order",
-        "priority",
-        "since",
-        "state",
-    )
-
-    def __init__(self, **facts: Any) -> None:
-        for name in self.__slots__:
-            setattr(self, name, facts[name])
-
-    number: int
-    key: str
-    at: float
-    kind: str
-    name: str
-    state: str
-    priority: int | None
-    before: str | None
-    since: float | None
-    late: bool
-    options: tuple[str, ...]
-    order: tuple[str, int, int]
-
-    @classmethod
-    def parse(cls, line: str) -> Event:
-        """From a line of the history; raises `ValueError`."""
-        facts = json.loads(line)
-        if not isinstance(facts, dict) or set(facts) != set(cls.__slots__):
-            raise ValueError("no line of a history")
-        return cls(**{**facts, "options": tuple(facts["options"]), "order": tuple(facts["order"])})
-
-    def facts(self) -> dict[str, Any]:
-        """Everything about it, as JSON takes it."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @property
-    def changes(self) -> bool:
-        """Whether it ended another state, and is no repetition, late word or news of a priority."""
-        return self.state in STATES and not self.late and self.state != self.before
-
-    def __str__(self) -> str:
-        return json.dumps(self.facts(), ensure_ascii=False)
-
-
-def key_of(transition: Transition) -> str:
-    """The idempotency key: the same at every reading of the same transition."""
-    parts = (*map(str, transition.order), *transition.subject, transition.state)
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
-
-
-class Understanding:
-    """What makes events of transitions: the latest of each instance, and which ones are known already.
-
-    With `most_keys`, only so many of those heard last are recognised when they come again.
-    """
-
-    def __init__(self, most_keys: int | None = None) -> None:
-        self.latest: dict[tuple[str, str], Event] = {}
-        self.number = 0
-        self.keys: set[str] = set()
-        self.recent: deque[str] = deque()
-        self.most_keys = most_keys
-
-    def know(self, event: Event) -> bool:
-        """Take in an event; returns whether it was not known yet."""
-        if event.key in self.keys:
-            return False
-        self.number = max(self.number, event.number)
-        self.keys.add(event.key)
-        if self.most_keys is not None:
-            self.recent.append(event.key)
-            if len(self.recent) > self.most_keys:
-                self.keys.remove(self.recent.popleft())
-        if event.state in STATES and not event.late:
-            self.latest[event.kind, event.name] = event
-        return True
-
-    def events_of(self, transitions: Sequence[Transition]) -> Iterator[Event]:
-        """The events that these transitions, in their order, are now; those that are known already are none."""
-        now, ticks = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS
-        boot = boot_id()
-        for transition in transitions:
-            key = key_of(transition)
-            if key in self.keys:
-                continue
-            at = now - max(0.0, ticks - transition.started) / TICKS if transition.boot == boot else now
-            event = self._event(transition, key, at)
-            self.know(event)
-            yield event
-
-    def _event(self, transition: Transition, key: str, at: float) -> Event:
-        before = self.latest.get(transition.subject)
-        late = before is not None and before.order[0] == transition.boot and transition.order < before.order
-        return Event(
-            number=self.number + 1,
-            key=key,
-            at=round(at, 3),
-            kind=transition.kind,
-            name=transition.name,
-            state=transition.state,
-            priority=transition.priority,
-            before=before.state if before else None,
-            since=before.at if before else None,
-            late=late,
-            options=transition.options,
-            order=transition.order,
-        )
 
 
 class History:
@@ -170,10 +39,12 @@ class History:
         self.path = os.path.join(directory, NAME)
         self.foreign = 0
         self.trouble = ""
+        self.has_more = True
         self.unwritten: list[Event] = []
         self.understanding = Understanding()
         for event in events(directory):
             self.understanding.know(event)
+        self.reading = self.written = journal.Reading(state.read(_reading_path(directory)))
 
     @classmethod
     @contextlib.contextmanager
@@ -187,32 +58,39 @@ class History:
             os.close(lock)
 
     def read_on(self) -> list[Event]:
-        """Add what the journal has brought since; returns it, also what could not be written down for want of room."""
-        before, after, added = self._unread()
+        """Add the next portion of what the journal has brought since; returns it, written down or not."""
+        added = self._read()
         self.unwritten += added
         try:
             self._write()
-            if str(after) != str(before):
-                state.replace(_reading_path(self.directory), str(after))
+            if str(self.reading) != str(self.written):
+                state.replace(_reading_path(self.directory), str(self.reading))
+                self.written = self.reading
             self.trouble = ""
         except OSError as error:  # what was recorded stays in the journal until there is room
             self.trouble = f"{self.directory} cannot be written: {error.strerror or error}"
             return added
         for directory in self.directories:
             with contextlib.suppress(OSError):  # a place that is not there, or not ours
-                journal.tend(directory, after)
+                journal.tend(directory, self.written)
         return added
 
-    def unread(self) -> list[Event]:
+    def unread(self) -> Iterator[Event]:
         """What the journal has brought since, for one who only looks: nothing is written, and no lock is needed."""
-        return self._unread()[2]
+        yield from self._read()
+        while self.has_more:
+            yield from self._read()
 
-    def _unread(self) -> tuple[journal.Reading, journal.Reading, list[Event]]:
-        """How far the journal has been read, how far it goes, and what lies between."""
-        reading = journal.Reading(state.read(_reading_path(self.directory)))
-        found, after = journal.read_on(self.directories, reading)
+    def _read(self) -> list[Event]:
+        """The next portion of what the journal has brought since."""
+        found, self.reading = journal.read_on(self.directories, self.reading)
         self.foreign += found.foreign
-        return reading, after, list(self.understanding.events_of(found.transitions))
+        self.has_more = found.more
+        return list(self.understanding.events_of(found.transitions))
+
+    def peek(self) -> journal.Found:
+        """The next portion, which is still to be read."""
+        return journal.read_on(self.directories, self.reading)[0]
 
     def _write(self) -> None:
         if not self.unwritten:
@@ -270,15 +148,15 @@ class Follower:
             return
         if self.reading is None:
             yield from self._remembered()
-        if self.reading is None:
-            return
-        found, after = journal.read_on(self.directories, self.reading)
-        if found.refusals:  # what cannot be read just now has been read as far as before
-            after.offsets = {**self.reading.offsets, **after.offsets}
-        self.reading, self.seen = after, seen
-        self.trouble = _trouble(found.refusals)
-        self.foreign += found.foreign
-        yield from self.understanding.events_of(found.transitions)
+        more = self.reading is not None
+        while more and self.reading is not None:
+            found, after = journal.read_on(self.directories, self.reading)
+            if found.refusals:  # what cannot be read just now has been read as far as before
+                after.offsets = {**self.reading.offsets, **after.offsets}
+            self.reading, self.seen, more = after, seen, found.more
+            self.trouble = _trouble(found.refusals)
+            self.foreign += found.foreign
+            yield from self.understanding.events_of(found.transitions)
 
     def _remembered(self) -> Iterator[Event]:
         """The history of all directories; nothing while one of them cannot be read, since it cannot be told later."""

@@ -29,6 +29,8 @@ LARGEST = 1024 * 1024
 GRACE = 600.0
 """Seconds for which a closed journal is read on before it is deleted."""
 FALLOC_FL_KEEP_SIZE = 1
+PORTION = 1024 * 1024
+"""Bytes of each file that are read at once, some 10,000 transitions: what nobody has read for a week fits no memory."""
 IDENTITY = 48
 """Bytes by which a file is known besides its inode, which is given again at once (268 events lost, measured)."""
 
@@ -93,17 +95,22 @@ class Reading:
 class Found:
     """What a look into the journal brought.
 
-    Transitions, how many records were torn or not ours (`foreign`), and why something could not be read (`refusals`).
+    Transitions, how many records were torn or not ours (`foreign`), why something could not be read (`refusals`), and
+    whether there is more to read at once (`more`).
     """
 
     def __init__(self) -> None:
         self.transitions: list[Transition] = []
         self.foreign = 0
+        self.more = False
         self.refusals: list[OSError] = []
 
 
 def read_on(directories: Sequence[str], before: Reading) -> tuple[Found, Reading]:
-    """What has been recorded since, in Keepalived's order, and how far it has been read now."""
+    """What has been recorded since, in Keepalived's order, and how far it has been read now.
+
+    At most `PORTION` bytes of each file at a time.
+    """
     found, after = Found(), Reading()
     for path in _files(directories, found.refusals):
         try:
@@ -114,13 +121,16 @@ def read_on(directories: Sequence[str], before: Reading) -> tuple[Found, Reading
                 identity = f"{os.fstat(file.fileno()).st_ino}-{head.hex()}"
                 start = before.offsets.get(identity, 0)
                 file.seek(start)
-                data = file.read()
+                data = file.read(PORTION)
         except FileNotFoundError:
             continue
         except OSError as error:
             found.refusals.append(error)
             continue
+        found.more = found.more or len(data) == PORTION
         whole = data.rfind(END.encode()) + 1
+        if not whole and len(data) == PORTION:  # no record is as long
+            whole = len(data)
         after.offsets[identity] = start + whole
         _take(data[:whole], found)
     boot = boot_id()

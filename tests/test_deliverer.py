@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks import deliverer, journal
-from hachecks.delivery import queues
+from hachecks.queue_state import queues
 from hachecks.transition import TICKS, Transition, boot_id, process_start
 from tests.cli import ROOT, hacheck
 from tests.logdaemons import eventually

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks import history, journal, state
-from hachecks.delivery import queues
 from hachecks.history import Event, Follower, History
+from hachecks.queue_state import queues
 from hachecks.transition import TICKS, Transition, boot_id, process_start
 from tests.cli import ROOT
 from tests.monitors import until
@@ -336,7 +336,7 @@ def test_a_long_history_is_followed_in_little_memory(tmp_path: Path) -> None:
 
 FOLLOWING = """
 import os, sys
-from hachecks.delivery import queues
+from hachecks.queue_state import queues
 from hachecks.history import Follower
 from hachecks.transition import boot_id
 boot_id()  # imports a codec, which may lie where only root comes to
