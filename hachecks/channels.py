@@ -6,8 +6,8 @@ import os
 import zlib
 
 from hachecks import argv
+from hachecks.channel import Channel, DeliveryOptions
 from hachecks.config import Configuration, nearest
-from hachecks.delivery import Channel, DeliveryOptions
 from hachecks.ipfailover.vips import instances
 from hachecks.journal import places
 from hachecks.keepalived import vips_of
@@ -26,7 +26,10 @@ KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
 def declared_channels(
     config: str, environ: Mapping[str, str], directory: str, tell: Callable[[str], None]
 ) -> dict[str, Channel]:
-    """The notifiers of the configuration; a log file where it declares none, or cannot be understood."""
+    """The notifiers of the configuration; a log file where it declares none, or cannot be understood.
+
+    Their queues are in the directory; there are none without one.
+    """
     try:
         declared = Configuration.read(config)
         if declared.notifiers:
@@ -35,7 +38,7 @@ def declared_channels(
         tell(str(error))
     # Beside the journal: where no more files can be made, the queue is elsewhere, and people look here.
     home = next(iter(homes(places(environ))), directory)
-    log = LogNotifier(file=os.path.join(home, "transitions.log"))
+    log = LogNotifier(file=os.path.join(home, "transitions.log")) if home else LogNotifier()
     return {"log": Channel("log", log, DeliveryOptions(), directory)}
 
 

@@ -8,161 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import heapq
 import itertools
-import json
 import os
 import time
-from collections import deque
 
 from hachecks import journal, state
-from hachecks.state import boot_id
-from hachecks.transition import TICKS, Transition
+from hachecks.event import RECENT as RECENT  # noqa: PLC0414 - what a reader's memory is measured by
+from hachecks.event import Event as Event  # noqa: PLC0414 - what a history consists of
+from hachecks.event import Understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
-    from typing import IO, Any
+    from typing import IO
 
 NAME = "history"
+LONGEST_LINE = 256 * 1024
+"""Characters of a line that are read at once: what has no line end is no history."""
 LARGEST = 4 * 1024 * 1024
 KEPT = 7 * 86400.0
 """Seconds after which what happened is forgotten."""
 MOST_CLOSED = 16
 """Closed files that are kept at most, whatever their age: instances that flap for days must not fill the disk."""
-RECENT = 20_000
-"""Events by which a follower recognises what it reads again; the history and the journal's unread part share fewer."""
-LONGEST_LINE = 256 * 1024
-"""Characters of a line that are read at once: what has no line end is no history."""
-STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
-"""The words that are states; what else the FIFO says (a changed priority) is an event that changes none."""
-
-
-class Event:
-    """A transition as it is remembered: numbered, dated, and with what it changed.
-
-    `at` is when Keepalived forked the notify process, in seconds of the epoch. `before` is the state it ended, since
-    `since`; both are None for the first of its instance. A `late` event is older than one that is known already and
-    changes nothing any more.
-    """
-
-    __slots__ = (
-        "at",
-        "before",
-        "key",
-        "kind",
-        "late",
-        "name",
-        "number",
-        "options",
-        "order",
-        "priority",
-        "since",
-        "state",
-    )
-
-    def __init__(self, **facts: Any) -> None:
-        for name in self.__slots__:
-            setattr(self, name, facts[name])
-
-    number: int
-    key: str
-    at: float
-    kind: str
-    name: str
-    state: str
-    priority: int | None
-    before: str | None
-    since: float | None
-    late: bool
-    options: tuple[str, ...]
-    order: tuple[str, int, int]
-
-    @classmethod
-    def parse(cls, line: str) -> Event:
-        """From a line of the history; raises `ValueError`."""
-        facts = json.loads(line)
-        if not isinstance(facts, dict) or set(facts) != set(cls.__slots__):
-            raise ValueError("no line of a history")
-        return cls(**{**facts, "options": tuple(facts["options"]), "order": tuple(facts["order"])})
-
-    def facts(self) -> dict[str, Any]:
-        """Everything about it, as JSON takes it."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @property
-    def changes(self) -> bool:
-        """Whether it ended another state, and is no repetition, late word or news of a priority."""
-        return self.state in STATES and not self.late and self.state != self.before
-
-    def __str__(self) -> str:
-        return json.dumps(self.facts(), ensure_ascii=False)
-
-
-def key_of(transition: Transition) -> str:
-    """The idempotency key: the same at every reading of the same transition."""
-    parts = (*map(str, transition.order), *transition.subject, transition.state)
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
-
-
-class Understanding:
-    """What makes events of transitions: the latest of each instance, and which ones are known already.
-
-    With `most_keys`, only so many of those heard last are recognised when they come again.
-    """
-
-    def __init__(self, most_keys: int | None = None) -> None:
-        self.latest: dict[tuple[str, str], Event] = {}
-        self.number = 0
-        self.keys: set[str] = set()
-        self.recent: deque[str] = deque()
-        self.most_keys = most_keys
-
-    def know(self, event: Event) -> bool:
-        """Take in an event; returns whether it was not known yet."""
-        if event.key in self.keys:
-            return False
-        self.number = max(self.number, event.number)
-        self.keys.add(event.key)
-        if self.most_keys is not None:
-            self.recent.append(event.key)
-            if len(self.recent) > self.most_keys:
-                self.keys.remove(self.recent.popleft())
-        if event.state in STATES and not event.late:
-            self.latest[event.kind, event.name] = event
-        return True
-
-    def events_of(self, transitions: Sequence[Transition]) -> Iterator[Event]:
-        """The events that these transitions, in their order, are now; those that are known already are none."""
-        now, ticks = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS
-        boot = boot_id()
-        for transition in transitions:
-            key = key_of(transition)
-            if key in self.keys:
-                continue
-            at = now - max(0.0, ticks - transition.started) / TICKS if transition.boot == boot else now
-            event = self._event(transition, key, at)
-            self.know(event)
-            yield event
-
-    def _event(self, transition: Transition, key: str, at: float) -> Event:
-        before = self.latest.get(transition.subject)
-        late = before is not None and before.order[0] == transition.boot and transition.order < before.order
-        return Event(
-            number=self.number + 1,
-            key=key,
-            at=round(at, 3),
-            kind=transition.kind,
-            name=transition.name,
-            state=transition.state,
-            priority=transition.priority,
-            before=before.state if before else None,
-            since=before.at if before else None,
-            late=late,
-            options=transition.options,
-            order=transition.order,
-        )
 
 
 class History:
@@ -231,6 +99,10 @@ class History:
         self.foreign += found.foreign
         self.has_more = found.more
         return list(self.understanding.events_of(found.transitions))
+
+    def peek(self) -> journal.Found:
+        """The next portion, which is still to be read."""
+        return journal.read_on(self.directories, self.reading)[0]
 
     def _write(self) -> None:
         if not self.unwritten:

@@ -31,8 +31,8 @@ LARGEST = 1024 * 1024
 GRACE = 600.0
 """Seconds for which a closed journal is read on before it is deleted."""
 FALLOC_FL_KEEP_SIZE = 1
-PORTION = 4 * 1024 * 1024
-"""Bytes of each file that are read at once, some 25,000 transitions: what nobody has read for a week fits no memory."""
+PORTION = 1024 * 1024
+"""Bytes of each file that are read at once, some 10,000 transitions: what nobody has read for a week fits no memory."""
 IDENTITY = 48
 """Bytes by which a file is known besides its inode, which is given again at once (268 events lost, measured)."""
 

@@ -14,8 +14,8 @@ import pytest
 
 from hachecks import deliverer, delivering, journal
 from hachecks.delivering import is_delivering
-from hachecks.delivery import queues
 from hachecks.proc import process_start
+from hachecks.queue_state import queues
 from hachecks.state import boot_id
 from hachecks.transition import TICKS, Transition
 from tests.cli import ROOT, hacheck

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks import history, journal, state
-from hachecks.delivery import queues
 from hachecks.history import Event, Follower, History
 from hachecks.proc import process_start
+from hachecks.queue_state import queues
 from hachecks.state import boot_id
 from hachecks.transition import TICKS, Transition
 from tests.cli import ROOT
@@ -338,7 +338,7 @@ def test_a_long_history_is_followed_in_little_memory(tmp_path: Path) -> None:
 
 FOLLOWING = """
 import os, sys
-from hachecks.delivery import queues
+from hachecks.queue_state import queues
 from hachecks.history import Follower
 from hachecks.state import boot_id
 boot_id()  # imports a codec, which may lie where only root comes to

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from hachecks.channel import DeliveryOptions
 from hachecks.config import Configuration
-from hachecks.delivery import DeliveryOptions
 from hachecks.registry import PROBES
 
 from .cli import ROOT

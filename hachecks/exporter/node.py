@@ -8,7 +8,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hachecks import __version__, delivery, history, journal
+from hachecks import __version__, history, journal, queue_state
 from hachecks.exporter import judgement
 from hachecks.exporter.addresses import Addresses
 from hachecks.exporter.checks import Checks
@@ -26,8 +26,8 @@ from hachecks.state import boot_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from hachecks.delivery import Queue
     from hachecks.exporter.keepalived_json import Dump
+    from hachecks.queue_state import Queue
     from hachecks.status import NameOfCheck
 
 RESTART_SLACK = 2.0
@@ -106,7 +106,7 @@ class Node:
     def _latest_queues(self) -> list[Queue]:
         """The queue of each notifier; of two in two directories, the one that was told last."""
         found: dict[str, Queue] = {}
-        for queue in (queue for directory in self.follower.directories() for queue in delivery.queues(directory)):
+        for queue in (queue for directory in self.follower.directories() for queue in queue_state.queues(directory)):
             other = found.get(queue.name)
             if other is None or (queue.last_success or 0.0) > (other.last_success or 0.0):
                 found[queue.name] = queue
