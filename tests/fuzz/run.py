@@ -14,10 +14,12 @@ from pathlib import Path
 
 from tests.fuzz.mutation import mutated
 from tests.fuzz.parsers import TARGETS
-from tests.fuzz.target import LONGEST, Finding, Target, examine
+from tests.fuzz.target import COSTS, LONGEST, Finding, Target, examine
 
 FINDINGS = Path(os.environ.get("FUZZ_FINDINGS", "build/fuzz"))
 MOST_MEMORY = 4 * 1024**3
+MOST_COSTLY = 5
+"""Inputs that take too much, after which a target gets no more: each may take seconds."""
 MOST_SEEDS = 2000
 """Inputs that are changed further, since they were answered in a way that was new."""
 
@@ -31,6 +33,7 @@ class Campaign:
         self.began = time.monotonic()
         self.answers: set[str] = set()
         self.findings: dict[str, Finding] = {}
+        self.costly = 0
 
     def give(self, data: bytes) -> bool:
         """Give it one input; returns whether it was answered as none before."""
@@ -40,6 +43,7 @@ class Campaign:
             self.answers.add(examine(self.target, data))
         except Finding as finding:
             self.findings.setdefault(finding.place, finding)
+            self.costly += finding.place in COSTS
         return len(self.answers) > known
 
     def mutate(self, inputs: int, seed: int) -> None:
@@ -48,7 +52,7 @@ class Campaign:
         pool = list(self.target.seeds)
         for data in pool:
             self.give(data)
-        while self.inputs < inputs:
+        while self.inputs < inputs and self.costly < MOST_COSTLY:
             data = mutated(pool, chance)
             if self.give(data) and len(pool) < MOST_SEEDS:
                 pool.append(data)

@@ -22,6 +22,9 @@ LAST_SECONDS = 20.0
 MOST_MEMORY = 200 * 1024 * 1024
 """Bytes by which one input may make the process grow beyond what it ever took."""
 
+COSTS = ("slow", "memory")
+"""The places of what takes too much."""
+
 
 @dataclass(frozen=True)
 class Target:
