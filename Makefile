@@ -16,7 +16,7 @@ demo: $(VENV)/ready dist/hacheck ## Break a service three times, and watch its v
 
 test: $(VENV)/ready dist/hacheck ## Run every test against real servers
 	@sh tests/system-packages.sh test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m tests.alone $(BIN)/python -m pytest $(TESTS)
 
 fuzz: $(VENV)/ready ## Give every parser 100,000 inputs (INPUTS=, TARGETS=); with atheris where it is installed
 	$(BIN)/python -m tests.fuzz.run --inputs $(or $(INPUTS),100000) $(TARGETS)

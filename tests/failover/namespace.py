@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -25,8 +26,27 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 
 HOLD = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
+# Where this tree and its Python are, whatever a namespace has in place of the machine's directories.
+KEPT = sorted({str(Path(__file__).parents[2]), sys.prefix, sys.base_prefix})
 # Ignoring SIGCHLD survives the exec and has the kernel reap the orphans that end up with process 1.
 HOLDER = "set -e; trap '' CHLD; ip link set lo up; {setup}\necho ready; exec sleep infinity"
+
+
+def covered(directory: str, options: str = "mode=1777") -> str:
+    """The commands that put an empty directory in a place, in which this tree and its Python stay visible."""
+    kept = [path for path in KEPT if path.startswith(f"{directory}/")]
+    # A directory that is open can be bound though something else has been mounted over it.
+    return "\n".join(
+        [
+            *(f"exec {number}<'{path}'" for number, path in enumerate(kept, 7)),
+            f"mount -t tmpfs -o {options} tmpfs {directory}",
+            *(
+                f"mkdir -p '{path}'; mount --no-canonicalize --bind /proc/self/fd/{number} '{path}'; exec {number}<&-"
+                for number, path in enumerate(kept, 7)
+            ),
+            "",
+        ]
+    )
 
 
 class Process:
