@@ -57,14 +57,18 @@ def told(pid: int) -> str:
 
 def main(command: list[str]) -> int:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    child = subprocess.Popen(command)
+    wanted = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+    child = subprocess.Popen(command, preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted))  # noqa: PLW1509
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child's affair
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child.pid, signal.SIGTERM))  # Popen's would reap it as well
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
     while True:
         pid, status = os.wait()
         if pid == child.pid:
             break
     code = child.returncode = os.waitstatus_to_exitcode(status)
+    code = 128 - code if code < 0 else code  # as a shell says it
     reap(time.monotonic() + LINGERING)
     survivors = {pid: told(pid) for pid in descendants(os.getpid())}
     for pid, name in survivors.items():

@@ -39,6 +39,15 @@ def test_who_ends_in_time_is_no_survivor() -> None:
     assert alone("setsid sleep 0.3 &").returncode == 0
 
 
+def test_who_is_asked_to_end_ends_the_command() -> None:
+    command = [sys.executable, "-m", "tests.alone", "sh", "-c", "echo ready; exec sleep 60"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for mounts of its own")
 @pytest.mark.parametrize("directory", BEFORE)
 def test_what_a_test_writes_there_is_not_the_machine_s(directory: str) -> None:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+PATIENCE = 60.0
+"""Seconds in which whatever must come has come, however busy the machine is."""
 # What a container has.  The caller's own may start with pyenv's shims, which need half a second for a Python.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
@@ -129,7 +131,7 @@ class Namespace:
         """How a file of the namespace is called from outside."""
         return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
 
-    def run(self, *argv: str, timeout: float = 10.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; stdout and stderr are captured, an exit code other than 0 is no exception."""
         return subprocess.run(
             [*self._enter, *argv],
@@ -183,7 +185,7 @@ def namespace(setup: str = "") -> Iterator[Namespace]:
             holder.kill()
 
 
-def _wait_until_ready(holder: subprocess.Popen[bytes], within: float = 5.0) -> None:
+def _wait_until_ready(holder: subprocess.Popen[bytes], within: float = PATIENCE) -> None:
     assert holder.stdout is not None
     assert holder.stderr is not None
     readable, _, _ = select.select([holder.stdout], [], [], within)
@@ -192,7 +194,7 @@ def _wait_until_ready(holder: subprocess.Popen[bytes], within: float = 5.0) -> N
         raise RuntimeError(f"cannot make a namespace: {holder.stderr.read().decode().strip() or 'no answer'}")
 
 
-def wait_until(what: str, true: Callable[[], bool], within: float = 5.0) -> None:
+def wait_until(what: str, true: Callable[[], bool], within: float = PATIENCE) -> None:
     """Look every 20 ms until `true()`; `what` names it in the complaint."""
     end = time.monotonic() + within
     while not true():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .configmap import ConfigMap
-from .namespace import Namespace, namespace, wait_until
+from .namespace import PATIENCE, Namespace, namespace, wait_until
 from .requirements import EXECUTABLE, missing
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Keepalived:
 
     def checks(self) -> list[str]:
         """Whether each check runs, while the service is out of order: who is MASTER all the same has not looked."""
-        wait_until(f"all are known: {self.log}", lambda: all(map(self._check, self._numbers)), within=20)
+        wait_until(f"all are known: {self.log}", lambda: all(map(self._check, self._numbers)))
         return [self._check(number) for number in self._numbers]
 
     @property
@@ -104,7 +104,7 @@ class Keepalived:
     def notified(self) -> list[str]:
         """Whether each notify script runs, once the service is in order and all are MASTER."""
         self.node.path("/run/state/in-service").touch()
-        wait_until(f"all are MASTER: {self.log}", lambda: len(self._masters()) == len(self.forms), within=20)
+        wait_until(f"all are MASTER: {self.log}", lambda: len(self._masters()) == len(self.forms))
         # Keepalived says of a script at its start, and then never, that it is disabled.
         missing = sum("in path - disabling" in line or "hacheck' - disabling" in line for line in self.log) // 2
         names = [f"\x1fVI_{number}\x1fMASTER\x1f" for number in self._numbers]
@@ -120,7 +120,7 @@ class Keepalived:
 
     def end(self) -> None:
         self._process.terminate()
-        self._process.end(within=5)
+        self._process.end(within=PATIENCE)
 
 
 @contextmanager
@@ -201,12 +201,10 @@ def test_the_fifo_that_the_readme_has_made_is_followed(user: str) -> None:
         process = node.start("env", "HACHECK_STATE_DIR=/run/state", *argv, heard=log.append)
         journal = node.path("/run/state/journal")
         try:
-            wait_until(
-                f"it is recorded: {log}", lambda: journal.exists() and "MASTER" in journal.read_text(), within=10
-            )
+            wait_until(f"it is recorded: {log}", lambda: journal.exists() and "MASTER" in journal.read_text())
         finally:
             process.terminate()
-            process.end(within=5)
+            process.end(within=PATIENCE)
 
 
 def test_a_fifo_that_is_not_the_readers_is_named_and_what_to_do() -> None:
