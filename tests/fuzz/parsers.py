@@ -307,7 +307,8 @@ TARGETS = (
     Target("streak", streak, seeds.STREAK),
     Target("exposition", exposition, seeds.EXPOSITION),
     Target("hacheck.toml", hacheck_toml, seeds.HACHECK_TOML, (Invalid,)),
-    Target("web.config", web_config, seeds.WEB_CONFIG, (Invalid,)),
+    # PyYAML takes a millisecond for some ten tokens, and nobody but the administrator writes this file.
+    Target("web.config", web_config, seeds.WEB_CONFIG, (Invalid,), longest=4096),
     Target("passwords", passwords, seeds.PASSWORDS),
     Target("words", each(*(cls.parse for cls in WORDS), *UNITS), seeds.WORDS),
     Target("redirect", lambda data: URL.join(text(data)), seeds.WORDS, (ValueError,)),

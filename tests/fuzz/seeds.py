@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+DEEP = b"[" * 5000
+"""Deeper than any reader of JSON or TOML follows."""
 KEEPALIVED_CONF = [
     b'global_defs {\n router_id x\n}\nvrrp_script c {\n script "sh /etc/keepalive/hacheck run vip"\n interval 2\n fall 2\n}\n'
     b"vrrp_instance VI_1 {\n interface eth0\n state MASTER\n virtual_router_id 3\n priority 100\n track_script {\n c\n }\n"
@@ -19,6 +21,7 @@ INCLUDES = [
     b"include {a,b}{c,d}*.conf\nincludea none/*/x.conf\nincluder [a-z]?.conf\n",
 ]
 KEEPALIVED_JSON = [
+    DEEP,
     b'{"json_version":2,"vrrp":[{"data":{"iname":"V","state":2,"ifp_ifname":"e","vrid":3,"effective_priority":100,'
     b'"last_transition":1.5,"vips":["10.0.0.1 dev e"],"vipset":true},"stats":{"become_master":1}}]}',
     b'[{"data":{"iname":"V","state":2,"last_transition":1.5,"evips":[]},"stats":{}}]',
@@ -34,14 +37,15 @@ EVENT = (
     b'{"number": 1, "key": "a", "at": 1.0, "kind": "INSTANCE", "name": "V", "state": "MASTER", "priority": 1, '
     b'"before": null, "since": null, "late": false, "options": [], "order": ["b", 1, 2]}'
 )
-HISTORY = [EVENT + b"\n", EVENT + b"\n" + EVENT.replace(b'"a"', b'"c"').replace(b"null", b'"FAULT"', 1) + b"\n"]
+HISTORY = [DEEP, EVENT + b"\n", EVENT + b"\n" + EVENT.replace(b'"a"', b'"c"').replace(b"null", b'"FAULT"', 1) + b"\n"]
 QUEUE = [
+    DEEP,
     b'{"told": 1, "attempts": 0, "not_before": 0.0, "sending": 0, "trouble": "", "waiting": 0, "deliveries": 3, "failures":'
     b' {"auth": 1}, "dropped": {}, "last_success": null, "durations": [0,0,0,0,0,0,0,0,0,0], "seconds": 0.1}',
     b'{"told": 9, "attempts": 2, "not_before": 9e9, "sending": 3, "trouble": "x", "dropped": {"expired": 2}}',
     b'{"until": 9e9, "why": "new switch"}',
 ]
-LETTERS = [b'{"at": 1.5, "notifier": "log", "reason": "400 no", "events": [' + EVENT + b"]}\n"]
+LETTERS = [DEEP, b'{"at": 1.5, "notifier": "log", "reason": "400 no", "events": [' + EVENT + b"]}\n"]
 VERDICT = [
     b"hacheck-verdict 1\nname web\nprobe http\nsubject http://x/\nstatus FAIL\ngood no\nreason r\nat 1.5\nboot b\nduration 0.1\n"
     b"timeout 1.5\nruns 2\nconsecutive_failures 1\ndurations 0 0 0 0 0 2 2 2 2 2 2\nseconds 0.2\nfailures-timeout 1 1.5\n"
@@ -49,6 +53,7 @@ VERDICT = [
 ]
 STREAK = [b"b 90.0 up 1\n", b"b 99.5 down 2\n"]
 CONDITIONS = [
+    b".a == 1\0" + DEEP,
     b'.a[2].b == null\0{"a": [1]}',
     b".x | length >= 3\0[]",
     b'.v =~ "^a"\0{"v":"a"}',
@@ -149,6 +154,7 @@ OPENSHIFT = [
     b"10.0.0.1 - 10.0.0.9\n0\n254\n\n1s\n\n",
 ]
 HACHECK_TOML = [
+    b"a = " + DEEP,
     b'[check.web]\nprobe = "http"\nurl = "http://x/"\nstatus = "200-299"\njson = [".a == 1"]\nfall = 2\n'
     b'[check.t]\nprobe="tcp"\ntarget="a:1"\nsend=["x"]\n[check.v]\nany=["web","t"]\nat_least=1\n',
     b'[notifier.a]\nnotifier="slack"\nurl_file="/x"\nfallback="b"\n[notifier.b]\nnotifier="log"\nfile="/y"\nrate="1s"\n'

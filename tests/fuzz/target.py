@@ -28,12 +28,16 @@ COSTS = ("slow", "memory")
 
 @dataclass(frozen=True)
 class Target:
-    """`run` takes an input and may raise `errors` only, as its parser documents; `seeds` are inputs to begin with."""
+    """`run` takes an input and may raise `errors` only, as its parser documents; `seeds` are inputs to begin with.
+
+    Inputs are cut to `longest` bytes.
+    """
 
     name: str
     run: Callable[[bytes], object]
     seeds: Sequence[bytes]
     errors: tuple[type[Exception], ...] = ()
+    longest: int = LONGEST
 
 
 class Finding(AssertionError):  # noqa: N818 - the name says what happened
@@ -51,6 +55,7 @@ class TooSlow(BaseException):
 
 def examine(target: Target, data: bytes) -> str:
     """Give a target an input; returns what kind of answer it gave, raises `Finding`."""
+    data = data[: target.longest]
     grown, began = _memory(), time.process_time()
     try:
         _limited(target, data)

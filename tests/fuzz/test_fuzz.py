@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz import seeds
 from tests.fuzz.mutation import mutated
 from tests.fuzz.parsers import TARGETS
 from tests.fuzz.run import Campaign
@@ -27,6 +28,9 @@ INPUTS = 300
 OPEN = {
     "keepalived.conf": "~SEQ takes seconds",
     "keepalived.conf-includes": "nested braces take seconds; a NUL in a path",
+    "keepalived.json": "JSON that is deeper than its reader follows",
+    "history": "JSON that is deeper than its reader follows",
+    "hacheck.toml": "TOML that is deeper than its reader follows",
     "journal-reading": "a number of 5000 digits",
     "queue": "numbers that no clock has",
     "dead-letters": "letters without a reason, or with events that are none",
@@ -61,7 +65,7 @@ def test_whatever_comes_is_answered_or_refused_in_documented_words(target: Targe
 @pytest.mark.parametrize("target", TARGETS, ids=NAMES)
 def test_what_is_right_is_understood(target: Target) -> None:
     """One seed at least gets through, or nothing behind the first refusal is ever tried."""
-    assert "" in {examine(target, seed) for seed in target.seeds}
+    assert "" in {examine(target, seed) for seed in target.seeds if seeds.DEEP not in seed}
 
 
 def spending(seconds: float) -> None:
