@@ -134,7 +134,9 @@ def opened(path: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise Invalid(f"notify: {path}: {error.strerror}; make it with mkfifo before Keepalived starts") from None
+        forbidden = isinstance(error, PermissionError)
+        mend = "give it to this user with chown" if forbidden else "make it with mkfifo before Keepalived starts"
+        raise Invalid(f"notify: {path}: {error.strerror}; {mend}") from None
     if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Invalid(f"notify: {path} is no FIFO; make it with mkfifo before Keepalived starts")

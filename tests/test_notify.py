@@ -33,7 +33,7 @@ def shell(program: str, directory: Path, *words: str, **environ: str) -> Answer:
         env={"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": str(directory), **environ},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
@@ -90,7 +90,7 @@ def test_the_next_place_is_used_where_one_cannot_be_written(program: str) -> Non
         look = f"{words}; ls {place}/journal"
         command = ["unshare", "--mount", "sh", "-c", setup + made + look]
         environ = {"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": "/proc/nowhere"}
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
         assert done.stdout.count("\x1e") == 1, done
         assert done.stdout.endswith(f"{place}/journal\n"), done
 
@@ -127,5 +127,5 @@ def test_another_user_may_read_what_is_recorded_under_keepalived_s_umask(program
     words = f"umask 0177; exec {program} {EXECUTABLE} notify INSTANCE V MASTER 1"
     (tmp_path / "delivering").write_text(f"{os.getpid()} {own_start()}\n")
     environ = {"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": str(tmp_path)}
-    subprocess.run(["sh", "-c", words], env=environ, timeout=20, check=True)
+    subprocess.run(["sh", "-c", words], env=environ, timeout=60, check=True)
     assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o644
