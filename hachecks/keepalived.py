@@ -68,7 +68,7 @@ class Configuration(NamedTuple):
 
     `files` are all that it was read from, and the directories that its includes look into. `findings` are sentences
     about what is written otherwise than it counts, or cannot be judged, each with its file and line where these are
-    known: the rest is served none the less.
+    known: the rest is served none the less. `unfinished` says that a block is open at the end.
     """
 
     instances: tuple[VrrpInstance, ...]
@@ -76,6 +76,7 @@ class Configuration(NamedTuple):
     groups: Mapping[str, tuple[str, ...]]
     files: tuple[str, ...]
     findings: tuple[str, ...] = ()
+    unfinished: bool = False
 
 
 def read_configuration(path: str, config_id: str = "") -> Configuration:
@@ -92,14 +93,20 @@ def read_configuration(path: str, config_id: str = "") -> Configuration:
     except Unreadable as error:
         error.files = tuple(parser.lines.files.seen)
         raise
-    return _Reading(root, parser.findings).configuration(tuple(parser.lines.files.seen))
+    found = _Reading(root, parser.findings).configuration(tuple(parser.lines.files.seen))
+    return found._replace(unfinished=parser.unfinished)
+
+
+def read_text(text: str, place: str = "") -> Configuration:
+    """The configuration in a text, which findings call `place`; what it includes is not read."""
+    parser = Parser()
+    parser.lines.read_text(text.encode("utf-8", "replace"), place)
+    return _Reading(parser.parse(), parser.findings).configuration(())
 
 
 def vips_of(configuration: str) -> dict[str, list[str]]:
-    """The VIPs of each `vrrp_instance` in the text of a keepalived.conf; what it includes is not read."""
-    parser = Parser()
-    parser.lines.read_text(configuration.encode("utf-8", "replace"))
-    return vips_by_instance(_Reading(parser.parse(), parser.findings).configuration(()))
+    """The VIPs of each `vrrp_instance` in the text of a keepalived.conf."""
+    return vips_by_instance(read_text(configuration))
 
 
 def vips_by_instance(configuration: Configuration) -> dict[str, list[str]]:

@@ -84,6 +84,11 @@ class Parser:
             self.findings.tell(self.lines.place, f"{missing} before the end; is it half-written?")
         return self.root
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a block is open at the end: someone may be writing it."""
+        return self._depth > 0
+
     def _next(self) -> Statement | None:
         """The next line that has words."""
         while True:
