@@ -8,7 +8,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hachecks import __version__, history, journal, queue_state
+from hachecks import __version__, history, journal, queue_state, state
 from hachecks.exporter import judgement
 from hachecks.exporter.addresses import Addresses
 from hachecks.exporter.checks import Checks
@@ -59,7 +59,7 @@ class Node:
         self.addresses = Addresses(self.sources["netlink"])
         self.configuration = ConfigurationSource(*configuration, environ, self.sources["configuration"])
         self.follower = history.Follower(places, journal.trusted_users())
-        self.checks = Checks(self.follower.directories, environ, name_of_check, self.sources["verdicts"])
+        self.checks = Checks(self._directories_of_checks, environ, name_of_check, self.sources["verdicts"])
         self.stories = Stories()
         self.process = KeepalivedProcess()
         self.running = self.process.look(expects_sockets=False)
@@ -72,6 +72,10 @@ class Node:
         self._built: object = None
         self.version = 0
 
+    def _directories_of_checks(self) -> list[str]:
+        """Where the checks leave their verdicts: what they are told, or what of theirs stands in for it."""
+        return state.directories((self.places[0], state.SHARED), self.follower.users)
+
     def refresh(self) -> None:
         """Look at everything that may have changed."""
         now = time.time()
@@ -79,6 +83,7 @@ class Node:
         if self._configured is not self.configuration.configuration:
             self._configured = self.configuration.configuration
             self.checks.configure(self.configuration.configuration)
+            self.follower.users = journal.trusted_users(self.configuration.configuration.script_users)
         if self.fifo:
             self.fifo.refresh()
         self._read_journal()
@@ -208,8 +213,8 @@ class Node:
             sources=tuple(source.seen() for source in self.sources.values()),
             hints=(
                 *judgement.hints(configured, self.instances, self.running.runs),
-                *self.configuration.configuration.missing,
                 *self.follower.passed_over,
+                *self.configuration.configuration.findings,
             ),
         )
 

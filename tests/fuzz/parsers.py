@@ -12,9 +12,13 @@ import time
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
-from hachecks import delivery, dns_message, history, journal, keepalived, published, units
+from hachecks import dns_message, event, history, journal, keepalived, published, queue_state, units
+from hachecks.backlog import Backlog
+from hachecks.channel import Channel, DeliveryOptions
 from hachecks.config import Configuration
+from hachecks.dead_letters import NAME as DEAD_LETTERS
 from hachecks.deadline import Deadline, TimedOut
+from hachecks.delivery import Delivery
 from hachecks.dialogue import Step
 from hachecks.exporter import keepalived_json
 from hachecks.exporter.web_config import WebConfig
@@ -112,12 +116,12 @@ def journal_file(data: bytes) -> None:
     found, _ = journal.read_on([os.path.join(directory(), "journal-of")], journal.Reading())
     for one in found.transitions:
         assert Transition.from_record(one.record()[1:-1].decode()).record() == one.record()
-    for event in history.Understanding().events_of(found.transitions):
-        assert history.Event.parse(str(event)).facts() == event.facts()
+    for one_event in event.Understanding().events_of(found.transitions):
+        assert history.Event.parse(str(one_event)).facts() == one_event.facts()
 
 
 def record(data: bytes) -> None:
-    understanding = history.Understanding()
+    understanding = event.Understanding()
     for one in understanding.events_of([Transition.from_record(text(data))]):
         history.Event.parse(str(one))
 
@@ -130,27 +134,30 @@ def fifo_line(data: bytes) -> None:
 
 def history_file(data: bytes) -> None:
     file_of(data, history.NAME)
-    understanding = history.Understanding()
+    understanding = event.Understanding()
     for one in history.events(directory()):
         understanding.know(one)
         bool(one.changes)
-        delivery.DeliveryOptions().wants(one)
+        DeliveryOptions().wants(one)
 
 
 def queue_file(data: bytes) -> None:
     file_of(data, "queue-x")
-    file_of(data, delivery.SILENCE)
-    delivery.queues(directory())
-    channel = delivery.Channel("x", LogNotifier(file="/dev/null"), delivery.DeliveryOptions(), directory())
-    channel.pending([an_event()])
-    told = delivery.Delivery("n", {"x": channel}, directory(), {})
-    told.waiting([an_event()])
-    list(told.deliver([an_event()]))
+    file_of(data, queue_state.SILENCE)
+    queue_state.queues(directory())
+    queue_state.silence_left(directory())
+    channel = Channel("x", LogNotifier(file="/dev/null"), DeliveryOptions(), directory())
+    backlog = Backlog([an_event()])
+    channel.begin(backlog)
+    channel.pending(backlog)
+    told = Delivery("n", {"x": channel}, directory(), {})
+    told.waiting(backlog)
+    list(told.deliver(backlog))
 
 
 def dead_letters(data: bytes) -> None:
     os.makedirs(os.path.join(directory(), "letters-of"), exist_ok=True)
-    file_of(data, f"letters-of/{delivery.DEAD_LETTERS}")
+    file_of(data, f"letters-of/{DEAD_LETTERS}")
     environ = {"HACHECK_STATE_DIR": os.path.join(directory(), "letters-of")}
     told: list[str] = []
     notifications = Notifications("/nonexistent", environ, told.append)
@@ -270,7 +277,7 @@ def openshift(data: bytes) -> None:
 def hacheck_toml(data: bytes) -> None:
     found = Configuration.read(file_of(data, "hacheck.toml"))
     for name in found.notifiers:
-        found.notifier(name, {}, delivery.DeliveryOptions)
+        found.notifier(name, {}, DeliveryOptions)
     found.rows({})
 
 
