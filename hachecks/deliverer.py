@@ -8,7 +8,7 @@ import os
 import signal
 import time
 
-from hachecks import history, journal, state
+from hachecks import history, homes, journal, state
 from hachecks.backlog import Backlog
 from hachecks.channels import KEEPALIVED_CONF, channel_name, channel_of, declared_channels, node_name, vips
 from hachecks.delivering import MARK, is_delivering
@@ -111,7 +111,7 @@ def _mark(reader: History) -> None:
             if name.startswith(CLAIM):
                 with contextlib.suppress(OSError):
                     os.unlink(os.path.join(directory, name))
-        if directory == reader.directory or state.has_inodes(directory):  # the last one is the log's
+        if directory == reader.directory or homes.has_inodes(directory):  # the last one is the log's
             with contextlib.suppress(OSError):
                 state.replace(os.path.join(directory, MARK), f"{os.getpid()} {process_start()}\n")
 

@@ -12,7 +12,7 @@ import ctypes
 import os
 import time
 
-from hachecks import state
+from hachecks import homes, state
 from hachecks.state import boot_id
 from hachecks.transition import BEGIN, END, Transition
 
@@ -50,7 +50,7 @@ def state_directory(environ: Mapping[str, str]) -> str:
         try:
             directory = state.home(place)
             if not os.path.lexists(os.path.join(directory, KEPT_HERE)):
-                state.try_to_make_files(directory)
+                homes.try_to_make_files(directory)
             return directory
         except OSError as error:
             refusals.append(f"{error.filename or place}: {error.strerror}")
