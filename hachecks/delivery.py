@@ -99,6 +99,12 @@ class Delivery:
             return False
         return not backlog.holds(start) or bool(channel.pending(backlog).events)
 
+    def is_telling(self, backlog: Backlog) -> bool:
+        """Whether somebody who is not to be left alone for a while does not know all of it yet."""
+        return any(
+            not channel.retry_left() and (channel.told or 0) < backlog.last for channel in self.channels.values()
+        )
+
     @property
     def known_to_all(self) -> int:
         """Up to which number no channel needs to be told any more."""
