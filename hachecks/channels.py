@@ -11,6 +11,7 @@ from hachecks.channel import Channel, DeliveryOptions
 from hachecks.config import Configuration, nearest
 from hachecks.ipfailover import vips as openshift
 from hachecks.journal import places
+from hachecks.keepalived import Configuration as KeepalivedConfiguration
 from hachecks.keepalived import Unreadable, read_configuration, vips_by_instance
 from hachecks.notifiers.log import LogNotifier
 from hachecks.registry import NOTIFIERS
@@ -74,12 +75,20 @@ def channel_name(words: Sequence[str]) -> str:
 
 def vips(environ: Mapping[str, str]) -> dict[str, list[str]]:
     """The VIPs of each instance, as Keepalived's configuration has them, or else OpenShift's variables."""
+    return vips_by_instance(_configuration(environ)) or vips_by_instance(openshift.configuration(environ))
+
+
+def script_users(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Whom Keepalived is configured to run its scripts as, by name or number."""
+    return _configuration(environ).script_users
+
+
+def _configuration(environ: Mapping[str, str]) -> KeepalivedConfiguration:
+    """What Keepalived is configured to do; nothing where its file cannot be read."""
     try:
-        path = environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF
-        found = vips_by_instance(read_configuration(path, config_id(environ)))
+        return read_configuration(environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF, config_id(environ))
     except Unreadable:
-        found = {}
-    return found or vips_by_instance(openshift.configuration(environ))
+        return KeepalivedConfiguration((), (), {}, ())
 
 
 def config_id(environ: Mapping[str, str]) -> str:

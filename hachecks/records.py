@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import itertools
 import os
 import time
@@ -10,7 +11,7 @@ import time
 from hachecks import history, journal
 from hachecks.attempt import send
 from hachecks.backlog import Backlog
-from hachecks.channels import channel_name, channel_of, declared_channels, node_name, vips
+from hachecks.channels import channel_name, channel_of, declared_channels, node_name, script_users, vips
 from hachecks.dead_letters import DeadLetters
 from hachecks.delivering import is_delivering
 from hachecks.delivery import Delivery
@@ -24,7 +25,7 @@ from hachecks.verdict import in_words, one_line, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from typing import Literal
 
     from hachecks.channel import Channel
@@ -57,16 +58,22 @@ class HistoryOptions:
 def show_history(options: HistoryOptions, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
     """Tell every event that is asked for, whoever recorded it; whom nobody has reason to believe is named."""
     carried = vips(environ)
-    trusted = journal.trusted_users()
-    told = [
-        (event, "" if user in trusted else f", recorded by {user_name(user)}")
-        for user in history.users_of(journal.places(environ))
-        for event in history.recorded_by(user, journal.places(environ), at_most=None if user in trusted else STRANGERS)
-    ]
-    for event, by in sorted(told, key=lambda one: one[0].at):
+    places = journal.places(environ)
+    trusted = journal.trusted_users(script_users(environ))
+    for event, user in heapq.merge(*(_said(user, places, trusted) for user in history.users_of(places)), key=_time):
         if options.wants(event, carried):
+            by = "" if user in trusted else f", recorded by {user_name(user)}"
             text = as_text(event, vips_of(event, carried))
             tell(str(event) if options.format == "json" else f"{text}{by}")
+
+
+def _said(user: int, places: Sequence[str], trusted: Container[int]) -> Iterator[tuple[Event, int]]:
+    at_most = None if user in trusted else STRANGERS
+    return ((event, user) for event in history.recorded_by(user, places, at_most))
+
+
+def _time(said: tuple[Event, int]) -> float:
+    return said[0].at
 
 
 def vips_of(event: Event, carried: Mapping[str, Sequence[str]]) -> Sequence[str]:
