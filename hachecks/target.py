@@ -44,6 +44,12 @@ class Target:
         return hash(str(self))
 
 
+class Resolved(Target):
+    """One address of a target, as it was looked up: `--connect-to` has had its say."""
+
+    __slots__ = ()
+
+
 class Endpoint(Target):
     """A target whose port must be given."""
 
