@@ -30,13 +30,20 @@ class Answer:
         self.measured: dict[str, float] = {"status": status, "body_bytes": len(body)}
 
     def values_of(self, name: str) -> list[str]:
-        """The values of a header field, one for each time it was sent."""
-        return [value for own, value in self.headers if own.lower() == name.lower()]
+        """The values of a header field, one for each time it was sent: in UTF-8, or else in ISO-8859-1."""
+        return [_as_text(value) for own, value in self.headers if own.lower() == name.lower()]
 
     @property
     def text(self) -> str:
         """The body as UTF-8, with what is none replaced."""
         return self.body.decode("utf-8", "replace")
+
+
+def _as_text(value: str) -> str:
+    try:
+        return value.encode("latin-1").decode()
+    except ValueError:
+        return value
 
 
 @settings
