@@ -73,6 +73,14 @@ class Ip:
         return text
 
 
+def canonical(host: str) -> str:
+    """The one way to write a host that may be written in several: a name in small letters, an IPv6 address shortest."""
+    if family_of(host) != socket.AF_INET6:
+        return host.lower().rstrip(".")
+    address, percent, zone = host.partition("%")
+    return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address)) + percent + zone
+
+
 def split_host_port(text: str) -> tuple[str, int | None]:
     """`HOST[:PORT]`, `[ADDRESS6][:PORT]` or a bare IPv6 address, taken apart; raises `ValueError`."""
     if text.startswith("["):
