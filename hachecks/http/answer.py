@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hachecks.http.charset import text_of
 from hachecks.http.conditions import Condition
 from hachecks.http.document import document_in
 from hachecks.http.headers import HeaderPattern
@@ -35,8 +36,8 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as UTF-8, with what is none replaced."""
-        return self.body.decode("utf-8", "replace")
+        """The body as text, with what is none replaced."""
+        return text_of(self.body, "".join(self.values_of("content-type")[:1]), is_whole=self.is_whole)
 
 
 def _as_text(value: str) -> str:
@@ -51,7 +52,9 @@ class AnswerOptions:
     """What an HTTP answer must be like."""
 
     status: StatusRanges = option(
-        default=StatusRanges((200, 299)), metavar="CODES", help="The status must be one of these, as in 200-299,401."
+        default=StatusRanges((200, 299)),
+        metavar="CODES",
+        help="The status must be one of these, as in 2xx,401 or 200-299.",
     )
     header_matches: tuple[HeaderPattern, ...] = option(
         default=(), metavar="'NAME: REGEX'", help="The answer must have such a header."

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.probes.asking import is_plain, line_of
+from tests.servers import Http, Route
 from tests.talker import Talker, talking
 
 if TYPE_CHECKING:
@@ -186,6 +187,33 @@ def test_header_fields_are_text_in_utf_8_or_latin_1() -> None:
             assert line_of("http", f"http://{talker.address}/", "--header-matches", "X-Where: ^Größe$").startswith(
                 "PASS"
             )
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "words"),
+    [
+        pytest.param(
+            "text/html; charset=iso-8859-1",
+            "verfügbar".encode("latin-1"),
+            ("--body-matches", "^verfügbar$"),
+            id="latin-1",
+        ),
+        pytest.param("text/html", "verfügbar".encode("utf-8-sig"), ("--body-matches", "^verfügbar$"), id="mark"),
+        pytest.param(
+            "text/html", "verfügbar".encode("utf-16"), ("--body-lacks", "x", "--body-matches", "ü"), id="utf-16"
+        ),
+        pytest.param(
+            "application/json", '{"a": "ü"}'.encode("utf-8-sig"), ("--json", '.a == "ü"'), id="json-with-a-mark"
+        ),
+        pytest.param(
+            "application/json", '{"a": "ü"}'.encode("utf-16-le"), ("--json", '.a == "ü"'), id="json-in-utf-16"
+        ),
+        pytest.param("application/json", b'{"a": NaN, "b": 1}', ("--json", ".b == 1"), id="json-with-nan"),
+    ],
+)
+def test_body_is_read_in_its_charset(content_type: str, body: bytes, words: tuple[str, ...]) -> None:
+    with Http({"/": Route(body, headers={"Content-Type": content_type})}) as web:
+        assert line_of("http", f"{web.url}/", *words) == f"PASS - {web.url}/ answered 200 in T"
 
 
 STARTS = st.sampled_from([b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 103 X\r\n\r\n", b"HTTP/1.1 302 Found\r\n", b""])
