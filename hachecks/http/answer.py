@@ -96,7 +96,8 @@ class AnswerOptions:
                 yield f"it has the header {unwanted}"
 
     def _about_body(self, answer: Answer) -> Iterator[str]:
-        encodings = [value for value in answer.values_of("content-encoding") if value.strip().lower() != "identity"]
+        named = ",".join(answer.values_of("content-encoding")).split(",")
+        encodings = [value.strip() for value in named if value.strip().lower() not in ("", "identity")]
         if encodings:
             yield f"its body is encoded ({encodings[0]}), although identity was asked for"
             return

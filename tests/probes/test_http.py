@@ -27,6 +27,7 @@ ROUTES = {
     "/health": Route(HEALTH, headers={"Content-Type": "application/json", "X-Version": "1.2"}),
     "/busy": Route(b"busy", 503),
     "/large": Route(b"hello" + b"x" * 100_000 + b"bye"),
+    "/unpacked": Route(b"hello", headers={"Content-Encoding": "Identity,"}),
     "/packed": Route(b"\x1f\x8b\x08", headers={"Content-Encoding": "gzip"}),
     "/there": Route(status=302, headers={"Location": "/health"}),
     "/round": Route(status=302, headers={"Location": "/about"}),
@@ -66,6 +67,7 @@ def web() -> Iterator[Http]:
         pytest.param("/", ("--max-phase", "first-byte=2s", "--max-phase", "tls=1ms"), id="phases-in-time"),
         pytest.param("/large", ("--body-matches", "hello", "--body-lacks", "bye"), id="beginning-of-a-large-body"),
         pytest.param("/large", ("--body-matches", "bye", "--max-body", "1MiB"), id="all-of-a-large-body"),
+        pytest.param("/unpacked", ("--body-matches", "hello"), id="body-that-says-it-is-not-packed"),
         pytest.param("/packed", (), id="packed-body-that-nobody-looks-at"),
     ],
 )
@@ -197,6 +199,7 @@ class TestRequest:
         [
             pytest.param("--bearer-file", "s3cret\n", "Bearer s3cret", id="bearer"),
             pytest.param("--basic-file", "user:pass\n", "Basic dXNlcjpwYXNz", id="basic"),
+            pytest.param("--bearer-file", "\ufeffs3cret\r\n", "Bearer s3cret", id="bearer-by-an-editor-of-windows"),
         ],
     )
     def test_logs_in_from_a_file(self, web: Http, tmp_path: Path, option: str, content: str, sent: str) -> None:
