@@ -93,6 +93,39 @@ def server() -> Iterator[str]:
             "app.test --expect 10.0.0.6", "FAIL - {} answered app.test A with 10.0.0.5, without 10.0.0.6", id="other"
         ),
         pytest.param(
+            "app.test --expect 10.0.0.5 --expect-only", "PASS - {} answered app.test A with 10.0.0.5 in", id="only"
+        ),
+        pytest.param(
+            "many.test --expect 10.0.0.7 --expect-only",
+            "FAIL - {} answered many.test A with 10.",
+            id="one-beside-the-only",
+        ),
+        pytest.param(
+            "many.test --expect 10.0.0.8 --expect 10.0.0.7 --expect-only",
+            "PASS - {} answered many.test A with 10.",
+            id="both-and-no-other",
+        ),
+        pytest.param(
+            "many.test --expect 10.0.0.7 --expect 10.0.0.9 --expect-only",
+            "FAIL - {} answered many.test A with 10.",
+            id="another-in-place-of-one",
+        ),
+        pytest.param(
+            "two.test --type AAAA --expect fd00:0:0::0006 --expect-only",
+            "PASS - {} answered two.test AAAA with fd00::6 in",
+            id="address-spelt-out",
+        ),
+        pytest.param(
+            "_db._tcp.test --type SRV --expect 1␣2␣5432␣TWO.test.",
+            "PASS - {} answered _db._tcp.test SRV with 1 2 5432 two.test in",
+            id="name-in-capitals-with-its-dot",
+        ),
+        pytest.param(
+            "text.test --type TXT --expect Hello␣world",
+            "FAIL - {} answered text.test TXT with hello world, without Hello world",
+            id="text-is-what-it-is",
+        ),
+        pytest.param(
             "two.test --min-answers 2", "FAIL - {} answered two.test A with 10.0.0.6, expected at least 2", id="too-few"
         ),
         pytest.param(

@@ -104,6 +104,19 @@ class TestRequestThatTheServerHasNotBegunWith:
         assert repr(verdict) == f"FAIL - http://{talker.address}/ gave no full answer within 500 ms (first byte)"
 
 
+def test_request_that_a_server_did_not_even_hear_is_made_again() -> None:
+    def close_at_once(connection: socket.socket, talker: Talker) -> None:
+        if talker.heard:
+            sending([OK, BODY])(connection, talker)
+        else:
+            talker.heard.append(b"")
+            connection.sendall(b"".join(frame.serialize() for frame in [SettingsFrame(0), GoAwayFrame(0, 0, NO_ERROR)]))
+
+    with talking(close_at_once) as talker:
+        url = f"http://{talker.address}/"
+        assert line_of("http", url, "--http2") == f"PASS - {url} answered 200 in T"
+
+
 def test_request_that_the_server_may_have_begun_with_is_not_made_again() -> None:
     with talking(sending([GoAwayFrame(0, 1, NO_ERROR)])) as talker:
         line = line_of("http", f"http://{talker.address}/", "--http2")

@@ -94,7 +94,7 @@ class TestConnectTo:
     def test_does_not_stand_for_another_host(self) -> None:
         with Http({"/login": Route(b"login")}) as there:
             routes = {"/": to(f"http://localhost:{there.port}/login"), "/login": Route(b"wrong")}
-            with Http(routes) as here:
+            with Http(routes, host="127.0.0.2") as here:
                 words = ("--connect-to", here.address, "--redirects", "any-host", "--body-matches", "login")
                 line = line_of("http", "http://shop.example/", *words)
         expected = f"http://localhost:{there.port}/login (redirected from http://shop.example/) answered 200 in T"
