@@ -47,7 +47,7 @@ def local_endpoints(answer: Answer, where: str, service: str | None, wanted: int
     if type(count) is not int:
         raise Failure(f"{where} does not tell the local endpoints of {name}", "body")
     if count < wanted:
-        raise Failure(f"{name} has {endpoints(count)}, wanted: {wanted}", "body")
+        raise Failure(f"{name} has {endpoints(count)}, expected at least {wanted}", "body")
     if document.get("serviceProxyHealthy") is False:
         raise Failure(f"{name} has {endpoints(count)}, but kube-proxy says that itself is not healthy")
     if answer.status != 200:
@@ -64,7 +64,7 @@ def _document(answer: Answer, where: str) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        told = f"{where} answered {answer.status} with {answer.text[:60]!r}, which is not a service's health"
+        told = f"{where} answered {answer.status} with {shown(answer.text)}, which is not a service's health"
         raise Failure(told, "body" if answer.status == 200 else "status") from None
     return document
 

@@ -44,6 +44,12 @@ class Target:
         return hash(str(self))
 
 
+class Resolved(Target):
+    """One address of a target, as it was looked up: `--connect-to` has had its say."""
+
+    __slots__ = ()
+
+
 class Endpoint(Target):
     """A target whose port must be given."""
 
@@ -65,6 +71,14 @@ class Ip:
         if family_of(text) is None:
             raise ValueError(f"{text!r} is not an IP address")
         return text
+
+
+def canonical(host: str) -> str:
+    """The one way to write a host that may be written in several: a name in small letters, an IPv6 address shortest."""
+    if family_of(host) != socket.AF_INET6:
+        return host.lower().rstrip(".")
+    address, percent, zone = host.partition("%")
+    return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address)) + percent + zone
 
 
 def split_host_port(text: str) -> tuple[str, int | None]:

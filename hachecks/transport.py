@@ -10,14 +10,14 @@ import sys
 from hachecks.deadline import TimedOut
 from hachecks.proxy_protocol import proxy_header
 from hachecks.settings import option, settings
-from hachecks.target import Ip, Target, family_of
+from hachecks.target import Ip, Resolved, Target, family_of
 from hachecks.verdict import CannotLook, Failure, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, Literal, TypeVar
 
     from hachecks.deadline import Deadline
@@ -82,8 +82,13 @@ class NetworkOptions:
                 return Stream(sock, deadline, str(goal))
             except (Failure, CannotLook) as complaint:
                 complaints.append(complaint)
-        worst = next((complaint for complaint in complaints if isinstance(complaint, Failure)), complaints[0])
-        raise type(worst)("; ".join(dict.fromkeys(map(str, complaints))), worst.kind)
+        raise together(complaints)
+
+    def addresses(self, target: Target, deadline: Deadline) -> list[Resolved]:
+        """Each address of the target, or of `--connect-to`, in the resolver's order; raises as `connect` does."""
+        goal = self._goal(target)
+        found = self._resolve(goal, socket.SOCK_STREAM, deadline)
+        return [Resolved(goal.host if family_of(goal.host) else _with_zone(*name), goal.port) for _, name in found]
 
     def datagrams(self, target: Target, deadline: Deadline) -> Stream:
         """A connected UDP socket to the target; raises as `connect` does."""
@@ -123,7 +128,7 @@ class NetworkOptions:
 
     def _goal(self, target: Target) -> Target:
         instead = self.connect_to
-        if instead is None:
+        if instead is None or isinstance(target, Resolved):
             return target
         return Target(instead.host, target.port if instead.port is None else instead.port, instead.path)
 
@@ -199,6 +204,16 @@ class NetworkOptions:
         if self.source is not None:
             source = str(self.source)
             yield f"connect from {source}", lambda: sock.bind((source, 0))
+
+
+def together(complaints: Sequence[Failure | CannotLook]) -> Failure | CannotLook:
+    """What was wrong with several addresses: a FAIL where one of them failed."""
+    worst = next((complaint for complaint in complaints if isinstance(complaint, Failure)), complaints[0])
+    return type(worst)("; ".join(dict.fromkeys(map(str, complaints))), worst.kind)
+
+
+def _with_zone(host: str, port: int, flow: int = 0, zone: int = 0) -> str:  # noqa: ARG001 - as getaddrinfo has it
+    return f"{host}%{zone}" if zone else host
 
 
 def resolve(

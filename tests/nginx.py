@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LISTENERS = ("plain", "plain6", "proxied", "h2c", "tls", "h2", "mutual", "expiring")
+LISTENERS = ("plain", "plain6", "proxied", "h2c", "h2once", "tls", "h2", "mutual", "expiring")
 ECHO = (
     '{"method":"$request_method","host":"$http_host","protocol":"$server_protocol","server_name":"$ssl_server_name",'
     '"client":"$ssl_client_s_dn","from":"$proxy_protocol_addr","agent":"$http_user_agent"}'
@@ -42,6 +42,11 @@ http {{
         listen unix:{directory}/http.sock;
         listen 127.0.0.1:{proxied} proxy_protocol;
         listen 127.0.0.1:{h2c} http2;
+        include {directory}/locations;
+    }}
+    server {{
+        listen 127.0.0.1:{h2once} http2;
+        keepalive_requests 1;
         include {directory}/locations;
     }}
     server {{

@@ -37,7 +37,7 @@ IMPORTERS = {
     "bcrypt": {"exporter.web_config"},
     "click": {"commands"},
     "h2": {"http.http2"},
-    "httpcore": {"http.exchange", "http.http2"},
+    "httpcore": {"http.exchange", "http.http1", "http.http2"},
     "pg8000": {"sql.postgresql_session"},
     "prometheus_client": {"exporter.metrics", "exporter.server"},
     "pymysql": {"sql.mysql_session"},

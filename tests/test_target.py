@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.target import Endpoint, Ip, Target, family_of
+from hachecks.target import Endpoint, Ip, Target, canonical, family_of
 
 PIECES = st.sampled_from(
     ["[", "]", ":", "::", "1", "fe80::1", "%", "eth0", ".", "127.0.0.1", "unix:", "/", "host", "80", "65536", " ", "\0"]
@@ -117,6 +117,20 @@ def test_any_address_is_told_as_it_is_written(address: object, port: int | None)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(repr(text))} is not an IP address$"):
         Ip.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("Web.Example.", "web.example"),
+        ("2001:0DB8::0005", "2001:db8::5"),
+        ("2001:db8:0:0:0:0:0:5", "2001:db8::5"),
+        ("fe80:0::1%eth0", "fe80::1%eth0"),
+        ("10.0.0.5", "10.0.0.5"),
+    ],
+)
+def test_a_host_is_one_however_it_is_written(host: str, expected: str) -> None:
+    assert canonical(host) == expected
 
 
 def test_targets_written_alike_are_one() -> None:

@@ -88,6 +88,22 @@ def test_what_is_no_proxy_is_refused(text: str) -> None:
         pytest.param("?d", "http://h:81/a/b?d", id="query"),
         pytest.param("//i/c", "http://i/c", id="host"),
         pytest.param("https://h/", "https://h/", id="scheme"),
+        pytest.param("HTTPS://H.example/", "https://H.example/", id="scheme-in-capitals"),
+        pytest.param("#part", "http://h:81/a/b", id="fragment"),
+        pytest.param("/c#part", "http://h:81/c", id="path-with-a-fragment"),
+        pytest.param(" /c\t", "http://h:81/c", id="blanks-around"),
+        pytest.param("/ü/a b", "http://h:81/%C3%BC/a%20b", id="what-may-not-stand-in-a-path"),
+        pytest.param("/%C3%BC%20", "http://h:81/%C3%BC%20", id="what-is-encoded-already"),
+        pytest.param("/\udcfc", "http://h:81/%FC", id="bytes-that-are-not-utf-8"),
+        pytest.param("?q=ü b", "http://h:81/a/b?q=%C3%BC%20b", id="what-may-not-stand-in-a-query"),
+        pytest.param("http://i/a/../c/./d", "http://i/c/d", id="dots"),
+        pytest.param("../../c", "http://h:81/c", id="dots-above-the-root"),
+        pytest.param("http://i:/c", "http://i/c", id="empty-port"),
+        pytest.param("http://user:s3cret@i/c", "http://i/c", id="user-and-password"),
+        pytest.param("http://münchen.example/ü", "http://xn--mnchen-3ya.example/%C3%BC", id="host-in-utf-8"),
+        pytest.param("//i", "http://i/", id="host-alone"),
+        pytest.param("/a//b@c:d", "http://h:81/a//b@c:d", id="slashes-in-a-path"),
+        pytest.param("/login?to=https://i:/", "http://h:81/login?to=https://i:/", id="url-in-a-query"),
     ],
 )
 def test_reference_is_seen_from_the_url(reference: str, expected: str) -> None:
@@ -95,9 +111,24 @@ def test_reference_is_seen_from_the_url(reference: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "reference", ["ftp://i/", "mailto:a@b", "javascript:x", "http://", "http://[", "http://\udcff/"]
+)
+def test_reference_that_leads_nowhere_is_refused(reference: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Url.parse("http://h/").join(reference)
+
+
+def test_zone_of_an_address_is_kept_by_a_path() -> None:
+    assert Url.parse("http://[fe80::1%25eth0]/a").join("/b").host == "fe80::1%eth0"
+    assert Url.parse("http://[fe80::1%25eth0]/a").join("http://[fe80::1]/b").host == "fe80::1%eth0"
+
+
+@pytest.mark.parametrize(
     ("one", "other", "keeps"),
     [
         pytest.param("http://h/a", "http://H/b", True, id="same-origin"),
+        pytest.param("http://[::1]/", "http://[0:0::1]/", True, id="same-address"),
+        pytest.param("http://h./", "http://H/", True, id="final-dot"),
         pytest.param("http://h/", "https://h/", True, id="upgrade"),
         pytest.param("https://h/", "http://h/", False, id="downgrade"),
         pytest.param("http://h/", "http://h:81/", False, id="other-port"),
@@ -121,10 +152,11 @@ def test_any_text_is_a_url_or_refused(text: str) -> None:
     assert Url.parse(url.full).request_target == url.request_target
 
 
-@given(st.text())
+@given(st.text() | st.text(alphabet="htps:/[]@.%?#aü- \r\n\udcff", max_size=20))
 def test_any_reference_is_a_url_or_refused(reference: str) -> None:
     try:
         url = Url.parse("http://h/a").join(reference)
     except ValueError:
         return
     assert url.host
+    assert all("!" <= character <= "~" for character in url.full)

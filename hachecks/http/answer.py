@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hachecks.http.charset import text_of
 from hachecks.http.conditions import Condition
 from hachecks.http.document import document_in
 from hachecks.http.headers import HeaderPattern
@@ -30,13 +31,20 @@ class Answer:
         self.measured: dict[str, float] = {"status": status, "body_bytes": len(body)}
 
     def values_of(self, name: str) -> list[str]:
-        """The values of a header field, one for each time it was sent."""
-        return [value for own, value in self.headers if own.lower() == name.lower()]
+        """The values of a header field, one for each time it was sent: in UTF-8, or else in ISO-8859-1."""
+        return [_as_text(value) for own, value in self.headers if own.lower() == name.lower()]
 
     @property
     def text(self) -> str:
-        """The body as UTF-8, with what is none replaced."""
-        return self.body.decode("utf-8", "replace")
+        """The body as text, with what is none replaced."""
+        return text_of(self.body, "".join(self.values_of("content-type")[:1]), is_whole=self.is_whole)
+
+
+def _as_text(value: str) -> str:
+    try:
+        return value.encode("latin-1").decode()
+    except ValueError:
+        return value
 
 
 @settings
@@ -44,7 +52,9 @@ class AnswerOptions:
     """What an HTTP answer must be like."""
 
     status: StatusRanges = option(
-        default=StatusRanges((200, 299)), metavar="CODES", help="The status must be one of these, as in 200-299,401."
+        default=StatusRanges((200, 299)),
+        metavar="CODES",
+        help="The status must be one of these, as in 2xx,401 or 200-299.",
     )
     header_matches: tuple[HeaderPattern, ...] = option(
         default=(), metavar="'NAME: REGEX'", help="The answer must have such a header."
@@ -86,7 +96,8 @@ class AnswerOptions:
                 yield f"it has the header {unwanted}"
 
     def _about_body(self, answer: Answer) -> Iterator[str]:
-        encodings = [value for value in answer.values_of("content-encoding") if value.strip().lower() != "identity"]
+        named = ",".join(answer.values_of("content-encoding")).split(",")
+        encodings = [value.strip() for value in named if value.strip().lower() not in ("", "identity")]
         if encodings:
             yield f"its body is encoded ({encodings[0]}), although identity was asked for"
             return

@@ -5,6 +5,7 @@ r"""Does a JSON document say what it should? A small language of conditions, in 
 
 A path alone wants a value that is neither null nor false. `==` and `!=` compare with any JSON value, the others with a
 number or a string. What is not there, or is of another type, meets no condition, `!=` included; it is never an error.
+NaN and infinite numbers, which JSON has not but servers send, meet none but `exists`.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ class Condition:
         return len(value)
 
     def _holds(self, value: Any) -> bool:
+        if kind(value) == "no number":
+            return self.operator == "exists"
         if self.operator == "true":
             return value is not None and value is not False
         if self.operator in ("exists", "absent"):

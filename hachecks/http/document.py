@@ -9,16 +9,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-KINDS = {bool: "boolean", int: "number", float: "number", str: "string", list: "list", dict: "object"}
 LONGEST_SHOWN = 60
 
 
+class NotANumber:
+    """What stands for a number and is none: NaN, Infinity, or one that no computer holds."""
+
+    __slots__ = ("word",)
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+
+KINDS = {bool: "boolean", int: "number", float: "number", str: "string", list: "list", dict: "object"}
+KINDS[NotANumber] = "no number"
+
+
 def document_in(text: str) -> Any:
-    """The JSON document that a text is; raises `ValueError` saying why it is none."""
+    """The JSON document that a text is; raises `ValueError` saying why it is none.
+
+    Many servers write NaN where JSON has nothing for it; what they say beside it is to be judged nevertheless.
+    """
     import json
 
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=NotANumber, parse_int=_whole, parse_float=_real)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -40,8 +55,20 @@ def _refuse(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
 
 
+def _whole(word: str) -> int | NotANumber:
+    try:
+        return int(word)
+    except ValueError:  # Python converts no more than 4300 digits
+        return NotANumber(word)
+
+
+def _real(word: str) -> float | NotANumber:
+    number = float(word)
+    return NotANumber(word) if number in (float("inf"), float("-inf")) else number
+
+
 def kind(value: Any) -> str:
-    """`boolean`, `number`, `string`, `list`, `object` or `null`."""
+    """`boolean`, `number`, `no number`, `string`, `list`, `object` or `null`."""
     return KINDS.get(type(value), "null")
 
 
@@ -62,5 +89,5 @@ def shown(value: Any) -> str:
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
     import json
 
-    text = json.dumps(value, ensure_ascii=False)
+    text = value.word if isinstance(value, NotANumber) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"

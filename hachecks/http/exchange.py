@@ -13,14 +13,15 @@ from httpcore._models import URL, Request
 from httpcore._sync.http11 import HTTP11Connection
 
 from hachecks.http.answer import Answer
-from hachecks.verdict import CannotLook, Failure
+from hachecks.http.http1 import Tolerant
+from hachecks.http.reasons import NotProcessed, explained
+from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from httpcore._models import Response
-    from httpcore._sync.interfaces import ConnectionInterface
 
     from hachecks.deadline import Deadline
     from hachecks.http.request import Asking
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from hachecks.transport import NetworkOptions, Stream
 
 PROXY_LOGIN = 407
+MOST_TRIES = 3
+"""On how many connections a request is made that the server has not begun with."""
 
 
 def exchange(asking: Asking, network: NetworkOptions, tls: TlsOptions, deadline: Deadline) -> Answer:
@@ -36,6 +39,17 @@ def exchange(asking: Asking, network: NetworkOptions, tls: TlsOptions, deadline:
 
     An answer that breaks off, or is none by the protocol, is a `Failure`; informational answers (1xx) are passed over.
     """
+    for _ in range(MOST_TRIES):
+        try:
+            return _ask(asking, network, tls, deadline)
+        except NotProcessed:
+            continue
+    told = f"{asking.url.target} did not begin with the request on any of {MOST_TRIES} connections (GOAWAY)"
+    raise Failure(told, "protocol")
+
+
+def _ask(asking: Asking, network: NetworkOptions, tls: TlsOptions, deadline: Deadline) -> Answer:
+    """Ask on a new connection; raises `NotProcessed`, too."""
     with network.connect((asking.proxy or asking.url).target, deadline) as stream:
         measured = {}
         if asking.url.scheme == "https":
@@ -59,23 +73,29 @@ def _secure(asking: Asking, tls: TlsOptions, stream: Stream) -> dict[str, float]
     return measured
 
 
-def _connection(asking: Asking, wire: Wire) -> ConnectionInterface:
-    origin = _for_httpcore(asking.url, "/").origin
-    if not asking.http2:
-        return HTTP11Connection(origin, wire)
-    from hachecks.http.http2 import Http2Connection  # h2 and its three packages are not owed by HTTP/1.1
-
-    return Http2Connection(origin, wire)
-
-
 def _answer(asking: Asking, wire: Wire) -> Answer:
     try:
-        response = _connection(asking, wire).handle_request(_request(asking))
-        body = _body(response, asking.body_limit)
+        response, body = _response_1(asking, wire) if not asking.http2 else _response_2(asking, wire)
     except (ProtocolError, ConnectionNotAvailable, WriteError) as error:
         raise explained(error, wire) from None
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
     return Answer(response.status, headers, body[: asking.body_limit], len(body) <= asking.body_limit)
+
+
+def _response_1(asking: Asking, wire: Wire) -> tuple[Response, bytes]:
+    connection = HTTP11Connection(_for_httpcore(asking.url, "/").origin, Tolerant(wire))
+    response = connection.handle_request(_request(asking))
+    return response, _body(response, asking.body_limit)
+
+
+def _response_2(asking: Asking, wire: Wire) -> tuple[Response, bytes]:
+    from hachecks.http.http2 import Http2Connection  # h2 and its three packages are not owed by HTTP/1.1
+
+    connection = Http2Connection(_for_httpcore(asking.url, "/").origin, wire)
+    response = connection.handle_request(_request(asking))
+    body = _body(response, asking.body_limit)
+    connection.leave()
+    return response, body
 
 
 def _request(asking: Asking) -> Request:
@@ -105,7 +125,7 @@ def _tunnel(asking: Asking, stream: Stream) -> None:
     goal = f"{host}:{url.port}".encode()
     fields = [(b"Host", goal), *((header.name.encode(), header.value.encode()) for header in asking.proxy_headers)]
     wire = Wire(stream)
-    connection = HTTP11Connection(_for_httpcore(asking.proxy, "/").origin, wire)
+    connection = HTTP11Connection(_for_httpcore(asking.proxy, "/").origin, Tolerant(wire))
     try:
         response = connection.handle_request(Request("CONNECT", _for_httpcore(asking.proxy, goal), headers=fields))
     except ProtocolError as error:
@@ -113,19 +133,6 @@ def _tunnel(asking: Asking, stream: Stream) -> None:
     if not 200 <= response.status < 300:
         told = f"the proxy {stream.where} answered {response.status} to CONNECT {goal.decode()}"
         raise Failure(told, "auth" if response.status == PROXY_LOGIN else "status")
-
-
-def explained(error: Exception, wire: Wire) -> Failure | CannotLook:
-    """The engine's error as a reason, and as our inability where it is our request that breaks the protocol."""
-    where, said = wire.stream.where, str(error)
-    if type(error).__name__ == "LocalProtocolError":
-        return CannotLook(f"{where} cannot be asked this: {said}")
-    if wire.unsent is not None and not wire.has_heard:
-        return wire.unsent
-    if wire.unsent is not None or "disconnected" in said:
-        how_far = "in the middle of" if wire.has_heard else "without"
-        return Failure(f"{where} closed the connection {how_far} an answer", "protocol")
-    return Failure(f"{where} gave no proper HTTP answer: {said or type(error).__name__}", "protocol")
 
 
 def _for_httpcore(url: Url, target: str | bytes) -> URL:

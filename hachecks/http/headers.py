@@ -99,7 +99,7 @@ def secret_of(path: str) -> str:
 def text_of(path: str) -> str:
     """The file's text; raises `CannotLook`."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:  # some editors put a byte order mark in front
             return file.read()
     except (OSError, ValueError) as error:
         raise CannotLook(f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None

@@ -1,11 +1,21 @@
-"""How is HTTP/2 spoken strictly? httpcore's engine, with h2's checks switched on and its errors translated."""
+"""How is HTTP/2 spoken? httpcore's engine, with GOAWAY and refusals read as RFC 9113 means them.
+
+h2 closes its books at any GOAWAY, and would refuse the answer that comes behind it. But a server that is about to
+close (nginx at its last `keepalive_requests`) says GOAWAY first, and then answers what it has accepted.
+"""
 
 from __future__ import annotations
 
 import h2.config
-from h2.exceptions import H2Error
-from httpcore._exceptions import RemoteProtocolError
+from h2.errors import ErrorCodes
+from h2.events import ResponseReceived, StreamEnded, StreamReset
+from h2.exceptions import FrameTooLargeError, H2Error
+from httpcore._exceptions import RemoteProtocolError, WriteError
 from httpcore._sync.http2 import HTTP2Connection
+
+from hachecks.deadline import TimedOut
+from hachecks.http.reasons import NotProcessed, speaks_otherwise
+from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,20 +23,128 @@ if TYPE_CHECKING:
 
     from httpcore._models import Request
 
+HEADER = 9
+LARGEST_FRAME = 16384
+SETTINGS, GOAWAY = 4, 7
+STREAM = 1
+"""The number of the only request that a connection is used for."""
+
+
+class _Answered(Exception):  # noqa: N818 - the name says what happened
+    """The server has answered, or refused, before all of the request was sent."""
+
 
 class Http2Connection(HTTP2Connection):
-    """One HTTP/2 connection; httpcore's own takes an answer without a status for a 200."""
+    """One HTTP/2 connection for one request."""
 
-    CONFIG = h2.config.H2Configuration(validate_inbound_headers=True)
+    CONFIG = h2.config.H2Configuration(validate_inbound_headers=False)  # as lenient as curl with blanks around values
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._unread = b""
+        self._has_settings = False
+        self._farewell: Exception | None = None
+
+    def leave(self) -> None:
+        """Say GOAWAY, so that the server need not find out."""
+        try:
+            self._h2_state.close_connection()
+            self._network_stream.write(self._h2_state.data_to_send())
+        except (H2Error, WriteError, Failure, TimedOut):
+            return
 
     def _receive_response(self, request: Request, stream_id: int) -> tuple[int, list[tuple[bytes, bytes]]]:
-        try:
-            return super()._receive_response(request, stream_id)
-        except ValueError:
-            raise RemoteProtocolError("the status is not a number") from None
+        event: Any = None
+        while not isinstance(event, ResponseReceived):
+            event = self._receive_stream_event(request, stream_id)
+        status = b"".join(value for name, value in event.headers if name == b":status")
+        if not (len(status) == 3 and status.isdigit()):
+            raise RemoteProtocolError("its status is not a number" if status else "it has no status")
+        fields = ((name, value.strip(b" \t")) for name, value in event.headers)
+        return int(status), [(name, value) for name, value in fields if not name.startswith(b":")]
 
-    def _read_incoming_data(self, request: Request) -> list[Any]:
+    def _receive_stream_event(self, request: Request, stream_id: int) -> Any:
+        while not self._events.get(stream_id):
+            self._receive_events(request, stream_id)
+        event = self._events[stream_id].pop(0)
+        if not isinstance(event, StreamReset):
+            return event
+        if event.error_code == ErrorCodes.REFUSED_STREAM:
+            raise NotProcessed
+        raise RemoteProtocolError(f"it reset the stream ({named(event.error_code)})")
+
+    def _send_request_body(self, request: Request, stream_id: int) -> None:
         try:
-            return super()._read_incoming_data(request)
+            super()._send_request_body(request, stream_id)
+        except (_Answered, H2Error):  # the stream is closed: what has come says why
+            return
+
+    def _receive_events(self, request: Request, stream_id: int | None = None) -> None:
+        super()._receive_events(request, stream_id)
+        if stream_id is None and any(isinstance(event, (StreamEnded, StreamReset)) for event in self._events[STREAM]):
+            raise _Answered
+
+    def _write_outgoing_data(self, request: Request) -> None:
+        try:
+            super()._write_outgoing_data(request)
+        except WriteError:  # a server that has closed may have said why, or answered already
+            return
+
+    def _read_incoming_data(self, request: Request) -> list[Any]:  # noqa: ARG002 - as the engine wants it
+        if self._farewell is not None:
+            raise self._farewell
+        data = self._network_stream.read(self.READ_NUM_BYTES)
+        if not data:
+            raise RemoteProtocolError("disconnected")
+        try:
+            return [event for frame in self._frames(data) for event in self._h2_state.receive_data(frame)]
         except H2Error as error:
-            raise RemoteProtocolError(str(error) or type(error).__name__) from None
+            raise RemoteProtocolError(in_words(error)) from None
+
+    def _frames(self, data: bytes) -> list[bytes]:
+        """The whole frames that have come, up to a GOAWAY that ends the connection, and without any other."""
+        data = self._unread + data
+        if not self._has_settings and len(data) >= HEADER:
+            if data[3] != SETTINGS:
+                raise RemoteProtocolError(speaks_otherwise(data, "HTTP/2"))
+            self._has_settings = True
+        frames = []
+        at = 0
+        while self._farewell is None and len(data) >= at + HEADER:
+            end = at + HEADER + int.from_bytes(data[at : at + 3], "big")
+            if end - at > HEADER + LARGEST_FRAME:
+                raise RemoteProtocolError(in_words(FrameTooLargeError()))
+            if len(data) < end:
+                break
+            if data[at + 3] == GOAWAY:
+                self._farewell = farewell(data[at + HEADER : end])
+            else:
+                frames.append(data[at:end])
+            at = end
+        self._unread = data[at:]
+        return frames
+
+
+def farewell(payload: bytes) -> Exception | None:
+    """What a GOAWAY means for our request; None where it will still be answered."""
+    if len(payload) < 8:
+        return RemoteProtocolError("it sent half a GOAWAY")
+    last, code = int.from_bytes(payload[:4], "big") & 0x7FFFFFFF, int.from_bytes(payload[4:8], "big")
+    if code != ErrorCodes.NO_ERROR:
+        return RemoteProtocolError(f"it said GOAWAY ({named(code)})")
+    return NotProcessed() if last < STREAM else None
+
+
+def in_words(error: H2Error) -> str:
+    """What h2 found wrong, in the words of the RFC."""
+    if type(error).__name__ == "InvalidBodyLengthError":
+        return f"its body has {error.actual_length} bytes, although {error.expected_length} were announced"  # type: ignore[attr-defined]
+    return f"it broke the rules of HTTP/2 ({named(getattr(error, 'error_code', ErrorCodes.PROTOCOL_ERROR))})"
+
+
+def named(code: int) -> str:
+    """The name of an error code."""
+    try:
+        return ErrorCodes(code).name
+    except ValueError:
+        return f"error {code}"

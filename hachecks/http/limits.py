@@ -34,7 +34,7 @@ class PhaseLimit:
         took = phases.get(self.phase.replace("-", "_"), 0.0)
         if took <= self.seconds:
             return None
-        return f"{self.phase} took {in_words(took)}, allowed are {in_words(self.seconds)}"
+        return f"{self.phase} took {in_words(took)}, limit {in_words(self.seconds)}"
 
     def __repr__(self) -> str:
         return f"{self.phase}={self.seconds}"

@@ -6,7 +6,7 @@ LOWEST, HIGHEST = 100, 599
 
 
 class StatusRanges:
-    """Status codes and ranges of them, as in `200-299,401`."""
+    """Status codes and ranges of them, as in `200-299,401` or `2xx,401`."""
 
     __slots__ = ("ranges",)
 
@@ -29,9 +29,15 @@ class StatusRanges:
 
 def _range(part: str, whole: str) -> tuple[int, int]:
     low, dash, high = part.partition("-")
-    ends = [
-        int(end) if end.isascii() and end.isdigit() and len(end) == 3 else 0 for end in (low, high if dash else low)
-    ]
+    ends = _end(low, "0"), _end(high if dash else low, "9")
     if not LOWEST <= ends[0] <= ends[1] <= HIGHEST:
-        raise ValueError(f"{whole!r} is no list of status codes (write 200-299,401)")
-    return ends[0], ends[1]
+        raise ValueError(f"{whole!r} is no list of status codes (write 2xx,401 or 200-299,401)")
+    return ends
+
+
+def _end(text: str, digit: str) -> int:
+    """A code whose last digits may be an x, which stands for this digit; 0 if it is none."""
+    digits = text.rstrip("xX")
+    if not (digits.isascii() and digits.isdigit() and len(text) == 3):
+        return 0
+    return int(digits + digit * (3 - len(digits)))

@@ -1,38 +1,100 @@
-"""Where does a redirect lead, and is it followed?"""
+"""Where does a redirect lead, is it followed, and in which way is it asked there?"""
 
 from __future__ import annotations
 
+from hachecks.settings import settings_of
+from hachecks.target import Target
+from hachecks.tls import TlsOptions
+from hachecks.transport import NetworkOptions
 from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
     from hachecks.http.answer import Answer
+    from hachecks.http.headers import Header
     from hachecks.http.url import Url
+
+    Options = TypeVar("Options", NetworkOptions, TlsOptions)
 
 MOST = 10
 CODES = frozenset({301, 302, 303, 307, 308})
 
 
+def location_of(answer: Answer) -> str:
+    """Where the answer says that the page is; empty where it does not. Bytes that are not UTF-8 are escaped."""
+    values = [value.encode("latin-1") for name, value in answer.headers if name.lower() == "location"]
+    return next((value.decode("utf-8", "surrogateescape") for value in values if value.strip()), "")
+
+
 def leads_on(answer: Answer) -> bool:
     """Whether the answer is a redirect that says where to."""
-    return answer.status in CODES and bool(answer.values_of("location"))
+    return answer.status in CODES and bool(location_of(answer))
 
 
-def next_url(answer: Answer, passed: list[Url], allowed: str) -> Url:
-    """Where the answer to the last of the passed URLs leads; raises `Failure` when it must not be followed there."""
-    here = passed[-1]
+class Trail:
+    """The requests from the first to the one that comes next."""
+
+    def __init__(self, url: Url, method: str, allowed: str) -> None:
+        self.first = url
+        self.url = url
+        self.method = method
+        self.allowed = allowed
+        self.passed = [(method, url)]
+
+    def follow(self, answer: Answer) -> None:
+        """Go where the answer to the last request leads; raises `Failure` when it must not be followed there."""
+        there = next_url(self.url, answer, self.allowed)
+        method = next_method(answer.status, self.method)
+        if (method, there) in self.passed:
+            raise Failure(f"{self.first} redirects in a circle: {there} comes again")
+        if len(self.passed) > MOST:
+            raise Failure(f"{self.first} redirects more than {MOST} times")
+        self.url, self.method = there, method
+        self.passed.append((method, there))
+
+    def headers(self, given: list[Header]) -> list[Header]:
+        """Those that are meant for the host that is asked: another one is told neither secrets nor another's name."""
+        if self.url.keeps_secrets_of(self.first):
+            return given
+        is_at_home = self.url.is_on_host_of(self.first)
+        return [one for one in given if not one.is_secret and (is_at_home or one.name.lower() != "host")]
+
+    def network(self, given: NetworkOptions) -> NetworkOptions:
+        """The way to the host that is asked: `--connect-to` stands for the first one, its port for the first port."""
+        instead = given.connect_to
+        if instead is None or (
+            self.url.is_on_host_of(self.first) and (instead.path or self.url.port == self.first.port)
+        ):
+            return given
+        return with_other(NetworkOptions, given, connect_to=self._node(instead))
+
+    def _node(self, instead: Target) -> Target | None:
+        return Target(instead.host, None) if self.url.is_on_host_of(self.first) else None
+
+    def tls(self, given: TlsOptions) -> TlsOptions:
+        """The TLS options for the host that is asked: `--server-name` is the first one's."""
+        if given.server_name is None or self.url.is_on_host_of(self.first):
+            return given
+        return with_other(TlsOptions, given, server_name=None)
+
+
+def with_other(options: type[Options], given: Options, **other: Any) -> Options:
+    """Options of this class as they were given, apart from these."""
+    return options(**{**{setting.name: getattr(given, setting.name) for setting in settings_of(options)}, **other})
+
+
+def next_url(here: Url, answer: Answer, allowed: str) -> Url:
+    """Where the answer of this URL leads; raises `Failure` when it must not be followed there."""
     try:
-        there = here.join(answer.values_of("location")[0])
+        there = here.join(location_of(answer))
     except ValueError as error:
         raise Failure(f"{here} redirects to what is no URL: {error}", "protocol") from None
-    if there.host.lower() != here.host.lower() and allowed == "same-host":
+    if not there.is_on_host_of(here) and allowed == "same-host":
         raise Failure(f"{here} redirects to {there}, another host (--redirects any-host follows it)")
     if (here.scheme, there.scheme) == ("https", "http"):
         raise Failure(f"{here} redirects to {there}, out of TLS, which is never followed")
-    if there in passed:
-        raise Failure(f"{passed[0]} redirects in a circle: {there} comes again")
-    if len(passed) > MOST:
-        raise Failure(f"{passed[0]} redirects more than {MOST} times")
     return there
 
 

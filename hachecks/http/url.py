@@ -1,8 +1,8 @@
-"""Which URL is asked? Strict where browsers are lenient, and never shown with a secret in it."""
+"""Which URL is asked? Strict in what people write, lenient in where servers send us, and never shown with a secret."""
 
 from __future__ import annotations
 
-from hachecks.target import Target, family_of, split_host_port
+from hachecks.target import Target, canonical, family_of, split_host_port
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")
@@ -59,18 +59,30 @@ class Url:
         """Where to connect."""
         return Target(self.host, self.port)
 
+    def is_on_host_of(self, other: Url) -> bool:
+        """Whether both have the same host, however it is written."""
+        return canonical(self.host) == canonical(other.host)
+
     def keeps_secrets_of(self, other: Url) -> bool:
         """Whether what may be told to the other may be told here: the same origin, or its upgrade to https."""
-        if self.host.lower() != other.host.lower():
+        if not self.is_on_host_of(other):
             return False
         upgraded = (other.scheme, other.port, self.scheme, self.port) == ("http", 80, "https", 443)
         return upgraded or (self.scheme, self.port) == (other.scheme, other.port)
 
     def join(self, reference: str) -> Url:
-        """The URL that a Location header means, seen from this one; raises `ValueError`."""
+        """The URL that a Location header means, seen from this one; raises `ValueError`.
+
+        As curl and browsers do, what may not stand in a URL is percent-encoded, and a host is put into punycode.
+        """
         from urllib.parse import urljoin
 
-        return Url.parse(urljoin(self.full, reference))
+        there = Url.parse(urljoin(self.full, _encoded(reference.strip())))
+        if "/." in there.path:
+            there.path = Url.parse(urljoin("http://h/", there.path)).path
+        if there.authority.lower() == self.authority.lower():
+            there.host = self.host  # with its zone, which no Location has
+        return there
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}{'?…' if self.query else ''}"
@@ -109,3 +121,29 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
     if ":" in host and not authority.startswith("["):
         raise ValueError(f"{authority!r} is an IPv6 address; write it as [ADDRESS6]:PORT")
     return host, port
+
+
+def _encoded(reference: str) -> str:
+    """A reference with nothing but what may stand in a URL: no user, no empty port; raises `ValueError`."""
+    before, slashes, rest = reference.partition("//")
+    if slashes and (not before or (before[-1] == ":" and before[:-1].isalnum())):
+        end = min(at for at in (rest.find("/"), rest.find("?"), rest.find("#"), len(rest)) if at >= 0)
+        host = rest[:end].rpartition("@")[2].removesuffix(":")
+        if not host:
+            raise ValueError("it has no host")
+        return f"{before}//{_in_punycode(host)}{_percent_encoded(rest[end:])}"
+    return _percent_encoded(reference)
+
+
+def _percent_encoded(text: str) -> str:
+    data = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"%{byte:02X}" for byte in data)
+
+
+def _in_punycode(host: str) -> str:
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        raise ValueError("its host is not a name") from None

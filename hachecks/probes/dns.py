@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from hachecks.deadline import TimedOut
-from hachecks.dns_message import Answer, Name, question
+from hachecks.dns_message import Answer, Name, answers, normal, question
 from hachecks.settings import argument, option, settings
 from hachecks.starttls import exactly
 from hachecks.target import Target
-from hachecks.transport import NetworkOptions
+from hachecks.transport import NetworkOptions, together
 from hachecks.verdict import CannotLook, Failure, Verdict, in_words
 
 TYPE_CHECKING = False
@@ -29,10 +29,12 @@ class DnsProbe(NetworkOptions):
     """Ask a name server and judge its answer.
 
     PASS when the server answers with the wanted response code and, for NOERROR, with at least --min-answers records of
-    the type, every --expect among them. FAIL when it says something else or nothing.
+    the type, every --expect among them, and with --expect-only nothing else. FAIL when it says something else or
+    nothing.
 
     The server is asked directly (UDP, then TCP where the answer is truncated): no search list, no hosts file, no cache
-    of this node. Without --server the first one in /etc/resolv.conf is asked. DNSSEC is not validated.
+    of this node. Of a server with several addresses each is asked in turn, until one answers. Without --server the
+    first one in /etc/resolv.conf is asked. DNSSEC is not validated.
     """
 
     name: Name = argument(help="The name to ask for.")
@@ -43,6 +45,7 @@ class DnsProbe(NetworkOptions):
     expect: tuple[str, ...] = option(
         default=(), metavar="RECORD", help="A record that must be there, such as 10.0.0.5."
     )
+    expect_only: bool = option(default=False, help="No record may be there but those of --expect.")
     min_answers: int = option(default=1, metavar="N", help="So many records at least.")
     rcode: Literal["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"] = option(
         default="NOERROR", help="The response code that is wanted."
@@ -62,6 +65,10 @@ class DnsProbe(NetworkOptions):
             raise ValueError("--proxy-protocol needs --tcp")
         if self.connect_to is not None and self.connect_to.path:
             raise ValueError("--connect-to unix:… cannot carry DNS")
+        if self.expect_only and not self.expect:
+            raise ValueError("--expect-only needs --expect")
+        for record in self.expect:
+            normal(record, self.type)
 
     @property
     def subject(self) -> str:
@@ -69,17 +76,28 @@ class DnsProbe(NetworkOptions):
         return f"{self.server or 'the name server'} for {self.name} {self.type}"
 
     def check(self, deadline: Deadline) -> Verdict:
-        """Ask, and compare."""
+        """Ask one address after the other until one answers, and compare."""
         chosen = self.server or Target(first_nameserver(), None)
         server = Target(chosen.host, chosen.port or DNS_PORT)
+        addresses = self.addresses(server, deadline)
+        complaints: list[Failure | CannotLook] = []
+        for number, address in enumerate(addresses):
+            try:
+                answer = self._ask(address, deadline.share(len(addresses) - number))
+            except (Failure, CannotLook) as complaint:
+                complaints.append(complaint)
+            else:
+                return self._judge(answer, server if len(addresses) == 1 else address, deadline)
+        raise together(complaints)
+
+    def _ask(self, server: Target, deadline: Deadline) -> Answer:
         query = question(str(self.name), self.type, int.from_bytes(os.urandom(2), "big"), self.recursion)
-        if self.tcp:
-            answer = self._over_tcp(query, server, deadline)
-        else:
-            answer = self._over_udp(query, server, deadline)
-            if answer.truncated:
-                answer = self._over_tcp(query, server, deadline)
-        return self._judge(answer, server, deadline)
+        try:
+            answer = None if self.tcp else self._over_udp(query, server, deadline)
+            return self._over_tcp(query, server, deadline) if answer is None or answer.truncated else answer
+        except TimedOut:
+            told = f"{server} did not answer for {self.name} within {in_words(deadline.seconds)}"
+            raise Failure(told, "timeout") from None
 
     def _over_udp(self, query: bytes, server: Target, deadline: Deadline) -> Answer:
         with self.datagrams(server, deadline) as stream, deadline.during("answer"):
@@ -89,39 +107,45 @@ class DnsProbe(NetworkOptions):
                 try:
                     while True:
                         data = stream.recv(LARGEST)
-                        if data[:2] == query[:2] and len(data) > 2 and data[2] & 0x80:
+                        if answers(data, query):  # what is not may be somebody else's
                             return Answer(data, query, str(server))
                 except TimedOut:
                     continue
-        raise Failure(f"{server} did not answer for {self.name} within {in_words(deadline.seconds)}", "timeout")
+        raise TimedOut
 
     def _over_tcp(self, query: bytes, server: Target, deadline: Deadline) -> Answer:
         with self.connect(server, deadline) as stream, deadline.during("answer"):
             stream.sendall(len(query).to_bytes(2, "big") + query)
-            length = int.from_bytes(exactly(stream, 2), "big")
-            return Answer(exactly(stream, length), query, str(server))
+            data = exactly(stream, int.from_bytes(exactly(stream, 2), "big"))
+        if not answers(data, query):
+            raise Failure(f"{server} sent what is no answer to the question", "protocol")
+        return Answer(data, query, str(server))
 
     def _judge(self, answer: Answer, server: Target, deadline: Deadline) -> Verdict:
         asked = f"{server} answered {self.name} {self.type}"
         if answer.rcode != self.rcode:
-            return Verdict.failing(f"{asked} with {answer.rcode}, wanted is {self.rcode}", "status")
+            return Verdict.failing(f"{asked} with {answer.rcode}, expected {self.rcode}", "status")
         if self.authoritative and not answer.authoritative:
             return Verdict.failing(f"{asked} without authority")
         records = answer.records()
         measured = {"answers_count": len(records)}
         told = ", ".join(records[:4]) + (", …" if len(records) > 4 else "") if records else "no record"
         if answer.rcode == "NOERROR" and len(records) < self.min_answers:
-            return Verdict.failing(f"{asked} with {told}, wanted are {self.min_answers}", "body", **measured)
-        missing = [record for record in self.expect if normal(record) not in map(normal, records)]
-        if missing:
-            return Verdict.failing(f"{asked} with {told}, without {missing[0]}", "body", **measured)
+            return Verdict.failing(f"{asked} with {told}, expected at least {self.min_answers}", "body", **measured)
+        wrong = self._against_expectation(records)
+        if wrong:
+            return Verdict.failing(f"{asked} with {told}, {wrong}", "body", **measured)
         told = told if answer.rcode == "NOERROR" else answer.rcode
         return Verdict.passing(f"{asked} with {told} in {in_words(deadline.phases['answer'])}", **measured)
 
-
-def normal(record: str) -> str:
-    """A record in the one form in which it is compared."""
-    return record.rstrip(".").lower()
+    def _against_expectation(self, records: list[str]) -> str:
+        expected = {normal(record, self.type): record for record in self.expect}
+        found = {normal(record, self.type): record for record in records}
+        missing = [record for key, record in expected.items() if key not in found]
+        if missing:
+            return f"without {missing[0]}"
+        surplus = [record for key, record in found.items() if key not in expected]
+        return f"not only {', '.join(self.expect)}" if self.expect_only and surplus else ""
 
 
 def first_nameserver() -> str:

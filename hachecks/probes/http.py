@@ -7,7 +7,7 @@ from time import monotonic
 from hachecks.http.answer import AnswerOptions
 from hachecks.http.exchange import exchange
 from hachecks.http.headers import Header, basic, secret_of
-from hachecks.http.redirects import leads_on, next_method, next_url
+from hachecks.http.redirects import Trail, leads_on, location_of
 from hachecks.http.request import Asking, RequestOptions
 from hachecks.http.url import ProxyUrl, Url
 from hachecks.settings import argument, option, settings
@@ -31,9 +31,10 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
     answer is so, and the body came to its end or to --max-body. FAIL when not, and when there is no answer in time, or
     one that breaks off or is none by the protocol. UNKNOWN when the name does not resolve or a file cannot be read.
 
-    A redirect is an answer like any other, followed only with --redirects. Bodies are not decompressed, cookies are not
-    kept, and no proxy is taken from the environment. Of a body larger than --max-body the beginning is judged; a --json
-    condition FAILs then.
+    A redirect is an answer like any other, followed only with --redirects; another host is asked at its own address and
+    by its own name, without --connect-to and --server-name. A body is text in the charset that it says, or else UTF-8.
+    Bodies are not decompressed, cookies are not kept, and no proxy is taken from the environment. Of a body larger than
+    --max-body the beginning is judged; a --json condition FAILs then.
 
     A --json condition is a path, an operator (== != < <= > >= =~ !~) and a JSON value: '.queue.depth < 100',
     '.nodes[0]."read only" == false', '.members | length >= 3'. Also '.leader exists', '.error absent', and a path
@@ -87,25 +88,22 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
         body = self.content()
         method = self.method or ("GET" if body is None else "POST")
         headers, proxy_headers = self.all_headers(), self._proxy_headers()
-        passed = [self.url]
+        trail = Trail(self.url, method, self.redirects)
         while True:
-            url = passed[-1]
             asking = Asking(
-                url,
-                headers if url.keeps_secrets_of(self.url) else [header for header in headers if not header.is_secret],
-                method=method,
-                body=body,
+                trail.url,
+                trail.headers(headers),
+                method=trail.method,
+                body=body if trail.method == method else None,
                 http2=self.http2,
                 proxy=self.proxy,
                 proxy_headers=proxy_headers,
                 body_limit=self.max_body,
             )
-            answer = exchange(asking, self, self, deadline)
+            answer = exchange(asking, trail.network(self), trail.tls(self), deadline)
             if self.redirects == "no" or not leads_on(answer):
-                return answer, url
-            passed.append(next_url(answer, passed, self.redirects))
-            if next_method(answer.status, method) != method:
-                method, body = "GET", None
+                return answer, trail.url
+            trail.follow(answer)
 
     def _proxy_headers(self) -> list[Header]:
         user = secret_of(self.proxy_basic_file) if self.proxy_basic_file else self.proxy_basic
@@ -116,8 +114,8 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
         if not leads_on(answer) or self.redirects != "no":
             return ""
         try:
-            there = url.join(answer.values_of("location")[0])
+            there = url.join(location_of(answer))
         except ValueError:
             return ""
-        option = "same-host" if there.host.lower() == url.host.lower() else "any-host"
+        option = "same-host" if there.is_on_host_of(url) else "any-host"
         return f"; it points to {there} (--redirects {option} follows it)"

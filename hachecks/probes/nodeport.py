@@ -9,7 +9,7 @@ from hachecks.http.request import Asking
 from hachecks.http.url import Url
 from hachecks.kubeproxy import HEALTHZ_PORT, ServiceName, endpoints, local_endpoints, require_healthy
 from hachecks.settings import argument, option, settings
-from hachecks.target import Ip, Target
+from hachecks.target import Ip, Target, canonical
 from hachecks.tls import TlsOptions
 from hachecks.transport import NetworkOptions
 from hachecks.units import Port
@@ -150,4 +150,4 @@ def ask_kube_proxy(url: Url, deadline: Deadline) -> Answer:
 
 def is_loopback(address: str) -> bool:
     """Whether it is an address of this machine that no other can reach."""
-    return address.startswith("127.") or address == "::1"
+    return canonical(address).removeprefix("::ffff:").startswith("127.") or canonical(address) == "::1"

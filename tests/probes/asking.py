@@ -26,3 +26,14 @@ def verdict_of(name: str, *words: object, timeout: float = 2.0) -> Verdict:
 def line_of(name: str, *words: object, timeout: float = 2.0) -> str:
     """The verdict's line, with every `in 12 ms` as `in T`."""
     return re.sub(r"\b(in|took) [\d.]+ m?s\b", r"\1 T", repr(verdict_of(name, *words, timeout=timeout)))
+
+
+FOREIGN_WORDS = re.compile(
+    r"bytearray|\bb['\"]|<[A-Za-z]+ |Error\b|Exception|ConnectionInputs|ConnectionState|ErrorCodes|codec|None|"
+    r"\b[a-z]+_[a-z_]+\b"
+)
+
+
+def is_plain(line: str) -> bool:
+    """Whether a line has nothing of Python's in it."""
+    return not FOREIGN_WORDS.search(line) and "\n" not in line and line.isprintable()

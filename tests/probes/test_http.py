@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import time
 from typing import TYPE_CHECKING
 
-import hpack
 import pytest
 import trustme
-from hyperframe.frame import DataFrame, Frame, GoAwayFrame, HeadersFrame, RstStreamFrame, SettingsFrame
 
 from tests import servers
 from tests.cli import hacheck
@@ -19,16 +16,9 @@ from tests.servers import Http, Route
 from tests.talker import Talker, talking
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
     from pathlib import Path
-
-ENDS = ["END_STREAM"]
-
-
-def headers(*fields: tuple[bytes, bytes], ends: bool = True) -> Frame:
-    """An HTTP/2 frame with these header fields."""
-    return HeadersFrame(1, hpack.Encoder().encode(fields), flags=["END_HEADERS", *(ENDS if ends else [])])
-
 
 HEALTH = b'{"status": "ok", "queue": {"depth": 3}, "nodes": [{"read only": false}]}'
 ROUTES = {
@@ -37,6 +27,7 @@ ROUTES = {
     "/health": Route(HEALTH, headers={"Content-Type": "application/json", "X-Version": "1.2"}),
     "/busy": Route(b"busy", 503),
     "/large": Route(b"hello" + b"x" * 100_000 + b"bye"),
+    "/unpacked": Route(b"hello", headers={"Content-Encoding": "Identity,"}),
     "/packed": Route(b"\x1f\x8b\x08", headers={"Content-Encoding": "gzip"}),
     "/there": Route(status=302, headers={"Location": "/health"}),
     "/round": Route(status=302, headers={"Location": "/about"}),
@@ -76,6 +67,7 @@ def web() -> Iterator[Http]:
         pytest.param("/", ("--max-phase", "first-byte=2s", "--max-phase", "tls=1ms"), id="phases-in-time"),
         pytest.param("/large", ("--body-matches", "hello", "--body-lacks", "bye"), id="beginning-of-a-large-body"),
         pytest.param("/large", ("--body-matches", "bye", "--max-body", "1MiB"), id="all-of-a-large-body"),
+        pytest.param("/unpacked", ("--body-matches", "hello"), id="body-that-says-it-is-not-packed"),
         pytest.param("/packed", (), id="packed-body-that-nobody-looks-at"),
     ],
 )
@@ -148,7 +140,7 @@ def test_wrong_answer_fails_with_what_is_wrong(web: Http, path: str, words: tupl
 
 def test_phase_that_takes_too_long_fails(web: Http) -> None:
     line = line_of("http", f"{web.url}/", "--max-phase", "first-byte=0.001ms")
-    assert line == f"FAIL - {web.url}/ answered 200 in T; first-byte took T, allowed are 0.0 ms"
+    assert line == f"FAIL - {web.url}/ answered 200 in T; first-byte took T, limit 0.0 ms"
 
 
 def test_measures_status_body_and_phases(web: Http) -> None:
@@ -207,6 +199,7 @@ class TestRequest:
         [
             pytest.param("--bearer-file", "s3cret\n", "Bearer s3cret", id="bearer"),
             pytest.param("--basic-file", "user:pass\n", "Basic dXNlcjpwYXNz", id="basic"),
+            pytest.param("--bearer-file", "\ufeffs3cret\r\n", "Bearer s3cret", id="bearer-by-an-editor-of-windows"),
         ],
     )
     def test_logs_in_from_a_file(self, web: Http, tmp_path: Path, option: str, content: str, sent: str) -> None:
@@ -355,12 +348,12 @@ class TestBrokenServer:
             ),
             pytest.param(
                 servers.OldHttp,
-                "{} closed the connection in the middle of an answer",
+                "{} does not speak HTTP: it said '<html>hello</html>'",
                 id="http-0.9",
             ),
             pytest.param(
                 servers.Mail,
-                "{} gave no proper HTTP answer: illegal status line: bytearray(b'220 mail.example ESMTP')",
+                "{} does not speak HTTP: it said '220 mail.example ESMTP'",
                 id="another-protocol",
             ),
             pytest.param(
@@ -369,7 +362,7 @@ class TestBrokenServer:
                 id="two-lengths",
             ),
             pytest.param(
-                servers.EndlessHeaders, "{} gave no proper HTTP answer: Receive buffer too long", id="endless-headers"
+                servers.EndlessHeaders, "{} gave no proper HTTP answer: its header is too long", id="endless-headers"
             ),
             pytest.param(
                 servers.Silent, "http://{}/ gave no full answer within 300 ms (first byte)", id="says-nothing"
@@ -398,7 +391,7 @@ class TestBrokenServer:
     @pytest.mark.parametrize("server", [servers.EndlessBody, servers.EndlessChunks, servers.GzipBomb])
     def test_body_is_read_to_the_limit_and_no_further(self, server: type[servers.Server]) -> None:
         with server() as broken:
-            verdict = verdict_of("http", f"http://127.0.0.1:{broken.port}/")
+            verdict = verdict_of("http", f"http://127.0.0.1:{broken.port}/", timeout=20)
         assert repr(verdict).startswith(f"PASS - http://127.0.0.1:{broken.port}/ answered 200 in ")
         assert verdict.measured["body_bytes"] == 65536
 
@@ -429,45 +422,6 @@ class TestBrokenServer:
         answer = hacheck("http", f"{web.url}/large", *words)
         assert answer.line == f"FAIL - {web.url}/large was not judged within 300 ms"
         assert answer.code == 1
-
-
-class TestBrokenHttp2Server:
-    @pytest.mark.parametrize(
-        ("frames", "why"),
-        [
-            pytest.param([headers((b"server", b"x"))], "gave no proper HTTP answer: ", id="no-status"),
-            pytest.param(
-                [headers((b":status", b"ok"))], "gave no proper HTTP answer: the status is not a number", id="no-number"
-            ),
-            pytest.param(
-                [
-                    headers((b":status", b"200"), (b"content-length", b"9"), ends=False),
-                    DataFrame(1, b"hello", flags=ENDS),
-                ],
-                "gave no proper HTTP answer: InvalidBodyLengthError: Expected 9 bytes, received 5",
-                id="wrong-length",
-            ),
-            pytest.param(
-                [headers((b":status", b"200"), ends=False), DataFrame(1, b"hello")],
-                "closed the connection in the middle of an answer",
-                id="breaks-off",
-            ),
-            pytest.param([RstStreamFrame(1, 2)], "gave no proper HTTP answer: ", id="resets-the-stream"),
-            pytest.param([GoAwayFrame(0, 1, 2)], "gave no proper HTTP answer: ", id="goes-away"),
-            pytest.param([GoAwayFrame(0, 0, 0)], "gave no proper HTTP answer: ", id="goes-away-politely"),
-        ],
-    )
-    def test_fails(self, frames: list[Frame], why: str) -> None:
-        def answer(connection: socket.socket, _: Talker) -> None:
-            connection.recv(65536)
-            connection.sendall(b"".join(frame.serialize() for frame in [SettingsFrame(0), *frames]))
-            connection.shutdown(socket.SHUT_WR)
-            while connection.recv(65536):
-                pass
-
-        with talking(answer) as talker:
-            line = line_of("http", f"http://{talker.address}/", "--http2")
-        assert line.startswith(f"FAIL - {talker.address} {why}")
 
 
 class TestProxy:
@@ -541,8 +495,8 @@ def test_secret_on_the_command_line_is_refused_and_not_repeated(words: tuple[str
     [
         pytest.param(("h/",), "Invalid value for 'URL': a URL begins with http:// or https://", id="no-scheme"),
         pytest.param(
-            ("http://h/", "--status", "2xx"),
-            "Invalid value for '--status': '2xx' is no list of status codes (write 200-299,401)",
+            ("http://h/", "--status", "OK"),
+            "Invalid value for '--status': 'OK' is no list of status codes (write 2xx,401 or 200-299,401)",
             id="status",
         ),
         pytest.param(

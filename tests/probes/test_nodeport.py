@@ -123,9 +123,14 @@ class TestHealthCheckNodePort:
     @pytest.mark.parametrize(
         ("route", "words", "why"),
         [
-            pytest.param(health(0, status=503), (), "default/web has 0 local endpoints, wanted: 1", id="none"),
             pytest.param(
-                health(2), ("--local-endpoints", "3"), "default/web has 2 local endpoints, wanted: 3", id="too-few"
+                health(0, status=503), (), "default/web has 0 local endpoints, expected at least 1", id="none"
+            ),
+            pytest.param(
+                health(2),
+                ("--local-endpoints", "3"),
+                "default/web has 2 local endpoints, expected at least 3",
+                id="too-few",
             ),
             pytest.param(
                 health(2, healthy=False, status=503),
@@ -144,9 +149,9 @@ class TestHealthCheckNodePort:
             ),
             pytest.param(Route(b"", 503), (), "{} answered 503 with an empty body", id="empty"),
             pytest.param(
-                Route(b"hello"), (), "{} answered 200 with 'hello', which is not a service's health", id="no-json"
+                Route(b"hello"), (), '{} answered 200 with "hello", which is not a service\'s health', id="no-json"
             ),
-            pytest.param(Route(b"[]"), (), "{} answered 200 with '[]', which is not a service's health", id="a-list"),
+            pytest.param(Route(b"[]"), (), '{} answered 200 with "[]", which is not a service\'s health', id="a-list"),
             pytest.param(Route(b"{}"), (), "{} does not tell the local endpoints of ?/?", id="no-count"),
             pytest.param(
                 Route(b'{"service": [], "localEndpoints": 1}'),
@@ -217,6 +222,11 @@ class TestKubeProxy:
         ),
         pytest.param(
             ("--address", "::1"), "::1 does not serve nodePorts; give an address that others reach", id="loopback6"
+        ),
+        pytest.param(
+            ("--address", "0:0::0:1"),
+            "0:0::0:1 does not serve nodePorts; give an address that others reach",
+            id="spelt-out",
         ),
         pytest.param(("--service", "a/b"), "--service needs --health-check-node-port", id="service"),
         pytest.param(
