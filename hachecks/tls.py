@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from hachecks.transport import Stream
 
+    TlsContext = ssl.SSLContext
+
 SECONDS_A_DAY = 86400
 LONGEST_PASSWORD = 1024
 """Bytes that OpenSSL takes."""

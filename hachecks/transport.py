@@ -31,6 +31,7 @@ else:
 SO_BINDTODEVICE = 25
 SO_MARK = 36
 LARGEST_MARK = 2**32 - 1
+LONGEST_PEEK = 256
 ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Addresses that are nobody's (RFC 5737 and 3849), so the way to them is the default route."""
 
@@ -255,6 +256,14 @@ class Stream:
             data, self.ahead = self.ahead[:size], self.ahead[size:]
             return data
         return self._within(lambda: self.sock.recv(size))
+
+    def peek(self, seconds: float) -> bytes:
+        """What arrives within so many seconds, left to be read; empty where nothing does, and whatever happens."""
+        try:
+            self.sock.settimeout(min(seconds, self.deadline.remaining()))
+            return self.sock.recv(LONGEST_PEEK, socket.MSG_PEEK)
+        except (OSError, TimedOut):
+            return b""
 
     def sendall(self, data: bytes) -> None:
         """Send all of it."""

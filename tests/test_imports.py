@@ -41,6 +41,10 @@ OF_CLI = {"__main__", "commands", "executable.loader"}
 """Who imports `cli`: what starts it, and the click tree, which hands back to it."""
 LATE = {
     ("http.exchange", "http.http2"),
+    ("probes.tcp", "mysql_handshake"),
+    ("probes.tcp", "starttls"),
+    ("starttls", "line_protocols"),
+    ("starttls", "mysql_handshake"),
     ("tls", "reasons"),
     ("transport", "handshake"),
     ("transport", "reasons"),
