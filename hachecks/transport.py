@@ -286,6 +286,12 @@ class Stream:
         with self.deadline.during("tls"):
             self._within(lambda: self.handshake.shake(self, context, server_name))  # type: ignore[union-attr]
 
+    def hear_out(self) -> None:
+        """Give a server that asked for our certificate time to refuse it; raises `Failure` when it does, or closes."""
+        if self.handshake is not None and self.handshake.wants_ours:
+            with self.deadline.during("tls"):
+                self._within(lambda: self.handshake.hear_out(self, until_tickets=False))  # type: ignore[union-attr]
+
     def close(self) -> None:
         """Close the connection, and say so in TLS."""
         if self.handshake is not None:

@@ -121,6 +121,6 @@ class TcpProbe(NetworkOptions, TlsOptions):
         if self.dialogue:
             with stream.deadline.during("dialogue"):
                 hold(self.dialogue, stream)
-        elif stream.handshake is not None and stream.handshake.wants_ours:
-            stream.handshake.hear_out(stream, until_tickets=False)
+        else:
+            stream.hear_out()
         return measured
