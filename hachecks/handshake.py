@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 HANDSHAKE, TICKET, CERTIFICATE, CERTIFICATE_REQUEST = 22, 4, 11, 13
 TLS_1_3 = 0x0304
 CHUNK = 16384
-HOSTNAME_MISMATCH = 62
+NAME_MISMATCHES = (62, 64)
+"""OpenSSL's codes for a host name and an address that the certificate does not bear."""
 TIME_TO_REFUSE = 0.1
 """Seconds, beside three round trips, in which a server that asked for our certificate may say what it thinks of it."""
 
@@ -66,8 +67,7 @@ class Handshake:
             self.hear_out(stream, until_tickets=True)
 
     def _not_verified(self, error: ssl.SSLCertVerificationError, where: str) -> Failure | CannotLook:
-        if error.verify_code == HOSTNAME_MISMATCH and self._sent:
-            certificate = Certificate(self._sent[0])
+        for certificate in self._read(self._sent[:1]) if error.verify_code in NAME_MISMATCHES else ():
             if not certificate.has_alternative_names:
                 told = f"the certificate has no subjectAltName, only the CN {certificate.name!r}, which counts no more"
                 return Failure(f"{where}: TLS failed: {told}", "tls")
@@ -100,7 +100,9 @@ class Handshake:
 
     def certificates(self, sock: Any) -> list[Certificate]:
         """What the server sent, its own certificate first."""
-        ders = self._sent or [sock.getpeercert(True)]
+        return self._read(self._sent or [sock.getpeercert(True)])
+
+    def _read(self, ders: list[bytes]) -> list[Certificate]:
         found = []
         for der in ders:
             try:

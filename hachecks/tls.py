@@ -107,13 +107,22 @@ class TlsOptions:
         password = None if self.key_password_file is None else _password(self.key_password_file)
         key_file = self.key_file or cert_file
 
+        was_told = False
+
         def told() -> bytes:
+            nonlocal was_told
+            was_told = True
             if password is None:
                 raise CannotLook(f"the key in {key_file} is encrypted; name its password's file by --key-password-file")
             return password
 
         files = cert_file if self.key_file is None else f"{cert_file} and {self.key_file}"
-        self._load(files, lambda: context.load_cert_chain(cert_file, self.key_file, told))
+        try:
+            self._load(files, lambda: context.load_cert_chain(cert_file, self.key_file, told))
+        except CannotLook:
+            if was_told and password is not None:  # whatever OpenSSL calls it, which differs with the key's form
+                raise CannotLook(f"the password in {self.key_password_file} does not open {key_file}") from None
+            raise
 
     def _load(self, what: str, load: Callable[[], None]) -> None:
         try:
