@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,6 +46,20 @@ CONNECTING = {
 """By probe. What they ask for is found nowhere in the zoo."""
 
 NOT_CONNECTING = {"file"}
+
+
+PROGRAMMERS = re.compile(
+    r"""bytearray|\bb['"]|\w(?:Error|Exception)\b|\bNone\b|Traceback|<[\w.]+ object|_ssl|Errno|codec|\bself\.
+    |\b[A-Z0-9]+_[A-Z0-9_]+\b|\{\}|\bdict\b|\btuple\b|0x[0-9a-f]+""",
+    re.VERBOSE,
+)
+"""What Python and OpenSSL say to programmers."""
+QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
+
+
+def names_of_a_programmer(reason: str) -> list[str]:
+    """What in a reason only a programmer understands; what is quoted is the server's own."""
+    return PROGRAMMERS.findall(QUOTED.sub("", reason.replace("self-signed", "")))
 
 
 def words(command: str, server: Server) -> list[str]:

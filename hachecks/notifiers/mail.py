@@ -9,7 +9,7 @@ from hachecks.services.letter import MailAddress, letter
 from hachecks.services.progress import Progress
 from hachecks.services.smtp import Session
 from hachecks.settings import option, settings
-from hachecks.target import Target
+from hachecks.target import CallerName, Target
 from hachecks.tls import TlsOptions
 from hachecks.transport import NetworkOptions
 from hachecks.verdict import one_line
@@ -52,6 +52,9 @@ class MailNotifier(NetworkOptions, TlsOptions):
     )
     starttls: bool = option(default=False, help="Ask for TLS, and send nothing without.")
     tls: bool = option(default=False, help="Speak TLS from the beginning (SMTPS).")
+    ehlo: CallerName | None = option(
+        default=None, metavar="NAME", help="Introduce ourselves by this name, not the node's or its address."
+    )
     user: str | None = option(default=None, metavar="NAME", help="Log in as this user; needs TLS.")
     password_file: str | None = option(default=None, metavar="FILE", help="The file with the user's password.")
 
@@ -93,21 +96,24 @@ class MailNotifier(NetworkOptions, TlsOptions):
         password = None if self.password_file is None else _password(self.password_file)
         default = PORT_OF_TLS if self.tls else PORT_OF_STARTTLS if self.starttls else PORT
         server = Target(self.server.host, self.server.port or default, self.server.path)
+        context = self.context() if self.tls or self.starttls else None  # no server is begun with in vain
+
+        def secure(stream: Stream) -> None:
+            assert context is not None  # noqa: S101 - for the type checker
+            stream.start_tls(context, self.server_name or self.server.host)
+            self.judge_certificate(stream)
+
         with self.connect(server, deadline) as stream:
             if self.tls:
-                self._secure(stream)
-            with Session(stream) as session:
+                secure(stream)
+            with Session(stream, self.ehlo) as session:
                 try:
-                    session.begin(self._secure if self.starttls else None)
+                    session.begin(secure if self.starttls else None)
                     if self.user is not None and password is not None:
                         session.login(self.user, password)
                     return session.hand_over(mail, recipients), session.refused
                 except smtplib.SMTPException as error:
                     raise _not_delivered(str(self.server), error) from None
-
-    def _secure(self, stream: Stream) -> None:
-        stream.start_tls(self.context(), self.server_name or self.server.host)
-        self.judge_certificate(stream)
 
 
 def _password(path: str) -> str:

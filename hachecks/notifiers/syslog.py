@@ -22,8 +22,6 @@ LONGEST_DATAGRAM = 2048
 """Bytes that every receiver should take (RFC 5424, section 6.1)."""
 LONGEST = 8192
 """Bytes of a message otherwise: rsyslog's own limit."""
-TIME_TO_REFUSE = 0.2
-"""Seconds in which a server says that it does not accept our certificate, or that it wants one."""
 PATIENCE = 2.0
 """Seconds for which a server that took all of it may leave the connection open."""
 
@@ -81,21 +79,14 @@ class SyslogNotifier(NetworkOptions, TlsOptions):
         return f"wrote {len(texts)} {'message' if len(texts) == 1 else 'messages'} to {self.server}"
 
     def _stream(self, server: Target, deadline: Deadline, data: bytes) -> None:
+        context = self.context() if self.transport == "tls" else None
         with self.connect(server, deadline) as stream:
-            if self.transport == "tls":
-                stream.start_tls(self.context(), self.server_name or server.host)
+            if context is not None:
+                stream.start_tls(context, self.server_name or server.host)
                 self.judge_certificate(stream)
-                _wait_for_a_refusal(stream)
+                stream.hear_out()  # rsyslog looks at our certificate when the handshake has long ended
             stream.sendall(data)
             _wait_for_the_end(stream)
-
-
-def _wait_for_a_refusal(stream: Stream) -> None:
-    """Hear whether the server refuses our certificate: in TLS 1.3 it says so when our handshake has long ended."""
-    try:
-        Stream(stream.sock, Deadline.after(min(TIME_TO_REFUSE, stream.deadline.remaining())), stream.where).recv(1)
-    except TimedOut:
-        stream.deadline.remaining()
 
 
 def _wait_for_the_end(stream: Stream) -> None:

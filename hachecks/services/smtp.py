@@ -1,4 +1,4 @@
-"""How is SMTP spoken within a deadline? The standard library's client over our stream."""
+"""SMTP within a deadline: the standard library's client over our stream."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import smtplib
 
 from hachecks.deadline import TimedOut
+from hachecks.line_protocols import own_name
 from hachecks.verdict import CannotLook, Failure, one_line
 
 TYPE_CHECKING = False
@@ -23,6 +24,17 @@ MOST_HEARD = 256 * 1024
 
 HEADERS_AS_THEY_ARE = email.policy.SMTP.clone(max_line_length=998)
 """A Message-ID longer than a line of 78 would be written as encoded words, which no mail program takes for one."""
+
+
+INTACT = (
+    smtplib.SMTPAuthenticationError,
+    smtplib.SMTPConnectError,
+    smtplib.SMTPDataError,
+    smtplib.SMTPNotSupportedError,
+    smtplib.SMTPResponseException,
+    smtplib.SMTPSenderRefused,
+)
+"""After what a server can still be told goodbye."""
 
 
 class _Hearing(io.RawIOBase):
@@ -58,8 +70,8 @@ class _Socket:
 class Session(smtplib.SMTP):
     """One conversation over a stream; raises `SMTPException`, `Failure` or `TimedOut`."""
 
-    def __init__(self, stream: Stream) -> None:
-        super().__init__(local_hostname=_own_name(stream))  # or it would ask the resolver, with no deadline
+    def __init__(self, stream: Stream, name: str | None = None) -> None:
+        super().__init__(local_hostname=name or own_name(stream))  # or it would ask the resolver, with no deadline
         self.stream = stream
         self.refused: dict[str, tuple[int, str]] = {}
         self._talk_over(stream)
@@ -113,21 +125,12 @@ class Session(smtplib.SMTP):
     def __exit__(self, *error: object) -> None:
         """Say goodbye, and do not wait for the answer: what was accepted is accepted."""
         try:
-            if error[0] is None:
+            if error[0] is None or error[0] in INTACT:
                 self.sock.sendall(b"QUIT\r\n")  # type: ignore[union-attr]
         except (Failure, CannotLook, TimedOut):
             pass  # nothing may turn an accepted mail into one that was not
         finally:
             self.close()
-
-
-def _own_name(stream: Stream) -> str:
-    """Our address as RFC 5321 wants it from those who have no name."""
-    name = stream.sock.getsockname()
-    if not isinstance(name, tuple):
-        return "localhost"
-    address = str(name[0]).partition("%")[0]
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def _text(said: bytes) -> str:
