@@ -10,6 +10,7 @@ import select
 import sys
 
 from hachecks import argv, runner
+from hachecks.deadline import Deadline
 from hachecks.registry import PROBES, Entry
 from hachecks.settings import Invalid, argument, build, option, settings
 from hachecks.verdict import Status, Verdict, in_words, one_line
@@ -109,7 +110,8 @@ def check(probe: Probe, options: runner.RunOptions, output: OutputOptions, name:
 
     def end_now() -> NoReturn:
         told = f"{probe.subject} was not judged within {in_words(options.timeout)}"
-        leave(conclude(Verdict.failing(told, "timeout")))
+        verdict = Verdict.failing(told, "timeout")
+        leave(conclude(runner.remembered(verdict, options, name, deadline)))
 
     def conclude(verdict: Verdict) -> int:
         code = tell(verdict, options, output)
@@ -117,8 +119,9 @@ def check(probe: Probe, options: runner.RunOptions, output: OutputOptions, name:
         runner.publish(probe, verdict, options, name)
         return code
 
+    deadline = Deadline.after(options.timeout)
     runner.watchdog(options.timeout, end_now)
-    verdict = runner.run(probe, options, name)
+    verdict = runner.run(probe, options, name, deadline)
     runner.call_off_watchdog()
     return conclude(verdict)
 

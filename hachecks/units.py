@@ -35,14 +35,14 @@ def parse_bool(text: str) -> bool:
 
 def parse_int(text: str) -> int:
     """A whole number, zero or more."""
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
         raise ValueError(f"{text!r} is not a whole number")
     return int(text)
 
 
 def parse_port(text: str) -> int:
     """A port number."""
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER and 1 <= int(text) <= 65535):
         raise ValueError(f"{text!r} is not a port (1 to 65535)")
     return int(text)
 

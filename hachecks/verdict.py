@@ -102,6 +102,12 @@ class Verdict:
         """The same measurements under another status and, if given, another reason."""
         return Verdict(status, self.reason if reason is None else reason, self.measured, self.phases, self.kind)
 
+    def noted(self, note: str) -> Verdict:
+        """The same verdict with a note after its reason, which gives way where both are too long."""
+        room = max(1, LONGEST_REASON - len(note) - len(" []"))
+        reason = self.reason if len(self.reason) <= room else self.reason[: room - 1] + "…"
+        return self.but(self.status, f"{reason} [{note}]")
+
     def __repr__(self) -> str:
         return f"{self.status.value} - {self.reason}"
 
