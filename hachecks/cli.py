@@ -13,7 +13,7 @@ from hachecks import argv, runner
 from hachecks.deadline import Deadline
 from hachecks.registry import PROBES, Entry
 from hachecks.settings import Invalid, argument, build, option, settings
-from hachecks.verdict import Status, Verdict, in_words, one_line
+from hachecks.verdict import Status, Verdict, in_words, one_line, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def say(line: str) -> None:
 
 def complain(line: str) -> None:
     """One line to standard error."""
-    _write(2, f"hacheck: {line}")
+    _write(2, f"hacheck: {visible(line)}")
 
 
 def _write(descriptor: int, line: str) -> None:

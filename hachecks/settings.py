@@ -51,6 +51,11 @@ class Setting:
         return self.name.upper() if self.positional else "--" + self.name.replace("_", "-")
 
     @property
+    def changing_flag(self) -> str:
+        """The flag that changes something: `--no-name` where yes is the default, and what `help` is about there."""
+        return f"--no-{self.flag[2:]}" if self.is_flag and self.default else self.flag
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The words a `Literal[...]` setting takes."""
         if not self.type_name.startswith("Literal["):
@@ -108,6 +113,7 @@ def option(
 ) -> Any:
     """Declare a setting that has a flag; without a default it is required.
 
+    `help` says what the flag does: of a yes-or-no setting whose default is yes, what `--no-NAME` does.
     A `secret` is refused on the command line and kept out of every repr. `refuse_on_argv` looks at a text from the
     command line and says what to do instead if it holds a secret. `flags` are spellings with the help of each: the
     value of `--send X` is the text `send X`, and the order of all of them on the command line is kept.
@@ -135,11 +141,14 @@ def settings(cls: C) -> C:
     """Make a frozen value class of a class that declares settings.
 
     Written here because `dataclasses` costs 60 M instructions to import, half of what a whole TCP check may take.
-    A `validate()` method, if there is one, runs last and raises `ValueError`.
+    A `validate()` method, if there is one, runs last and raises `ValueError`. What a base declares and the class names
+    in `not_offered` keeps its default.
     """
     declared: dict[str, Setting] = {}
     for base in reversed(cls.__mro__[1:]):
         declared.update(base.__dict__.get("__settings__", {}))
+    for name in cls.__dict__.get("not_offered", ()):
+        setattr(cls, name, declared.pop(name).default)
     annotations = cls.__dict__.get("__annotations__", {})  # noqa: RUF063 - an attribute would be the base's in 3.9
     for name, annotation in annotations.items():
         setting = cls.__dict__.get(name)

@@ -36,12 +36,12 @@ class TlsOptions:
     server_name: str | None = option(default=None, metavar="NAME", help="Ask for this name (SNI) and expect it.")
     tls_min: Literal["1.0", "1.1", "1.2", "1.3"] | None = option(default=None, help="Refuse older versions of TLS.")
     tls_max: Literal["1.0", "1.1", "1.2", "1.3"] | None = option(default=None, help="Refuse newer versions of TLS.")
-    verify: bool = option(default=True, help="Verify the server's certificate; --no-verify accepts any.")
+    verify: bool = option(default=True, help="Accept any certificate, whoever signed it.")
     min_days_left: int | None = option(default=None, metavar="DAYS", help="FAIL when the certificate expires earlier.")
 
     def validate_tls(self, spoken: bool, how: str) -> None:
         """Refuse TLS options where no TLS is spoken (`how` says how it would be), and what contradicts itself."""
-        given = [s.flag for s in TlsOptions.__settings__.values() if getattr(self, s.name) != s.default]  # type: ignore[attr-defined]
+        given = [s.changing_flag for s in TlsOptions.__settings__.values() if getattr(self, s.name) != s.default]  # type: ignore[attr-defined]
         if given and not spoken:
             raise ValueError(f"{given[0]} needs TLS ({how})")
         if self.key_file is not None and self.cert_file is None:

@@ -114,7 +114,7 @@ class Verdict:
 
 def one_line(text: str) -> str:
     """The text as one printable line of bounded length: what a server says may hold anything."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 

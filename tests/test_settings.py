@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hachecks import argv
-from hachecks.commands import SettingsCommand
+from hachecks.click_settings import SettingsCommand
 from hachecks.delivery import DeliveryOptions
 from hachecks.registry import PROBES
 from hachecks.runner import RunOptions
@@ -63,6 +63,7 @@ MORE_SAMPLES = (
     "connect=1s",
     "namespace/name",
     "10s",
+    "a@example.test",
 )
 
 
