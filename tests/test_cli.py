@@ -59,7 +59,7 @@ def test_nagios_has_its_own_words_codes_and_performance_data() -> None:
         ),
         pytest.param(
             "file /x --timeout 3y",
-            "file: Invalid value for '--timeout': '3y' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d) "
+            "file: Invalid value for '--timeout': '3y' is not a duration (write 1.5s, 200ms, 5m, 1h30m or 7d) "
             "(see hacheck file --help)",
             id="unit",
         ),
@@ -171,7 +171,11 @@ def test_no_character_of_what_is_told_acts_on_the_screen(tmp_path: Path) -> None
 
 def test_a_variable_that_is_wrong_is_named() -> None:
     answer = hacheck("file", "/x", HACHECK_TIMEOUT="soon")
-    assert answer == (2, "", "hacheck: HACHECK_TIMEOUT: 'soon' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d)\n")
+    assert answer == (
+        2,
+        "",
+        "hacheck: HACHECK_TIMEOUT: 'soon' is not a duration (write 1.5s, 200ms, 5m, 1h30m or 7d)\n",
+    )
 
 
 def test_help_lists_every_probe_without_importing_one() -> None:

@@ -132,12 +132,12 @@ def test_checks_lists_what_is_declared(good: Path) -> None:
         pytest.param('[check.a]\nprobe = "file"\n', "[check.a]: path is missing", id="missing"),
         pytest.param(
             '[check.a]\nprobe = "file"\npath = "/x"\ntimeout = "1 fortnight"\n',
-            "[check.a]: timeout: '1 fortnight' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d)",
+            "[check.a]: timeout: '1 fortnight' is not a duration (write 1.5s, 200ms, 5m, 1h30m or 7d)",
             id="unit",
         ),
         pytest.param(
             '[check.a]\nprobe = "file"\npath = "/x"\ninterval = "x"\n',
-            "[check.a]: interval: 'x' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d)",
+            "[check.a]: interval: 'x' is not a duration (write 1.5s, 200ms, 5m, 1h30m or 7d)",
             id="interval",
         ),
         pytest.param(

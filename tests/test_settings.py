@@ -161,26 +161,71 @@ def test_what_is_wrong_is_named(environ: dict[str, str], table: dict[str, object
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("1.5", 1.5), ("1.5s", 1.5), ("200ms", 0.2), ("5m", 300), ("2h", 7200), ("7d", 604800), ("1 s", 1)],
+    [
+        *(("1.5", 1.5), ("1.5s", 1.5), ("200ms", 0.2), ("5m", 300), ("2h", 7200), ("7d", 604800), ("1 s", 1)),
+        *(
+            ("1h30m", 5400),
+            ("1m 30s", 90),
+            ("1h0m0s", 3600),
+            ("1d 12h", 129600),
+            ("2min30s500ms", 150.5),
+            (" 5m ", 300),
+        ),
+    ],
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "s", "-1s", "0", "1.2.3s", "1y", "1e3", "inf", "nan", "٣s", "9" * 400, "1 0s"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s",
+        "-1s",
+        "0",
+        "1.2.3s",
+        "1y",
+        "1e3",
+        "inf",
+        "nan",
+        "٣s",
+        "9" * 400,
+        "1 0s",
+        "1h30",
+        "30m1h",
+        "1h1h",
+        "5 5m",
+        "h1",
+        "1h-5m",
+        "0h0m",
+        "1s1",
+        "1hm",
+        "1.h.",
+        "1H30M",
+        "1m\0",
+    ],
+)
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("65536", 65536), ("64KiB", 65536), ("16MB", 16_000_000), ("1.5 kib", 1536)]
+    ("text", "size"),
+    [("65536", 65536), ("64KiB", 65536), ("16MB", 16_000_000), ("1.5 kib", 1536), ("1GiB 512MiB", 3 << 29)],
 )
 def test_sizes_are_read(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["0", "65536", "-1", "80x", "", "٨٠"])
+@pytest.mark.parametrize("text", ["", "0", "0.5", "KiB", "1KB1MB", "1 000", "-1", "1e3", "1ZB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a size"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "80x", "", "٨٠", "9" * 5000])
 def test_what_is_no_port_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a port"):
         parse_port(text)
