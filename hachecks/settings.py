@@ -21,6 +21,8 @@ else:
 
 
 REQUIRED: Any = object()
+EXACT = {"COMMAND", "REGEX", "STEP", "TEMPLATE", "TEXT"}
+"""What stands in the help for values whose blanks count."""
 
 
 class Setting:
@@ -96,9 +98,25 @@ class Setting:
             parser = getattr(sys.modules[self.owner.__module__], self.type_name).parse
         return parser
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether blanks around a value belong to it."""
+        return self.secret or self.metavar in EXACT
+
     def from_variable(self, text: str) -> Any:
-        """The value from an environment variable; several values stand on a line each."""
-        return self.convert(text.splitlines() if self.many else text)
+        """The value from an environment variable; several values stand on a line each.
+
+        Variables come from files, which end in a line end, and from YAML, where a blank is soon written: neither is
+        taken for a part of a value, unless it may be one.
+        """
+        if self.is_exact:
+            return self.convert(text.splitlines() if self.many else text.rstrip("\r\n"))
+        return self.convert([line.strip() for line in text.splitlines() if line.strip()] if self.many else text.strip())
+
+    def is_given(self, environ: Mapping[str, str], command: str) -> bool:
+        """Whether there is such a variable, and anything in it."""
+        text = environ.get(self.variable(command), "")
+        return bool(text if self.is_exact else text.strip())
 
 
 def option(
@@ -214,7 +232,7 @@ def gather(
         variable = setting.variable(command)
         if setting.name in flags:
             values[setting.name] = flags[setting.name]
-        elif environ.get(variable):
+        elif setting.is_given(environ, command):
             values[setting.name] = _named(variable, setting.from_variable, environ[variable])
         elif setting.name in table:
             values[setting.name] = _named(f"{file}: {setting.name}", setting.convert, table[setting.name])
@@ -251,7 +269,7 @@ def build(
 def _shared(cls: type, command: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> set[str]:
     """What was set by variables that several commands share."""
     shared = (s for s in settings_of(cls) if is_shared(s.owner) and s.name not in flags)
-    return {s.name for s in shared if environ.get(s.variable(command))}
+    return {s.name for s in shared if s.is_given(environ, command)}
 
 
 def _without(fitting: Mapping[str, Any], values: Mapping[str, Any], cls: type, refusal: Invalid) -> Any:

@@ -139,6 +139,25 @@ def test_a_variable_holds_several_values_on_a_line_each() -> None:
     assert build(Sample, "x", {"size": 1}, {"HACHECK_X_WORDS": "a b\nc"}, {}).words == ("a b", "c")
 
 
+@pytest.mark.parametrize("blanks", ["{}\n", " {}", "{}\r\n", "\t{} \n"])
+@pytest.mark.parametrize(("name", "cls", "setting"), every_setting())
+def test_blanks_around_a_variable_are_no_part_of_its_value(name: str, cls: type, setting: Setting, blanks: str) -> None:
+    text = sample(setting)
+    written = "{}\n" if setting.is_exact else blanks
+    assert repr(setting.from_variable(written.format(text))) == repr(setting.from_variable(text))
+    assert setting.is_given({setting.variable(name): text}, name)
+    assert not setting.is_given({setting.variable(name): ""}, name)
+    assert setting.is_given({setting.variable(name): " \n"}, name) == setting.is_exact
+    assert cls
+
+
+def test_a_blank_that_counts_stays() -> None:
+    send = next(setting for setting in settings_of(PROBES["tcp"].load()) if setting.name == "dialogue")
+    assert repr(send.from_variable("send PING \nexpect +PONG")) == repr(send.convert(["send PING ", "expect +PONG"]))
+    assert build(Sample, "x", {"size": 1}, {"HACHECK_X_PASSWORD": " a b \n"}, {}).password == " a b "
+    assert build(Sample, "x", {"size": 1}, {"HACHECK_X_WORDS": "a \n\n b\r\n"}, {}).words == ("a", "b")
+
+
 def test_a_secret_is_in_no_repr() -> None:
     assert "hush" not in repr(Sample(size=1, password="hush"))
 
