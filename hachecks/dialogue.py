@@ -55,21 +55,27 @@ class Step:
         return at + len(self.data) if at >= 0 else -1
 
 
-def hold(dialogue: Sequence[Step], stream: Stream) -> None:
-    """Take the steps in order; what comes after a met expectation is left for the next. Raises `Failure`."""
-    unread = b""
+def hold(dialogue: Sequence[Step], stream: Stream) -> bytes:
+    """Take the steps in order, and return the beginning of what was heard; raises `Failure`.
+
+    What comes after a met expectation is left for the next.
+    """
+    unread = start = b""
     for step in dialogue:
         if step.kind.startswith("send"):
             stream.sendall(step.data)
         else:
-            unread = _await(step, unread, stream)
+            heard, unread = _await(step, unread, stream)
+            start = start or heard
+    return start
 
 
-def _await(step: Step, unread: bytes, stream: Stream) -> bytes:
+def _await(step: Step, unread: bytes, stream: Stream) -> tuple[bytes, bytes]:
+    """What was heard, and what of it comes after the expectation."""
     while True:
         end = step.end_in(unread)
         if end >= 0:
-            return unread[end:]
+            return unread, unread[end:]
         if len(unread) >= MOST:
             raise Failure(f"{stream.where} sent {MOST} bytes without {step.text!r}", "body")
         try:

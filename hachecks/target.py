@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 else:
     import _socket as socket  # see transport
 
+NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
+
 
 class Target:
     """Where to connect: a host and a port, or the path of a unix socket."""
@@ -105,3 +107,18 @@ def family_of(host: str) -> socket.AddressFamily | None:
             continue
         return family
     return None
+
+
+class CallerName(str):
+    """What EHLO says of who calls: a name or an address literal."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> CallerName:
+        """From `node1.example.org` or `[192.0.2.1]`; raises `ValueError`."""
+        literal = text.startswith("[") and text.endswith("]")
+        plain = text[1:-1] if literal else text
+        if not plain or not set(plain) <= NAME_CHARACTERS | ({":"} if literal else set()):
+            raise ValueError(f"{text!r} is not a name for EHLO (write node1.example.org or [192.0.2.1])")
+        return cls(text)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TypeVar
 
     from hachecks.deadline import Deadline
+    from hachecks.handshake import Handshake
 
     Address = tuple[socket.AddressFamily, Any]
     T = TypeVar("T")
@@ -30,6 +31,7 @@ else:
 SO_BINDTODEVICE = 25
 SO_MARK = 36
 LARGEST_MARK = 2**32 - 1
+LONGEST_PEEK = 256
 ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Addresses that are nobody's (RFC 5737 and 3849), so the way to them is the default route."""
 
@@ -244,10 +246,24 @@ class Stream:
         self.sock: socket.socket = sock
         self.deadline = deadline
         self.where = where
+        self.handshake: Handshake | None = None
+        self.ahead = b""
+        """What has been read before anybody asked for it."""
 
     def recv(self, size: int) -> bytes:
         """What has arrived, at most so many bytes; empty at the end."""
+        if self.ahead:
+            data, self.ahead = self.ahead[:size], self.ahead[size:]
+            return data
         return self._within(lambda: self.sock.recv(size))
+
+    def peek(self, seconds: float) -> bytes:
+        """What arrives within so many seconds, left to be read; empty where nothing does, and whatever happens."""
+        try:
+            self.sock.settimeout(min(seconds, self.deadline.remaining()))
+            return self.sock.recv(LONGEST_PEEK, socket.MSG_PEEK)
+        except (OSError, TimedOut):
+            return b""
 
     def sendall(self, data: bytes) -> None:
         """Send all of it."""
@@ -263,19 +279,19 @@ class Stream:
             raise explained(error, self.where, "be talked to") from None
 
     def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
-        """Continue in TLS, the handshake within the deadline; raises `Failure` with what OpenSSL says."""
+        """Continue in TLS, the handshake within the deadline; raises `Failure` with what went wrong."""
+        from hachecks.handshake import Handshake  # a plain check does not owe it
+
+        self.handshake = Handshake(context)
         with self.deadline.during("tls"):
-            try:
-                # Left to wrap_socket, this takes 2 ms to import IDNA, and fails at a long label.
-                name = server_name.encode("ascii" if server_name.isascii() else "idna")
-                self.sock = self._within(lambda: context.wrap_socket(self.sock, server_hostname=name or None))
-                # wrap_socket says nothing, and does nothing, when the server has reset the connection already.
-                self._within(self.sock.getpeername)
-            except ValueError as error:
-                raise CannotLook(f"{server_name!r} cannot be a TLS server name: {error}") from None
+            self._within(lambda: self.handshake.shake(self, context, server_name))  # type: ignore[union-attr]
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and say so in TLS."""
+        if self.handshake is not None:
+            from hachecks.handshake import say_goodbye
+
+            say_goodbye(self.sock)
         self.sock.close()
 
     def __enter__(self) -> Stream:
@@ -285,38 +301,8 @@ class Stream:
         self.close()
 
 
-REFUSALS = {
-    errno.ECONNREFUSED: "{} refused the connection",
-    errno.ECONNRESET: "{} reset the connection",
-    errno.ENOTCONN: "{} reset the connection",
-    errno.ECONNABORTED: "{} broke off the connection",
-    errno.EPIPE: "{} closed the connection",
-    errno.ENOTCONN: "{} closed the connection",
-    errno.EHOSTUNREACH: "{} cannot be reached: no route to host",
-    errno.ENETUNREACH: "{} cannot be reached: no route to its network",
-    errno.ENOENT: "{} does not exist",
-}
-KIND_OF_ERROR = {
-    errno.ECONNREFUSED: "refused",
-    errno.ENOENT: "refused",
-    errno.EHOSTUNREACH: "unreachable",
-    errno.ENETUNREACH: "unreachable",
-    errno.ETIMEDOUT: "timeout",
-    errno.EACCES: "config",
-    errno.EADDRNOTAVAIL: "config",
-}
-"""What is not in it: `protocol` for a connection that breaks, `internal` for what this node has too little of."""
-OUR_OWN = {errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
-
-
 def explained(error: OSError, where: str, what: str) -> Failure | CannotLook:
     """The operating system's error as a reason, and as our inability where it is ours."""
-    if type(error).__name__.startswith("SSL"):  # its errno is not the operating system's
-        said = getattr(error, "verify_message", None) or getattr(error, "reason", None) or str(error)
-        return Failure(f"{where}: TLS failed: {said}", "tls")
-    if error.errno in REFUSALS:
-        return Failure(REFUSALS[error.errno].format(where), KIND_OF_ERROR.get(error.errno or 0, "protocol"))
-    told = f"{where} cannot {what}: {error.strerror or str(error)}"
-    if error.errno in OUR_OWN:
-        return CannotLook(told, KIND_OF_ERROR.get(error.errno or 0, "internal"))
-    return Failure(told, KIND_OF_ERROR.get(error.errno or 0, "unreachable"))
+    from hachecks import reasons  # owed by what fails alone
+
+    return reasons.explained(error, where, what)

@@ -1,4 +1,4 @@
-"""Real mail servers: aiosmtpd for SMTP, Debian's dovecot for IMAP, each with TLS or without."""
+"""Real mail servers: aiosmtpd for SMTP, Debian's dovecot for the others, each with TLS or without."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin:/sbin")
 PATIENCE = 20
 CONFIGURATION = """
-protocols = imap
+protocols = imap pop3 lmtp sieve
 listen = 127.0.0.1
 base_dir = {directory}/run
 state_dir = {directory}/state
@@ -44,10 +44,31 @@ passdb {{
 service imap-login {{
   chroot =
   inet_listener imap {{
-    port = {port}
+    port = {imap}
   }}
   inet_listener imaps {{
     port = 0
+  }}
+}}
+service pop3-login {{
+  chroot =
+  inet_listener pop3 {{
+    port = {pop3}
+  }}
+  inet_listener pop3s {{
+    port = 0
+  }}
+}}
+service managesieve-login {{
+  chroot =
+  inet_listener sieve {{
+    port = {sieve}
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp}
   }}
 }}
 """
@@ -90,10 +111,10 @@ async def _ended(server: asyncio.Server) -> None:
 
 
 @contextmanager
-def imap(directory: Path, authority: trustme.CA | None = None) -> Iterator[int]:
-    """An IMAP server on 127.0.0.1, and its port; with an authority it offers STARTTLS, as localhost."""
+def dovecot(directory: Path, authority: trustme.CA | None = None) -> Iterator[dict[str, int]]:
+    """Dovecot on 127.0.0.1, and its port for each protocol; with an authority it offers STARTTLS, as localhost."""
     assert DOVECOT, "install dovecot-imapd"
-    port = free_port()
+    ports = {name: free_port() for name in ("imap", "lmtp", "pop3", "sieve")}
     directory.mkdir(parents=True)
     certificate = ""
     if authority is not None:
@@ -102,13 +123,14 @@ def imap(directory: Path, authority: trustme.CA | None = None) -> Iterator[int]:
         issued.private_key_pem.write_to_path(directory / "key.pem")
         certificate = CERTIFICATE.format(directory=directory)
     users = "" if os.geteuid() == 0 else OWN_USER.format(user=getpass.getuser())
-    text = CONFIGURATION.format(directory=directory, port=port, ssl="yes" if authority else "no", users=users)
+    text = CONFIGURATION.format(directory=directory, ssl="yes" if authority else "no", users=users, **ports)
     (directory / "dovecot.conf").write_text(text + certificate)
     words = ["setpriv", "--pdeathsig=TERM", DOVECOT, "-F", "-c", str(directory / "dovecot.conf")]
     process = subprocess.Popen(words)
     try:
-        await_greeting(process, port, b"* OK", directory / "log")
-        yield port
+        for name, greeting in {"imap": b"* OK", "pop3": b"+OK", "lmtp": b"220", "sieve": b'"'}.items():
+            await_greeting(process, ports[name], greeting, directory / "log")
+        yield ports
     finally:
         process.terminate()
         process.wait(PATIENCE)

@@ -12,7 +12,7 @@ needed() {
         needed demo
         needed bench
         echo "mariadbd=mariadb-server dnsmasq=dnsmasq-base busybox bash shellcheck openssl"
-        echo "slapd dovecot=dovecot-imapd kubectl=kubernetes-client strace setpriv=util-linux"
+        echo "slapd dovecot=dovecot-imapd dovecot_pop3=dovecot-pop3d dovecot_sieve=dovecot-managesieved dovecot_lmtp=dovecot-lmtpd vsftpd prosody kubectl=kubernetes-client strace setpriv=util-linux"
         echo "prometheus-alertmanager prometheus-pushgateway prometheus-node-exporter prometheus promtool=prometheus chromium chromedriver=chromium-driver rsyslogd=rsyslog rsyslog_openssl=rsyslog-openssl journalctl=systemd"
         ;;
     *) echo "usage: $0 python|demo|test|bench" >&2 && exit 2 ;;
@@ -23,6 +23,9 @@ is_there() {
     case $1 in
     ensurepip) python3 -c 'import ensurepip' 2>/dev/null ;;
     postgres) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ;;
+    dovecot_pop3) [ -x /usr/lib/dovecot/pop3-login ] ;;
+    dovecot_sieve) [ -x /usr/lib/dovecot/managesieve-login ] ;;
+    dovecot_lmtp) [ -x /usr/lib/dovecot/lmtp ] ;;
     rsyslog_openssl) ls /usr/lib/*/rsyslog/lmnsd_ossl.so >/dev/null 2>&1 ;;
     check_*) [ -x "/usr/lib/nagios/plugins/$1" ] ;;
     *) PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null ;;

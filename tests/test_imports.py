@@ -39,7 +39,16 @@ IMPORTERS = {
 """What is not the standard library's, and which of our modules alone import it."""
 OF_CLI = {"__main__", "commands", "executable.loader"}
 """Who imports `cli`: what starts it, and the click tree, which hands back to it."""
-LATE = {("http.exchange", "http.http2")}
+LATE = {
+    ("http.exchange", "http.http2"),
+    ("probes.tcp", "mysql_handshake"),
+    ("probes.tcp", "starttls"),
+    ("starttls", "line_protocols"),
+    ("starttls", "mysql_handshake"),
+    ("tls", "reasons"),
+    ("transport", "handshake"),
+    ("transport", "reasons"),
+}
 """Which module of ours is imported by a function, and not through the registry."""
 DEAR = {"asyncio", "contextlib", "dataclasses", "logging", "pathlib", "typing"}
 """What a check does not owe: each costs a good part of what a whole check may take."""

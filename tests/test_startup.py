@@ -144,5 +144,5 @@ def test_imports_no_more_than_it_may(imported: Imported, command: str, code: int
 
 def test_tcp_imports_so_many_of_our_modules(imported: Imported) -> None:
     ours = {name for name in imported.by("tcp 127.0.0.1:{port}", 0) if name.startswith("hachecks.")}
-    way = {"dialogue", "probes.tcp", "proxy_protocol", "starttls", "target", "tls", "transport"}
+    way = {"dialogue", "probes.tcp", "proxy_protocol", "target", "tls", "transport"}
     assert ours == {f"hachecks.{name}" for name in OURS | way}

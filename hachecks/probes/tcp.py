@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hachecks.dialogue import Step, hold
 from hachecks.settings import argument, option, settings
-from hachecks.starttls import PROTOCOLS
-from hachecks.target import Endpoint
+from hachecks.target import CallerName, Endpoint
 from hachecks.tls import TlsOptions
 from hachecks.transport import NetworkOptions
 from hachecks.verdict import Verdict, in_words
@@ -15,7 +14,14 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hachecks.deadline import Deadline
+    from hachecks.tls import TlsContext
     from hachecks.transport import Stream
+
+LOOK = 0.005
+"""Seconds in which a server that greets may do so, so that a MySQL server is not left in its handshake."""
+MYSQL_PORTS = (3306, 3307)
+LONGEST_LOOK = 0.25
+"""The same where a MySQL server is likely."""
 
 
 @settings
@@ -27,6 +33,9 @@ class TcpProbe(NetworkOptions, TlsOptions):
 
     Without --expect nothing but the connection is tested, and the kernel accepts connections for a process that hangs:
     give the server something to say. Texts may hold \r, \n, \t, \0, \\ and \xHH.
+
+    Ask MySQL and MariaDB by sql: they count who connects and leaves without a login, and then block the node
+    (max_connect_errors). A greeting of theirs that comes at once is answered with a login that is denied.
     """
 
     target: Endpoint = argument(metavar="TARGET", help="HOST:PORT, [ADDRESS6]:PORT or unix:/PATH.")
@@ -43,8 +52,13 @@ class TcpProbe(NetworkOptions, TlsOptions):
         },
     )
     tls: bool = option(default=False, help="Speak TLS from the beginning.")
-    starttls: Literal["imap", "ldap", "mysql", "postgres", "smtp"] | None = option(
-        default=None, help="Ask for TLS in this protocol's way, then speak it."
+    starttls: Literal[
+        "ftp", "imap", "ldap", "lmtp", "mysql", "pop3", "postgres", "sieve", "smtp", "xmpp"
+    ] | None = option(default=None, help="Ask for TLS in this protocol's way, then speak it.")  # fmt: skip
+    ehlo: CallerName | None = option(
+        default=None,
+        metavar="NAME",
+        help="Introduce ourselves to SMTP and LMTP by this name, not the node's or its address.",
     )
 
     def validate(self) -> None:
@@ -63,19 +77,50 @@ class TcpProbe(NetworkOptions, TlsOptions):
 
     def check(self, deadline: Deadline) -> Verdict:
         """Connect, secure, talk."""
+        context = self.context() if self.tls or self.starttls else None  # a server is not begun with in vain
         with self.connect(self.target, deadline) as stream:
-            measured = self._secure(stream) if self.tls or self.starttls else {}
-            if self.dialogue:
-                with deadline.during("dialogue"):
-                    hold(self.dialogue, stream)
-        connecting = in_words(deadline.phases["connect"])
-        told = f"accepted the connection in {connecting}"
+            if context is None:
+                measured, advice = {}, self._talk_plainly(stream)
+            else:
+                measured, advice = self._talk_in_tls(stream, context), ""
+        told = f"accepted the connection in {in_words(deadline.phases['connect'])}"
         if self.dialogue:
             told += " and answered as expected"
-        return Verdict.passing(f"{self.target} {told}", **measured)
+        return Verdict.passing(f"{self.target} {told}{advice}", **measured)
 
-    def _secure(self, stream: Stream) -> dict[str, float]:
-        if self.starttls is not None:
-            PROTOCOLS[self.starttls](stream)
-        stream.start_tls(self.context(), self.server_name or self.target.host)
-        return self.judge_certificate(stream)
+    def _talk_plainly(self, stream: Stream) -> str:
+        """Hold the dialogue; returns advice where there is any."""
+        if self.dialogue:
+            with stream.deadline.during("dialogue"):
+                heard = hold(self.dialogue, stream)
+            has_spoken = any(step.kind.startswith("send") for step in self.dialogue)
+        else:
+            heard, has_spoken = (
+                stream.peek(LONGEST_LOOK if self._goal(self.target).port in MYSQL_PORTS else LOOK),
+                False,
+            )
+        if not (len(heard) > 4 and heard[2:4] == b"\0\0"):
+            return ""
+        from hachecks.mysql_handshake import leave_after  # what a plain check does not owe
+
+        has_spoken = any(step.kind.startswith("send") for step in self.dialogue)
+        return leave_after(heard, stream, is_read=bool(self.dialogue), has_spoken=has_spoken)
+
+    def _talk_in_tls(self, stream: Stream, context: TlsContext) -> dict[str, float]:
+        if self.starttls is None:
+            return self._secure(stream, context)
+        from hachecks.starttls import Caller, Conversation  # what a plain check does not owe
+
+        name = self.server_name or self.target.host
+        with Conversation(self.starttls, stream, Caller(self.ehlo, name)):
+            return self._secure(stream, context)
+
+    def _secure(self, stream: Stream, context: TlsContext) -> dict[str, float]:
+        stream.start_tls(context, self.server_name or self.target.host)
+        measured = self.judge_certificate(stream)
+        if self.dialogue:
+            with stream.deadline.during("dialogue"):
+                hold(self.dialogue, stream)
+        elif stream.handshake is not None and stream.handshake.wants_ours:
+            stream.handshake.hear_out(stream, until_tickets=False)
+        return measured
