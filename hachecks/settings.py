@@ -113,11 +113,6 @@ class Setting:
             return self.convert(text.splitlines() if self.many else text.rstrip("\r\n"))
         return self.convert([line.strip() for line in text.splitlines() if line.strip()] if self.many else text.strip())
 
-    def is_given(self, environ: Mapping[str, str], command: str) -> bool:
-        """Whether there is such a variable, and anything in it."""
-        text = environ.get(self.variable(command), "")
-        return bool(text if self.is_exact else text.strip())
-
 
 def option(
     default: Any = REQUIRED,  # written `default=`, or type checkers take the setting for a required one
@@ -232,11 +227,16 @@ def gather(
         variable = setting.variable(command)
         if setting.name in flags:
             values[setting.name] = flags[setting.name]
-        elif setting.is_given(environ, command):
+        elif is_something(environ.get(variable), setting):
             values[setting.name] = _named(variable, setting.from_variable, environ[variable])
         elif setting.name in table:
             values[setting.name] = _named(f"{file}: {setting.name}", setting.convert, table[setting.name])
     return values
+
+
+def is_something(text: str | None, setting: Setting) -> bool:
+    """Whether a variable is there and says anything."""
+    return bool(text and (setting.is_exact or not text.isspace()))
 
 
 def _named(where: str, convert: Callable[[Any], Any], value: Any) -> Any:
@@ -269,7 +269,7 @@ def build(
 def _shared(cls: type, command: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> set[str]:
     """What was set by variables that several commands share."""
     shared = (s for s in settings_of(cls) if is_shared(s.owner) and s.name not in flags)
-    return {s.name for s in shared if s.is_given(environ, command)}
+    return {s.name for s in shared if is_something(environ.get(s.variable(command)), s)}
 
 
 def _without(fitting: Mapping[str, Any], values: Mapping[str, Any], cls: type, refusal: Invalid) -> Any:
