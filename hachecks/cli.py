@@ -71,6 +71,9 @@ def main() -> NoReturn:
         code = USAGE
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except OSError as error:  # such as a full disk below what is shown
+        say(f"UNKNOWN - hacheck: {visible(error.strerror or str(error))}")
+        code = FAILED
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody at 3 a.m., and Python's own exit codes mislead
         say(f"UNKNOWN - hacheck: {type(error).__name__}: {one_line(str(error))}")
         code = FAILED

@@ -25,6 +25,7 @@ else:
     import _signal as signal  # see verdict.Status
 
 LONGEST_TIMEOUT = 3600.0
+LONGEST_STREAK = 1000
 PAUSE = 0.1
 """Seconds between two tries: a service that restarts refuses several connections within a millisecond."""
 WATCHDOG_GRACE = (0.05, 0.25)
@@ -67,6 +68,8 @@ class RunOptions:
             raise ValueError(f"--timeout is at most {LONGEST_TIMEOUT:.0f}s")
         if self.rise < 1 or self.fall < 1:
             raise ValueError("--rise and --fall are at least 1")
+        if self.rise > LONGEST_STREAK or self.fall > LONGEST_STREAK:
+            raise ValueError(f"--rise and --fall are at most {LONGEST_STREAK}; more never comes")
 
     @property
     def memory(self) -> float:

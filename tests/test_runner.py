@@ -141,6 +141,11 @@ def test_without_a_place_to_remember_the_answer_counts_as_it_is() -> None:
     ("words", "message"),
     [
         pytest.param(["--rise", "0"], "hacheck: file: --rise and --fall are at least 1\n", id="rise"),
+        pytest.param(
+            ["--fall", "99999999"],
+            "hacheck: file: --rise and --fall are at most 1000; more never comes\n",
+            id="a-fall-that-never-comes",
+        ),
         pytest.param(["--timeout", "2h"], "hacheck: file: --timeout is at most 3600s\n", id="timeout"),
     ],
 )
