@@ -23,6 +23,8 @@ else:
 REQUIRED: Any = object()
 EXACT = {"COMMAND", "REGEX", "STEP", "TEMPLATE", "TEXT"}
 """What stands in the help for values whose blanks count."""
+EMPTY = {"COMMAND", "TEMPLATE", "TEXT"}
+"""And for those that may be empty: an empty pattern matches everything, and an empty interface is none."""
 
 
 class Setting:
@@ -86,6 +88,8 @@ class Setting:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if isinstance(value, bool) and not self.is_flag:
             raise ValueError(f"takes a value, not {text}")
+        if not text.strip() and self.default != "" and self.metavar not in EMPTY:
+            raise ValueError("nothing is given; was a variable empty?")
         if self.choices:
             if text not in self.choices:
                 raise ValueError(f"{text!r} is none of {', '.join(self.choices)}")

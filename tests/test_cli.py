@@ -95,8 +95,12 @@ def test_a_mistake_is_one_line_that_names_it_and_what_is_right(words: str, messa
         pytest.param(["checks", "--config", "/dev/null"], "/dev/null: it declares neither a check nor", id="empty"),
         pytest.param(["http"], "http: URL is missing", id="http"),
         pytest.param(["tcp"], "tcp: TARGET is missing", id="tcp"),
-        pytest.param(["tcp", ""], "'' has no valid host", id="tcp-to-nothing"),
-        pytest.param(["file", ""], "file: '' is not an absolute path (Keepalived starts checks in /)", id="no-path"),
+        pytest.param(
+            ["tcp", ""], "tcp: Invalid value for 'TARGET': nothing is given; was a variable empty?", id="tcp-to-nothing"
+        ),
+        pytest.param(
+            ["file", ""], "file: Invalid value for 'PATH': nothing is given; was a variable empty?", id="no-path"
+        ),
         pytest.param(["file", "-v"], "file: PATH is missing", id="file"),
     ],
 )

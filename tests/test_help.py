@@ -146,6 +146,26 @@ def test_every_option_that_is_offered_is_taken(name: str, setting: Setting) -> N
     assert "" in refusals, refusals
 
 
+TAKING = [param for param in EVERY if param not in FLAGS]
+MAY_BE_EMPTY = {"COMMAND", "TEMPLATE", "TEXT"}
+
+
+@pytest.mark.parametrize(("name", "setting"), TAKING)
+def test_an_empty_value_says_nothing_and_is_refused(name: str, setting: Setting) -> None:
+    if setting.default == "" or setting.metavar in MAY_BE_EMPTY:
+        return
+    for empty in ("", " "):
+        with pytest.raises(ValueError, match=r"^nothing is given; was a variable empty"):
+            setting.convert([empty] if setting.many else empty)
+    assert name
+
+
+@pytest.mark.parametrize("flag", ["--send", "--send-hex", "--expect", "--expect-hex", "--expect-regex"])
+def test_an_empty_step_of_a_dialogue_is_refused(flag: str) -> None:
+    answer = hacheck("tcp", "127.0.0.1:9", flag, "")
+    assert (answer.code, answer.out) == (2, "")
+
+
 @pytest.mark.parametrize("name", ["", *COMMANDS, *(f"notify {notifier}" for notifier in NOTIFIERS)])
 def test_no_help_is_cut_short(name: str) -> None:
     answer = hacheck(*name.split(), "--help")
