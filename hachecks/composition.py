@@ -108,7 +108,8 @@ class Composition:
         """Ask the next of those who wait, if there is one and the time for it."""
         try:
             member = waiting.get_nowait()
-            own = Deadline.after(min(member.options.timeout, deadline.remaining()))
+            seconds = member.options.timeout
+            own = Deadline.after(seconds) if seconds < deadline.remaining() else Deadline(deadline.at, deadline.seconds)
         except (queue.Empty, TimedOut):
             return False
         answers.put((member, runner.run(member.probe, member.options, f"{self.name}.{member.name}", own)))
