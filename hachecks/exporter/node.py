@@ -8,7 +8,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hachecks import __version__, delivery, history, journal
+from hachecks import __version__, history, homes, journal, queue_state, state
 from hachecks.exporter import judgement
 from hachecks.exporter.addresses import Addresses
 from hachecks.exporter.checks import Checks
@@ -21,13 +21,13 @@ from hachecks.exporter.source import Source
 from hachecks.exporter.stories import Stories, Story
 from hachecks.exporter.view import Instance, Notifier, View, Vip
 from hachecks.keepalived import VrrpInstance
-from hachecks.transition import boot_id
+from hachecks.state import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from hachecks.delivery import Queue
     from hachecks.exporter.keepalived_json import Dump
+    from hachecks.queue_state import Queue
     from hachecks.status import NameOfCheck
 
 RESTART_SLACK = 2.0
@@ -43,7 +43,7 @@ class Node:
         self,
         name: str,
         configuration: tuple[str, str],
-        directories: Sequence[str],
+        places: Sequence[str],
         environ: Mapping[str, str],
         name_of_check: NameOfCheck,
         tell: Callable[[str], None],
@@ -53,13 +53,13 @@ class Node:
         self.tell = tell
         self.fifo: FifoSource | None = None
         self.json: KeepalivedJson | None = None
-        self.directories = directories
+        self.places = places
         self.boot = boot_id()
         self.sources = {one: Source(one, tell) for one in ("netlink", "configuration", "journal", "verdicts")}
         self.addresses = Addresses(self.sources["netlink"])
         self.configuration = ConfigurationSource(*configuration, environ, self.sources["configuration"])
-        self.checks = Checks(directories[0], environ, name_of_check, self.sources["verdicts"])
-        self.follower = history.Follower(directories)
+        self.follower = history.Follower(places, journal.trusted_users())
+        self.checks = Checks(self._directories_of_checks, environ, name_of_check, self.sources["verdicts"])
         self.stories = Stories()
         self.process = KeepalivedProcess()
         self.running = self.process.look(expects_sockets=False)
@@ -72,6 +72,10 @@ class Node:
         self._built: object = None
         self.version = 0
 
+    def _directories_of_checks(self) -> list[str]:
+        """Where the checks leave their verdicts: what they are told, or what of theirs stands in for it."""
+        return homes.readable((self.places[0], state.SHARED), self.follower.users)
+
     def refresh(self) -> None:
         """Look at everything that may have changed."""
         now = time.time()
@@ -79,6 +83,7 @@ class Node:
         if self._configured is not self.configuration.configuration:
             self._configured = self.configuration.configuration
             self.checks.configure(self.configuration.configuration)
+            self.follower.users = journal.trusted_users(self.configuration.configuration.script_users)
         if self.fifo:
             self.fifo.refresh()
         self._read_journal()
@@ -106,7 +111,7 @@ class Node:
     def _latest_queues(self) -> list[Queue]:
         """The queue of each notifier; of two in two directories, the one that was told last."""
         found: dict[str, Queue] = {}
-        for queue in (queue for directory in self.directories for queue in delivery.queues(directory)):
+        for queue in (queue for directory in self.follower.directories() for queue in queue_state.queues(directory)):
             other = found.get(queue.name)
             if other is None or (queue.last_success or 0.0) > (other.last_success or 0.0):
                 found[queue.name] = queue
@@ -120,8 +125,8 @@ class Node:
             events += 1
         if self.follower.trouble:
             source.fails(self.follower.trouble)
-        elif not any(os.path.exists(os.path.join(place, journal.NAME)) for place in self.directories):
-            places = " or ".join(self.directories)
+        elif not any(os.path.lexists(os.path.join(one, journal.NAME)) for one in self.follower.directories()):
+            places = " or ".join(self.places)
             source.fails(f"nothing is recorded in {places}; have Keepalived call `hacheck notify`")
         else:
             source.answers(bool(events), time.monotonic() - began)
@@ -208,7 +213,8 @@ class Node:
             sources=tuple(source.seen() for source in self.sources.values()),
             hints=(
                 *judgement.hints(configured, self.instances, self.running.runs),
-                *self.configuration.configuration.missing,
+                *self.follower.passed_over,
+                *self.configuration.configuration.findings,
             ),
         )
 
