@@ -10,9 +10,10 @@ import select
 import sys
 
 from hachecks import argv, runner
+from hachecks.deadline import Deadline
 from hachecks.registry import PROBES, Entry
 from hachecks.settings import Invalid, argument, build, option, settings
-from hachecks.verdict import Status, Verdict, in_words, one_line
+from hachecks.verdict import Status, Verdict, in_words, one_line, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def main() -> NoReturn:
         code = USAGE
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except OSError as error:  # such as a full disk below what is shown
+        say(f"UNKNOWN - hacheck: {visible(error.strerror or str(error))}")
+        code = FAILED
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody at 3 a.m., and Python's own exit codes mislead
         say(f"UNKNOWN - hacheck: {type(error).__name__}: {one_line(str(error))}")
         code = FAILED
@@ -109,7 +113,8 @@ def check(probe: Probe, options: runner.RunOptions, output: OutputOptions, name:
 
     def end_now() -> NoReturn:
         told = f"{probe.subject} was not judged within {in_words(options.timeout)}"
-        leave(conclude(Verdict.failing(told, "timeout")))
+        verdict = Verdict.failing(told, "timeout")
+        leave(conclude(runner.remembered(verdict, options, name, deadline)))
 
     def conclude(verdict: Verdict) -> int:
         code = tell(verdict, options, output)
@@ -117,8 +122,9 @@ def check(probe: Probe, options: runner.RunOptions, output: OutputOptions, name:
         runner.publish(probe, verdict, options, name)
         return code
 
+    deadline = Deadline.after(options.timeout)
     runner.watchdog(options.timeout, end_now)
-    verdict = runner.run(probe, options, name)
+    verdict = runner.run(probe, options, name, deadline)
     runner.call_off_watchdog()
     return conclude(verdict)
 
@@ -175,7 +181,7 @@ def say(line: str) -> None:
 
 def complain(line: str) -> None:
     """One line to standard error."""
-    _write(2, f"hacheck: {line}")
+    _write(2, f"hacheck: {visible(line)}")
 
 
 def _write(descriptor: int, line: str) -> None:

@@ -1,25 +1,27 @@
-"""How do declared settings become click commands? Help, errors, and the commands that are no checks."""
+"""What can be asked of `hacheck` besides plain checks? Help, errors, and the commands that are no checks."""
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hachecks import __version__, argv, cli, config, deliverer, notify, records, versions
 from hachecks.channel import DeliveryOptions
+from hachecks.click_settings import SettingsCommand
 from hachecks.config import nearest
 from hachecks.fifo import Follower
 from hachecks.registry import NOTIFIERS, PROBES, Entry
-from hachecks.settings import REQUIRED, Invalid, build, heading_of, settings_of
+from hachecks.settings import Invalid, build
+from hachecks.transition import KINDS
+from hachecks.verdict import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from hachecks.settings import Setting
+    from collections.abc import Mapping, Sequence
 
 RUN_SUMMARY = "Run a check that hacheck.toml declares."
+LONGEST_SUMMARY = 1000
+"""Characters beyond which click cuts a summary in the middle of a sentence."""
 NEEDS_AGENT = "it needs the package hachecks[agent]: pip install 'hachecks[agent]'"
 SERVE = Entry("hachecks.exporter.serving:serve", "the exporter")
 SHOW = Entry("hachecks.status:show", "the status")
@@ -33,14 +35,27 @@ LATE: Mapping[str, Entry] = {
 def main(words: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the click tree over a command line and return the exit status."""
     try:
-        return int(tree.main(list(words), "hacheck", standalone_mode=False, obj=environ) or 0)
-    except click.exceptions.Exit as end:
-        return end.exit_code
+        with tree.make_context("hacheck", list(words), obj=environ) as context:
+            return int(tree.invoke(context) or 0)
+    except click.exceptions.Exit:  # help, or the version, was shown
+        return cli.PASSED if is_all_that_is_asked(words) else cli.USAGE
     except click.ClickException as error:
         cli.complain(described(error))
         return cli.USAGE
     except click.Abort:
         return cli.INTERRUPTED
+
+
+def is_all_that_is_asked(words: Sequence[str]) -> bool:
+    """Whether help stands alone, as in `hacheck tcp --help`.
+
+    `hacheck tcp -h 10.0.0.5` shows help as well, and as the script of a check it would pass for ever.
+    """
+    first = words[0]
+    if len(words) > (1 if first.startswith("-") else 2) and (first.startswith("-") or cli.signature(first)):
+        cli.complain(f"{' '.join(words)}: this shows help, and checks nothing")
+        return False
+    return True
 
 
 def described(error: click.ClickException) -> str:
@@ -52,129 +67,6 @@ def described(error: click.ClickException) -> str:
         flags = [flag for param in context.command.params for flag in param.opts] if context else []
         text = f"no such option {error.option_name}{nearest(error.option_name, flags)}"
     return f"{''.join(f'{word}: ' for word in words)}{text} (see {' '.join(['hacheck', *words, '--help'])})"
-
-
-class Value(click.ParamType):  # type: ignore[type-arg]  # not generic in click 8.1
-    """A setting's own conversion as a click type, and the refusal of secrets on the command line."""
-
-    def __init__(self, setting: Setting, prefix: str = "") -> None:
-        self.setting = setting
-        self.prefix = prefix
-        self.name = setting.placeholder
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The converted value, or a usage error."""
-        setting = self.setting
-        command = (ctx.info_name if ctx else None) or ""
-        if setting.secret:
-            safe = f"{setting.flag}-file or the variable {setting.variable(command)}"
-            self.fail(f"a secret on the command line can be read by everybody on the node; use {safe}", param, ctx)
-        refusal = setting.refuse_on_argv and setting.refuse_on_argv(value)
-        if refusal:
-            self.fail(refusal, param, ctx)
-        try:
-            return setting.convert(self.prefix + value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def parameters(setting: Setting, command: str) -> Iterator[click.Parameter]:
-    """The click parameters of a setting: one, or one for each way to spell it."""
-    if setting.positional:
-        yield click.Argument([setting.name], metavar=setting.placeholder, type=Value(setting), required=False)
-        return
-    for flag, text in setting.flags.items():
-        kind = Value(setting, f"{flag[2:]} ")
-        yield click.Option([flag, flag[2:].replace("-", "_")], multiple=True, type=kind, metavar=kind.name, help=text)
-    name = setting.flag[2:]
-    told = f"{setting.help}{default_of(setting)} [{setting.variable(command)}]"
-    short = [setting.short] if setting.short else []
-    if setting.is_flag:
-        yield Flag(
-            [*short, f"--{name}/--no-{name}", setting.name], default=None, help=told, hidden_half=setting.default
-        )
-        return
-    kind = Value(setting)
-    declared = [*short, f"--{name}", setting.name]
-    yield click.Option(
-        declared,
-        type=kind,
-        metavar=kind.name,
-        multiple=setting.many,
-        help=told,
-        hidden=setting.secret,
-    )
-
-
-def default_of(setting: Setting) -> str:
-    """` (default 1.5)`, where there is one worth telling."""
-    if setting.default is REQUIRED:
-        return " (required)"
-    return f" (default {setting.default})" if setting.default not in (None, ()) and not setting.is_flag else ""
-
-
-class Flag(click.Option):
-    """A yes-or-no option, of which the help shows the half that changes something."""
-
-    def __init__(self, *declared: Any, hidden_half: bool, **more: Any) -> None:
-        super().__init__(*declared, **more)
-        self.hidden_half = hidden_half
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:  # noqa: ARG002 - click's signature
-        """`-x, --name`, or `--no-name` where yes is the default."""
-        spellings = self.secondary_opts if self.hidden_half else sorted(self.opts, key=len)
-        return ", ".join(spellings), self.help or ""
-
-
-class SettingsCommand(click.Command):
-    """A command whose parameters are what settings classes declare, and which hands on what was given.
-
-    `act` gets the converted values by setting name, and the environment.
-    """
-
-    def __init__(
-        self, name: str, classes: Sequence[type], act: Callable[[Mapping[str, Any], Mapping[str, str]], int]
-    ) -> None:
-        self.declared = [setting for cls in classes for setting in settings_of(cls)]
-        self.headings = {s.name: heading_of(s.owner) or "Options" for s in self.declared}
-        params = [param for setting in self.declared for param in parameters(setting, name)]
-        arguments = [f"  {s.placeholder}  {s.help}" for s in self.declared if s.positional]
-        about = inspect.cleandoc(classes[0].__doc__ or "") + ("\n\n\b\n" + "\n".join(arguments) if arguments else "")
-        super().__init__(name, params=params, help=about, callback=click.pass_context(self._call))
-        self.act = act
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Also remember the order of the options, which the steps of a dialogue need."""
-        try:
-            _, _, ctx.meta["order"] = self.make_parser(ctx).parse_args(list(args))
-        except click.UsageError as error:
-            error.ctx = ctx
-            raise
-        return super().parse_args(ctx, args)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The command's own options first, then those it shares, under their headings."""
-        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None and isinstance(param, click.Option):
-                sections.setdefault(self.headings.get(param.name or "", "Options"), []).append(record)
-        for heading, rows in sections.items():
-            with formatter.section(heading):
-                formatter.write_dl(rows)
-
-    def _call(self, ctx: click.Context, **_: Any) -> int:
-        values: dict[str, Any] = {
-            setting.name: ctx.params[setting.name]
-            for setting in self.declared
-            if ctx.params.get(setting.name) not in (None, ()) and not setting.many
-        }
-        given = {name: iter(value) for name, value in ctx.params.items() if isinstance(value, tuple)}
-        for param in ctx.meta["order"]:
-            if isinstance(param.type, Value) and param.type.setting.many:
-                name = param.type.setting.name
-                values[name] = values.get(name, ()) + next(given[param.name or ""])
-        return self.act(values, ctx.obj)
 
 
 class Checks(click.Group):
@@ -198,9 +90,8 @@ class Checks(click.Group):
         with formatter.section("Probes"):
             formatter.write_dl([(name, entry.summary) for name, entry in PROBES.items()])
         with formatter.section("Commands"):
-            others = {
-                name: command.get_short_help_str(80) for name, command in self.commands.items() if not command.hidden
-            }
+            shown = {name: command for name, command in self.commands.items() if not command.hidden}
+            others = {name: command.get_short_help_str(LONGEST_SUMMARY) for name, command in shown.items()}
             others.update({name: entry.summary for name, entry in LATE.items()})
             formatter.write_dl([("run", RUN_SUMMARY), *sorted(others.items())])
 
@@ -209,7 +100,7 @@ class Checks(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command, or a usage error that names the nearest one."""
         if self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"no such command {args[0]}{nearest(args[0], self.list_commands(ctx))}")
+            ctx.fail(f"no such command {args[0] or repr('')}{nearest(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
 
@@ -227,7 +118,7 @@ def tree(ctx: click.Context) -> None:
     understood exits 2. `hacheck PROBE --help` tells what a probe can do, and what makes it PASS or FAIL.
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        raise click.UsageError("nothing is asked; write hacheck PROBE TARGET, or hacheck run NAME", ctx)
 
 
 def late_command(name: str) -> SettingsCommand:
@@ -274,9 +165,11 @@ def list_checks(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     for name, table in declared.notifiers.items():
         declared.notifier(name, environ, DeliveryOptions)
         rows.append((name, str(table["notifier"]), "notifier"))
-    widths = [max(len(row[column]) for row in rows) for column in range(2)] if rows else []
+    if not rows:
+        raise Invalid(f"{path}: it declares neither a check nor a notifier; write [check.NAME]")
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for row in rows:
-        cli.say("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]))
+        cli.say(visible("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]])))
     return cli.PASSED
 
 
@@ -323,6 +216,12 @@ def notify_command(
         starter = notify.DeliveryStarter(ctx.obj, cli.complain)
         Follower(words[0], ctx.obj, cli.complain, starter.see_to_delivery).follow()
         return cli.PASSED
+    if not any(word in KINDS for word in words):
+        raise click.UsageError(
+            "Keepalived said nothing: notify_master, notify_backup, notify_fault and notify_stop pass no words; "
+            "use notify, or write them, as in: hacheck notify INSTANCE VI_1 MASTER",
+            ctx,
+        )
     try:
         notify.record(words, ctx.obj)
     except OSError as error:

@@ -7,18 +7,21 @@ import threading
 from time import monotonic
 
 from hachecks import runner
-from hachecks.deadline import Deadline
+from hachecks.deadline import Deadline, TimedOut
 from hachecks.verdict import STATUSES, Status, Verdict, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hachecks.probes import Probe
     from hachecks.runner import RunOptions
 
 GRACE = 0.02
 """Seconds beyond the deadline in which members that keep theirs have told their verdicts."""
+MOST_THREADS = 64
+"""Threads that all compositions of a process have together. Who finds no room for one asks by himself, in turn."""
+ROOM = threading.Semaphore(MOST_THREADS)
 
 
 class Member:
@@ -54,23 +57,63 @@ class Composition:
         return f"{'all' if self.composes == 'all' else self.needed} of {names}"
 
     def check(self, deadline: Deadline) -> Verdict:
-        """Ask all members at once, in threads, and answer as soon as the answer is certain."""
+        """Ask the members at once, in threads, and answer as soon as the answer is certain."""
+        deadline.remaining()
+        waiting: queue.SimpleQueue[Member] = queue.SimpleQueue()
         answers: queue.SimpleQueue[tuple[Member, Verdict]] = queue.SimpleQueue()
         for member in self.members:
-            own = Deadline.after(min(member.options.timeout, deadline.remaining()))
-            threading.Thread(target=self._ask, args=(member, own, answers), daemon=True).start()
+            waiting.put(member)
+        alone = not self._start_threads(lambda: self._ask_in_turn(waiting, deadline, answers))
         told: list[tuple[Member, Verdict]] = []
         while True:
             verdict = self._judge(told)
             if verdict is not None:
+                _take_all(waiting)
                 return verdict
+            if alone:
+                self._ask_next(waiting, deadline, answers)
             try:
                 told.append(answers.get(timeout=max(0.0, deadline.at - monotonic()) + GRACE))
             except queue.Empty:
                 told += self._overdue(told, deadline)
 
-    def _ask(self, member: Member, deadline: Deadline, answers: queue.SimpleQueue[tuple[Member, Verdict]]) -> None:
-        answers.put((member, runner.run(member.probe, member.options, f"{self.name}.{member.name}", deadline)))
+    def _start_threads(self, work: Callable[[], None]) -> int:
+        """Start a thread for each member, or as many as there is room for, and return their number."""
+
+        def work_and_make_room() -> None:
+            try:
+                work()
+            finally:
+                ROOM.release()
+
+        for number in range(len(self.members)):
+            if not ROOM.acquire(blocking=False):
+                return number
+            try:
+                threading.Thread(target=work_and_make_room, daemon=True).start()
+            except RuntimeError:  # the container may have no more processes
+                ROOM.release()
+                return number
+        return len(self.members)
+
+    def _ask_in_turn(
+        self, waiting: queue.SimpleQueue[Member], deadline: Deadline, answers: queue.SimpleQueue[tuple[Member, Verdict]]
+    ) -> None:
+        while self._ask_next(waiting, deadline, answers):
+            pass
+
+    def _ask_next(
+        self, waiting: queue.SimpleQueue[Member], deadline: Deadline, answers: queue.SimpleQueue[tuple[Member, Verdict]]
+    ) -> bool:
+        """Ask the next of those who wait, if there is one and the time for it."""
+        try:
+            member = waiting.get_nowait()
+            seconds = member.options.timeout
+            own = Deadline.after(seconds) if seconds < deadline.remaining() else Deadline(deadline.at, deadline.seconds)
+        except (queue.Empty, TimedOut):
+            return False
+        answers.put((member, runner.run(member.probe, member.options, f"{self.name}.{member.name}", own)))
+        return True
 
     def _overdue(self, told: Sequence[tuple[Member, Verdict]], deadline: Deadline) -> Iterator[tuple[Member, Verdict]]:
         """A FAIL for each member that is stuck in something that knows no deadline, such as a dead NFS server."""
@@ -96,3 +139,12 @@ class Composition:
         if len(passing) + pending < self.needed <= len(passing) + len(unknown):
             return Verdict.unknown("; ".join(unknown + failing), kinds[Status.UNKNOWN], passing_count=len(passing))
         return None
+
+
+def _take_all(waiting: queue.SimpleQueue[Member]) -> None:
+    """Leave nobody to be asked: the answer is certain."""
+    try:
+        while True:
+            waiting.get_nowait()
+    except queue.Empty:
+        pass

@@ -8,8 +8,7 @@ import sys
 from hachecks.composition import Composition, Member
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.runner import RunOptions
-from hachecks.settings import Invalid, build, option, settings, settings_of
-from hachecks.units import Duration
+from hachecks.settings import Invalid, build, settings_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,16 +24,10 @@ if TYPE_CHECKING:
     from hachecks.probes import Probe
 
 COMPOSING = ("all", "any")
+DEEPEST = 16
+MOST = 256
+"""Checks that one run may ask: three dozen lines can name each other a million times."""
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
-
-
-@settings
-class Schedule:
-    """When the agent runs a check."""
-
-    heading = "Schedule"
-
-    interval: Duration = option(default=2.0, help="How often the agent runs the check.")
 
 
 class Configuration:
@@ -46,17 +39,12 @@ class Configuration:
         self.path = path
         self.tables = tables
         self.notifiers = notifiers
+        self.asked = 0
 
     @classmethod
     def read(cls, path: str) -> Configuration:
         """Read the file; raises `Invalid`."""
-        try:
-            with open(path, "rb") as file:
-                document = tomllib.load(file)
-        except OSError as error:
-            raise Invalid(f"{path}: {error.strerror}; name the file with --config or HACHECK_CONFIG") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise Invalid(f"{path}: {error}") from None
+        document = read_toml(path)
         refuse_unknown(path, document, ["check", "notifier"])
         return cls(path, named_tables(path, document, "check"), named_tables(path, document, "notifier"))
 
@@ -64,8 +52,7 @@ class Configuration:
         self, name: str, flags: Mapping[str, Any], environ: Mapping[str, str], within: tuple[str, ...] = ()
     ) -> tuple[Probe, RunOptions]:
         """A check's probe and how it is run; raises `Invalid`."""
-        if name in within:
-            raise Invalid(f"{self.path}: {' -> '.join([*within, name])}: a check cannot contain itself")
+        self._refuse_what_has_no_end(name, within)
         table = self.tables.get(name)
         if table is None:
             where = f" in [check.{within[-1]}]" if within else ""
@@ -73,25 +60,44 @@ class Configuration:
         where = f"{self.path}: [check.{name}]"
         if len([key for key in ("probe", *COMPOSING) if key in table]) != 1:
             raise Invalid(f'{where}: needs one of probe = "…", all = […] or any = […]')
-        build(Schedule, name, {}, {}, table, where)
+        if "state_dir" in table:
+            raise Invalid(
+                f"{where}: state_dir is the node's, where notifications and the exporter look as well; "
+                "set it by --state-dir or HACHECK_STATE_DIR"
+            )
         options = build(RunOptions, name, flags, environ, table, where)
         if "probe" in table:
             return self._probe(where, table, environ), options
-        return self._composition(where, name, table, environ, within), options
+        return self._composition(where, name, table, options, environ, within), options
+
+    def _refuse_what_has_no_end(self, name: str, within: tuple[str, ...]) -> None:
+        self.asked = self.asked + 1 if within else 1
+        if name in within:
+            raise Invalid(f"{self.path}: {' -> '.join([*within, name])}: a check cannot contain itself")
+        if len(within) > DEEPEST:
+            raise Invalid(f"{self.path}: [check.{within[0]}]: checks in checks go {DEEPEST} deep at most")
+        if self.asked > MOST:
+            raise Invalid(f"{self.path}: [check.{within[0]}]: a check asks {MOST} others at most, nested ones included")
 
     def _probe(self, where: str, table: Mapping[str, Any], environ: Mapping[str, str]) -> Probe:
-        kind = table["probe"]
+        kind = str(table["probe"])
         if kind not in PROBES:
-            raise Invalid(f"{where}: no probe {kind}{nearest(str(kind), PROBES)}")
+            raise Invalid(f"{where}: no probe {kind}{nearest(kind, PROBES)}")
         probe_class = PROBES[kind].load()
-        refuse_unknown(where, table, ["probe", *names_of(Schedule, RunOptions, probe_class)])
+        refuse_unknown(where, table, ["probe", *names_of(RunOptions, probe_class)])
         probe: Probe = build(probe_class, kind, {}, environ, table, where)
         return probe
 
     def _composition(
-        self, where: str, name: str, table: Mapping[str, Any], environ: Mapping[str, str], within: tuple[str, ...]
+        self,
+        where: str,
+        name: str,
+        table: Mapping[str, Any],
+        options: RunOptions,
+        environ: Mapping[str, str],
+        within: tuple[str, ...],
     ) -> Composition:
-        refuse_unknown(where, table, [*COMPOSING, "at_least", *names_of(Schedule, RunOptions)])
+        refuse_unknown(where, table, [*COMPOSING, "at_least", *names_of(RunOptions)])
         key = "all" if "all" in table else "any"
         names = table[key]
         if not isinstance(names, list) or not names or not all(isinstance(member, str) for member in names):
@@ -101,7 +107,10 @@ class Configuration:
         needed = table.get("at_least", 1) if key == "any" else len(names)
         if "at_least" in table and (key == "all" or type(needed) is not int or not 1 <= needed <= len(names)):
             raise Invalid(f"{where}: at_least goes with any and is a number from 1 to {len(names)}")
-        members = [Member(member, *self.build(member, {}, environ, (*within, name))) for member in names]
+        handed_on: dict[str, Any] = {"state_dir": options.state_dir}
+        if options.interval is not None:
+            handed_on["interval"] = options.interval  # a member is run when the composition is
+        members = [Member(member, *self.build(member, handed_on, environ, (*within, name))) for member in names]
         return Composition(name, members, needed)
 
     def notifier(self, name: str, environ: Mapping[str, str], options_class: type) -> tuple[Notifier, Any]:
@@ -133,6 +142,22 @@ class Configuration:
 def named_check(name: str, path: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Probe, RunOptions]:
     """The probe and options of `[check.NAME]` in the file; raises `Invalid`."""
     return Configuration.read(path).build(name, flags, environ)
+
+
+def read_toml(path: str) -> Mapping[str, Any]:
+    """The document; raises `Invalid`."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read().decode()
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except OSError as error:
+        raise Invalid(f"{path}: {error.strerror}; name the file with --config or HACHECK_CONFIG") from None
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{path}: {error}") from None
+    except (RecursionError, ValueError):
+        raise Invalid(f"{path}: it has a number that is too long, or is nested too deeply") from None
 
 
 def named_tables(path: str, document: Mapping[str, Any], kind: str) -> Mapping[str, Mapping[str, Any]]:

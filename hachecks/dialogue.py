@@ -29,6 +29,8 @@ class Step:
         self.data = b""
         self.pattern: re.Pattern[bytes] | None = None
         if kind == "expect-regex":
+            if not text:
+                raise ValueError("there is nothing to expect")
             self.pattern = compiled(text)
         else:
             self.data = from_hex(text) if kind.endswith("-hex") else unescaped(text)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import _thread
 import faulthandler
 import os
-from time import monotonic, sleep
+from time import CLOCK_BOOTTIME, clock_gettime, monotonic, sleep
 
 from hachecks import published, state
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.settings import option, settings
-from hachecks.streak import Memory, Streak
+from hachecks.streak import ASSUMED_INTERVAL, MISSED, Memory, Streak
 from hachecks.units import Duration
 from hachecks.verdict import CannotLook, Failure, Status, Verdict, in_words
 
@@ -25,15 +25,18 @@ else:
     import _signal as signal  # see verdict.Status
 
 LONGEST_TIMEOUT = 3600.0
+LONGEST_STREAK = 1000
 PAUSE = 0.1
 """Seconds between two tries: a service that restarts refuses several connections within a millisecond."""
 WATCHDOG_GRACE = (0.05, 0.25)
 """Seconds after the deadline at which the watchdog ends the process with a line, and then without one."""
 PUBLISHING = 0.2
 """Seconds to wait for the state directory at last: it may be on a file system that hangs."""
+REMEMBERING = 0.1
+"""Seconds to wait for it before the verdict is told; beyond the deadline, less than the watchdog does."""
 LAST_FAILURE = "last-failure"
-SHORTEST_MEMORY = 60.0
-"""Seconds for which a streak is remembered at least."""
+TIMEOUTS = 10
+"""A streak is remembered for so many timeouts: a check that takes minutes is not run every minute."""
 
 
 @settings
@@ -48,11 +51,16 @@ class RunOptions:
         default=1, metavar="N", help="PASS only after N good answers in a row (remembered between runs)."
     )
     fall: int = option(default=1, metavar="N", help="FAIL only after N bad answers in a row (remembered between runs).")
+    interval: Duration | None = option(
+        default=None, help="How often it is run. Rise and fall are remembered for three intervals, at least 3 min."
+    )
     on_unknown: Literal["fail", "pass"] = option(
         default="fail", help="What the exit status says when the probe could not look."
     )
     invert: bool = option(default=False, help="The probe must fail: PASS and FAIL change places.")
-    state_dir: str = option(default="/run/hacheck", metavar="DIR", help="Where rise and fall are remembered.")
+    state_dir: str = option(
+        default="/run/hacheck", metavar="DIR", help="Where rise and fall are remembered, and verdicts left."
+    )
 
     def validate(self) -> None:
         """Refuse what makes no check."""
@@ -60,6 +68,13 @@ class RunOptions:
             raise ValueError(f"--timeout is at most {LONGEST_TIMEOUT:.0f}s")
         if self.rise < 1 or self.fall < 1:
             raise ValueError("--rise and --fall are at least 1")
+        if self.rise > LONGEST_STREAK or self.fall > LONGEST_STREAK:
+            raise ValueError(f"--rise and --fall are at most {LONGEST_STREAK}; more never comes")
+
+    @property
+    def memory(self) -> float:
+        """For how many seconds a streak is remembered at least."""
+        return max(MISSED * max(ASSUMED_INTERVAL, self.interval or 0.0), TIMEOUTS * self.timeout)
 
     def counts_as_good(self, status: Status) -> bool:
         """Whether the exit status for it is 0."""
@@ -91,9 +106,7 @@ def run(probe: Probe, options: RunOptions, name: str, deadline: Deadline | None 
     deadline = deadline or Deadline.after(options.timeout)
     verdict = _try_repeatedly(probe, options, deadline)
     verdict.measured["duration_seconds"] = monotonic() - started
-    if options.rise > 1 or options.fall > 1:
-        return _remembered(verdict, options, name)
-    return verdict
+    return remembered(verdict, options, name, deadline)
 
 
 def _try_repeatedly(probe: Probe, options: RunOptions, deadline: Deadline) -> Verdict:
@@ -108,36 +121,43 @@ def _try_repeatedly(probe: Probe, options: RunOptions, deadline: Deadline) -> Ve
     return verdict if attempt == 0 else verdict.but(verdict.status, f"{verdict.reason} (try {attempt + 1})")
 
 
-def _remembered(verdict: Verdict, options: RunOptions, name: str) -> Verdict:
+def remembered(verdict: Verdict, options: RunOptions, name: str, deadline: Deadline) -> Verdict:
     """The verdict that counts, given the runs before; the verdict as it is when there is no memory to be had."""
-    good = options.counts_as_good(verdict.status)
-    streak = Streak(good, 0)
-
-    def change(text: str) -> str:
-        nonlocal streak
-        memory = Memory(state.boot_id(), monotonic(), max(SHORTEST_MEMORY, 10 * options.timeout))
-        before = memory.recall(text)
-        streak = before.after(good, options.rise, options.fall) if before else streak
-        return memory.told(streak)
-
-    try:
-        state.exchange(state.directory(options.state_dir), f"streak-{name}", change)
-    except OSError as error:
-        return verdict.but(verdict.status, f"{verdict.reason} [no rise/fall: {options.state_dir}: {error.strerror}]")
-    if streak.up == good:
+    if options.rise == options.fall == 1:
         return verdict
+    good = options.counts_as_good(verdict.status)
+    recalled = [(Streak(good, 0), f"no rise/fall: {options.state_dir} does not answer")]
+    within = min(REMEMBERING, max(deadline.at - monotonic(), 0.0) + WATCHDOG_GRACE[0] / 2)
+    _done_within(within, lambda: recalled.append(_exchange(good, options, name)))
+    streak, note = recalled[-1]
+    if streak.up == good:
+        return verdict.noted(note) if note else verdict
     status, needed = (Status.PASS, options.fall) if streak.up else (Status.FAIL, options.rise)
     kind = "bad" if streak.up else "good"
     return verdict.but(status, f"{kind} answer {streak.contrary} of {needed}: {verdict.reason}")
 
 
-def publish(probe: Probe, verdict: Verdict, options: RunOptions, name: str) -> None:
-    """Leave the verdict in the state directory, for the exporter and for notifications; at most for a moment.
+def _exchange(good: bool, options: RunOptions, name: str) -> tuple[Streak, str]:
+    """The streak with one more run, which is remembered, and what there is to say about the memory."""
+    streak, note = Streak(good, 0), ""
 
-    It is done in a thread that may be abandoned: of a file system that hangs, no system call returns.
-    """
-    done = _thread.allocate_lock()
-    done.acquire()
+    def change(text: str) -> str:
+        nonlocal streak, note
+        memory = Memory(state.boot_id(), clock_gettime(CLOCK_BOOTTIME), options.memory)
+        before = memory.recall(text)
+        streak = before.after(good, options.rise, options.fall) if before else streak
+        note = memory.forgotten and f"rise and fall begin anew: {memory.forgotten}"
+        return memory.told(streak)
+
+    try:
+        state.exchange(state.directory(options.state_dir), f"streak-{name}", change)
+    except OSError as error:
+        return Streak(good, 0), f"no rise/fall: {options.state_dir}: {error.strerror or error}"
+    return streak, note
+
+
+def publish(probe: Probe, verdict: Verdict, options: RunOptions, name: str) -> None:
+    """Leave the verdict in the state directory, for the exporter and for notifications; at most for a moment."""
 
     def write() -> None:
         try:
@@ -149,14 +169,27 @@ def publish(probe: Probe, verdict: Verdict, options: RunOptions, name: str) -> N
                 _revive_delivery(directory, options)
         except OSError:
             pass
+
+    _done_within(PUBLISHING, write)
+
+
+def _done_within(seconds: float, act: Callable[[], None]) -> None:
+    """Do it in a thread that may be abandoned: of a file system that hangs, no system call returns."""
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def act_and_say() -> None:
+        try:
+            act()
         finally:
             done.release()
 
     try:
-        _thread.start_new_thread(write, ())
+        _thread.start_new_thread(act_and_say, ())
     except RuntimeError:  # there is no room for one more thread
-        return
-    done.acquire(timeout=PUBLISHING)
+        act()
+    else:
+        done.acquire(timeout=seconds)
 
 
 def probe_kind(probe: Probe) -> str:

@@ -21,6 +21,10 @@ else:
 
 
 REQUIRED: Any = object()
+EXACT = {"COMMAND", "REGEX", "STEP", "TEMPLATE", "TEXT"}
+"""What stands in the help for values whose blanks count."""
+EMPTY = {"COMMAND", "TEMPLATE", "TEXT"}
+"""And for those that may be empty: an empty pattern matches everything, and an empty interface is none."""
 
 
 class Setting:
@@ -51,6 +55,11 @@ class Setting:
         return self.name.upper() if self.positional else "--" + self.name.replace("_", "-")
 
     @property
+    def changing_flag(self) -> str:
+        """The flag that changes something: `--no-name` where yes is the default, and what `help` is about there."""
+        return f"--no-{self.flag[2:]}" if self.is_flag and self.default else self.flag
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The words a `Literal[...]` setting takes."""
         if not self.type_name.startswith("Literal["):
@@ -79,6 +88,8 @@ class Setting:
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if isinstance(value, bool) and not self.is_flag:
             raise ValueError(f"takes a value, not {text}")
+        if not text.strip() and self.default != "" and self.metavar not in EMPTY:
+            raise ValueError("nothing is given; was a variable empty?")
         if self.choices:
             if text not in self.choices:
                 raise ValueError(f"{text!r} is none of {', '.join(self.choices)}")
@@ -91,9 +102,20 @@ class Setting:
             parser = getattr(sys.modules[self.owner.__module__], self.type_name).parse
         return parser
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether blanks around a value belong to it."""
+        return self.secret or self.metavar in EXACT
+
     def from_variable(self, text: str) -> Any:
-        """The value from an environment variable; several values stand on a line each."""
-        return self.convert(text.splitlines() if self.many else text)
+        """The value from an environment variable; several values stand on a line each.
+
+        Variables come from files, which end in a line end, and from YAML, where a blank is soon written: neither is
+        taken for a part of a value, unless it may be one.
+        """
+        if self.is_exact:
+            return self.convert(text.splitlines() if self.many else text.rstrip("\r\n"))
+        return self.convert([line.strip() for line in text.splitlines() if line.strip()] if self.many else text.strip())
 
 
 def option(
@@ -108,6 +130,7 @@ def option(
 ) -> Any:
     """Declare a setting that has a flag; without a default it is required.
 
+    `help` says what the flag does: of a yes-or-no setting whose default is yes, what `--no-NAME` does.
     A `secret` is refused on the command line and kept out of every repr. `refuse_on_argv` looks at a text from the
     command line and says what to do instead if it holds a secret. `flags` are spellings with the help of each: the
     value of `--send X` is the text `send X`, and the order of all of them on the command line is kept.
@@ -135,11 +158,14 @@ def settings(cls: C) -> C:
     """Make a frozen value class of a class that declares settings.
 
     Written here because `dataclasses` costs 60 M instructions to import, half of what a whole TCP check may take.
-    A `validate()` method, if there is one, runs last and raises `ValueError`.
+    A `validate()` method, if there is one, runs last and raises `ValueError`. What a base declares and the class names
+    in `not_offered` keeps its default.
     """
     declared: dict[str, Setting] = {}
     for base in reversed(cls.__mro__[1:]):
         declared.update(base.__dict__.get("__settings__", {}))
+    for name in cls.__dict__.get("not_offered", ()):
+        setattr(cls, name, declared.pop(name).default)
     annotations = cls.__dict__.get("__annotations__", {})  # noqa: RUF063 - an attribute would be the base's in 3.9
     for name, annotation in annotations.items():
         setting = cls.__dict__.get(name)
@@ -205,11 +231,16 @@ def gather(
         variable = setting.variable(command)
         if setting.name in flags:
             values[setting.name] = flags[setting.name]
-        elif environ.get(variable):
+        elif is_something(environ.get(variable), setting):
             values[setting.name] = _named(variable, setting.from_variable, environ[variable])
         elif setting.name in table:
             values[setting.name] = _named(f"{file}: {setting.name}", setting.convert, table[setting.name])
     return values
+
+
+def is_something(text: str | None, setting: Setting) -> bool:
+    """Whether a variable is there and says anything."""
+    return bool(text and (setting.is_exact or not text.isspace()))
 
 
 def _named(where: str, convert: Callable[[Any], Any], value: Any) -> Any:
@@ -242,7 +273,7 @@ def build(
 def _shared(cls: type, command: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> set[str]:
     """What was set by variables that several commands share."""
     shared = (s for s in settings_of(cls) if is_shared(s.owner) and s.name not in flags)
-    return {s.name for s in shared if environ.get(s.variable(command))}
+    return {s.name for s in shared if is_something(environ.get(s.variable(command)), s)}
 
 
 def _without(fitting: Mapping[str, Any], values: Mapping[str, Any], cls: type, refusal: Invalid) -> Any:

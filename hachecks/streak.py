@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from hachecks.verdict import in_words
+
+ASSUMED_INTERVAL = 60.0
+"""Seconds between two runs where nothing is known of them: the longest of Keepalived's defaults, that of delay_loop."""
+MISSED = 3
+"""A streak ends when so many runs have not been made: Keepalived was stopped, or the node was asleep."""
+LONGEST_COUNT = 9
+"""Digits of a number of runs in a row."""
+
 
 class Streak:
     """The answer that counts now (`up`), and how many in a row have said otherwise since."""
@@ -21,28 +30,53 @@ class Streak:
 
 
 class Memory:
-    """A streak as it is kept between two runs: one line of text.
+    """A streak as it is kept between two runs: one line of text, `BOOT NOW up|down CONTRARY GAP`.
 
-    It is believed when it is of this boot and no older than `lifetime` seconds: after a longer pause the first verdict
-    counts at once, as it does for Keepalived.
+    It is believed when it is of this boot and no older than `lifetime` seconds, or than what three runs take at the
+    pace that they had: after a longer pause the first verdict counts at once, as it does for Keepalived. `now` is
+    seconds since the boot, with those in which the node was asleep. `forgotten` says why a streak was not believed.
     """
+
+    __slots__ = ("boot", "forgotten", "gap", "lifetime", "now")
 
     def __init__(self, boot: str, now: float, lifetime: float) -> None:
         self.boot = boot
         self.now = now
         self.lifetime = lifetime
+        self.gap = 0.0
+        self.forgotten = ""
 
     def recall(self, text: str) -> Streak | None:
         """The streak the text tells of, if it can be read and believed."""
-        fields = text.split()
-        if len(fields) != 4 or fields[0] != self.boot or fields[2] not in ("up", "down"):
+        if not text:
             return None
         try:
-            at, contrary = float(fields[1]), int(fields[3])
+            boot, at, streak, gap = _read(text)
         except ValueError:
+            self.forgotten = "what was remembered cannot be read"
             return None
-        return Streak(fields[2] == "up", contrary) if 0 <= self.now - at <= self.lifetime else None
+        age = self.now - at
+        if boot != self.boot:
+            self.forgotten = "the node was started anew"
+        elif age < 0:
+            self.forgotten = "what was remembered is from the future"
+        else:
+            # A run by hand in between may be soon after another: it halves what is known of the pace, no more.
+            self.gap = max(age, gap / 2)
+            if age > max(self.lifetime, MISSED * gap):
+                self.forgotten = f"the last run was {in_words(age)} ago"
+        return None if self.forgotten else streak
 
     def told(self, streak: Streak) -> str:
         """The text to keep."""
-        return f"{self.boot} {self.now!r} {'up' if streak.up else 'down'} {streak.contrary}\n"
+        return f"{self.boot} {self.now!r} {'up' if streak.up else 'down'} {streak.contrary} {self.gap!r}\n"
+
+
+def _read(text: str) -> tuple[str, float, Streak, float]:
+    """Boot, time, streak and gap; raises `ValueError` at anything that no run can have left."""
+    boot, at_word, way, count, *rest = text.split()
+    at, gap = float(at_word), float(rest[0]) if rest else 0.0  # 0.1.0 kept no gap
+    plain = count.isascii() and count.isdigit() and len(count) <= LONGEST_COUNT
+    if way not in ("up", "down") or not plain or len(rest) > 1 or not 0 <= gap <= at:
+        raise ValueError(text)
+    return boot, at, Streak(way == "up", int(count)), gap

@@ -52,14 +52,14 @@ class TlsOptions:
         default=None, help="Refuse older versions of TLS; 1.0 and 1.1 bring OpenSSL's weakest ciphers along."
     )
     tls_max: Literal["1.0", "1.1", "1.2", "1.3"] | None = option(default=None, help="Refuse newer versions of TLS.")
-    verify: bool = option(default=True, help="Verify the server's certificate; --no-verify accepts any.")
+    verify: bool = option(default=True, help="Accept any certificate, whoever signed it.")
     min_days_left: int | None = option(
         default=None, metavar="DAYS", help="FAIL when a certificate that the server sends expires earlier."
     )
 
     def validate_tls(self, spoken: bool, how: str) -> None:
         """Refuse TLS options where no TLS is spoken (`how` says how it would be), and what contradicts itself."""
-        given = [s.flag for s in TlsOptions.__settings__.values() if getattr(self, s.name) != s.default]  # type: ignore[attr-defined]
+        given = [s.changing_flag for s in TlsOptions.__settings__.values() if getattr(self, s.name) != s.default]  # type: ignore[attr-defined]
         if given and not spoken:
             raise ValueError(f"{given[0]} needs TLS ({how})")
         if self.key_file is not None and self.cert_file is None:

@@ -102,13 +102,19 @@ class Verdict:
         """The same measurements under another status and, if given, another reason."""
         return Verdict(status, self.reason if reason is None else reason, self.measured, self.phases, self.kind)
 
+    def noted(self, note: str) -> Verdict:
+        """The same verdict with a note after its reason, which gives way where both are too long."""
+        room = max(1, LONGEST_REASON - len(note) - len(" []"))
+        reason = self.reason if len(self.reason) <= room else self.reason[: room - 1] + "…"
+        return self.but(self.status, f"{reason} [{note}]")
+
     def __repr__(self) -> str:
         return f"{self.status.value} - {self.reason}"
 
 
 def one_line(text: str) -> str:
     """The text as one printable line of bounded length: what a server says may hold anything."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 

@@ -17,6 +17,7 @@ from hachecks import argv, cli
 from hachecks.probes.tcp import TcpProbe
 from hachecks.registry import PROBES
 from hachecks.runner import RunOptions
+from hachecks.settings import settings_of
 from hachecks.verdict import STATUSES, Status, Verdict, in_words, one_line
 
 from .cli import ROOT, hacheck
@@ -24,6 +25,7 @@ from .talker import talking
 
 if TYPE_CHECKING:
     import socket
+    from pathlib import Path
 
     from .talker import Talker
 
@@ -57,7 +59,7 @@ def test_nagios_has_its_own_words_codes_and_performance_data() -> None:
         ),
         pytest.param(
             "file /x --timeout 3y",
-            "file: Invalid value for '--timeout': '3y' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d) "
+            "file: Invalid value for '--timeout': '3y' is not a duration (write 1.5s, 200ms, 5m, 1h30m or 7d) "
             "(see hacheck file --help)",
             id="unit",
         ),
@@ -78,9 +80,106 @@ def test_a_mistake_is_one_line_that_names_it_and_what_is_right(words: str, messa
     assert hacheck(*words.split()) == (2, "", f"hacheck: {message}\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(
+            [], "nothing is asked; write hacheck PROBE TARGET, or hacheck run NAME (see hacheck --help)", id=""
+        ),
+        pytest.param(["--"], "nothing is asked; write hacheck PROBE TARGET, or hacheck run NAME", id="dashes"),
+        pytest.param([""], "no such command '' (see hacheck --help)", id="an-empty-word"),
+        pytest.param(["all", "web", "switch"], "no such command all (see hacheck --help)", id="all"),
+        pytest.param(["any"], "no such command any (see hacheck --help)", id="any"),
+        pytest.param(["run"], "run: NAME is missing", id="run"),
+        pytest.param(["run", "web", "--config", "/dev/null"], "/dev/null: no check web", id="no-checks"),
+        pytest.param(["checks", "--config", "/dev/null"], "/dev/null: it declares neither a check nor", id="empty"),
+        pytest.param(["http"], "http: URL is missing", id="http"),
+        pytest.param(["tcp"], "tcp: TARGET is missing", id="tcp"),
+        pytest.param(
+            ["tcp", ""], "tcp: Invalid value for 'TARGET': nothing is given; was a variable empty?", id="tcp-to-nothing"
+        ),
+        pytest.param(
+            ["file", ""], "file: Invalid value for 'PATH': nothing is given; was a variable empty?", id="no-path"
+        ),
+        pytest.param(["file", "-v"], "file: PATH is missing", id="file"),
+    ],
+)
+def test_what_asks_nothing_is_no_pass(words: list[str], message: str) -> None:
+    answer = hacheck(*words)
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", [*PROBES, "run"])
+def test_a_variable_that_is_empty_names_no_target(name: str) -> None:
+    (target,) = (setting for setting in settings_of(cli.signature(name)[0]) if setting.positional)
+    empty = {target.variable(name): ""}
+    assert hacheck(name, timeout=20, **empty) == (2, "", f"hacheck: {name}: {target.flag} is missing\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["tcp", "-h", "10.0.0.5:80"], id="as-other-programs-name-the-host"),
+        pytest.param(["file", "/etc/passwd", "--help"], id="last"),
+        pytest.param(["run", "web", "--help"], id="run"),
+        pytest.param(["--help", "file", "/etc/passwd"], id="first"),
+        pytest.param(["--version", "file", "/etc/passwd"], id="version"),
+    ],
+)
+def test_help_beside_a_check_is_shown_and_is_no_pass(words: list[str]) -> None:
+    answer = hacheck(*words)
+    assert answer.code == 2
+    assert answer.err.endswith(": this shows help, and checks nothing\n")
+    assert answer.out.startswith(("Usage: ", "hacheck "))
+
+
+def test_help_for_nobody_is_no_error_of_python() -> None:
+    for words in ("--help", "tcp --help", "--version"):
+        script = f"'{sys.executable}' -m hachecks {words} >/dev/full"
+        environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(["/bin/sh", "-c", script], env=environ, capture_output=True, timeout=20, check=False)
+        assert done.returncode == 1
+        assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param([], id="none"),
+        pytest.param(["log", "--file", "/tmp/x"], id="a-notifier"),
+        pytest.param(["MASTER"], id="a-state-alone"),
+    ],
+)
+def test_notify_without_keepalived_s_words_says_which_of_its_scripts_have_them(words: list[str]) -> None:
+    answer = hacheck("notify", *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == (
+        "hacheck: notify: Keepalived said nothing: notify_master, notify_backup, notify_fault and notify_stop pass no "
+        "words; use notify, or write them, as in: hacheck notify INSTANCE VI_1 MASTER (see hacheck notify --help)\n"
+    )
+
+
+def test_no_character_of_what_is_told_acts_on_the_screen(tmp_path: Path) -> None:
+    clear, backwards = "\x1b[2J", "\u202e"
+    answer = hacheck("file", f"/{clear}{backwards}/x", "--absent")
+    assert answer.line == r"PASS - /\x1b[2J\u202e/x does not exist"
+    assert hacheck(f"{clear}{backwards}").err == "hacheck: no such command \\x1b[2J\\u202e (see hacheck --help)\n"
+    path = tmp_path / "hacheck.toml"
+    path.write_text('[check.a]\nprobe = "file"\npath = "/\\u001b[2J\\u202e"\n', encoding="utf-8")
+    assert hacheck("checks", "--config", path).line == r"a  file  /\x1b[2J\u202e"
+    path.write_text('[check."\\u001b"]\n', encoding="utf-8")
+    assert hacheck("checks", "--config", path).err.endswith("[check.\\x1b]: a name has letters, digits, - and _ only\n")
+
+
 def test_a_variable_that_is_wrong_is_named() -> None:
     answer = hacheck("file", "/x", HACHECK_TIMEOUT="soon")
-    assert answer == (2, "", "hacheck: HACHECK_TIMEOUT: 'soon' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d)\n")
+    assert answer == (
+        2,
+        "",
+        "hacheck: HACHECK_TIMEOUT: 'soon' is not a duration (write 1.5s, 200ms, 5m, 1h30m or 7d)\n",
+    )
 
 
 def test_help_lists_every_probe_without_importing_one() -> None:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hachecks.composition import Composition
+from hachecks.config import named_check
+
 from .cli import hacheck
 from .talker import greet_and_echo, talking
 
@@ -129,12 +132,12 @@ def test_checks_lists_what_is_declared(good: Path) -> None:
         pytest.param('[check.a]\nprobe = "file"\n', "[check.a]: path is missing", id="missing"),
         pytest.param(
             '[check.a]\nprobe = "file"\npath = "/x"\ntimeout = "1 fortnight"\n',
-            "[check.a]: timeout: '1 fortnight' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d)",
+            "[check.a]: timeout: '1 fortnight' is not a duration (write 1.5s, 200ms, 5m, 1h30m or 7d)",
             id="unit",
         ),
         pytest.param(
             '[check.a]\nprobe = "file"\npath = "/x"\ninterval = "x"\n',
-            "[check.a]: interval: 'x' is not a duration (write 1.5s, 200ms, 5m, 2h or 7d)",
+            "[check.a]: interval: 'x' is not a duration (write 1.5s, 200ms, 5m, 1h30m or 7d)",
             id="interval",
         ),
         pytest.param(
@@ -142,6 +145,18 @@ def test_checks_lists_what_is_declared(good: Path) -> None:
             "[check.a]: target: '0' in 'x:0' is not a port (1 to 65535)",
             id="port",
         ),
+        pytest.param(
+            '[check.a]\nprobe = "file"\npath = "/x"\nstate_dir = "/tmp"\n',
+            "[check.a]: state_dir is the node's, where notifications and the exporter look as well; "
+            "set it by --state-dir or HACHECK_STATE_DIR",
+            id="state-dir",
+        ),
+        pytest.param(
+            '[check.a]\nprobe = "file"\npath = "/x"\nrise = 99999999999999999999\n',
+            "[check.a]: rise: '99999999999999999999' is not a whole number",
+            id="number",
+        ),
+        pytest.param('[check.a]\nprobe = ["file"]\n', "[check.a]: no probe ['file']; did you mean file?", id="probes"),
         pytest.param('[check.a]\nall = ["b"]\n', "no check b in [check.a]", id="member"),
         pytest.param('[check.a]\nall = ["a"]\n', "a -> a: a check cannot contain itself", id="itself"),
         pytest.param("[check.a]\nall = []\n", '[check.a]: all takes names of checks: all = ["one", "two"]', id="none"),
@@ -159,6 +174,74 @@ def test_what_is_wrong_is_named_with_file_and_key(tmp_path: Path, text: str, mes
         answer = hacheck(*words, "--config", path)
         assert (answer.code, answer.out) == (2, "")
         assert answer.err == f"hacheck: {path}: {message}\n"
+
+
+def test_a_file_is_read_as_editors_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "hacheck.toml"
+    for text in (f"\ufeff{GOOD}", GOOD.replace("\n", "\r\n"), "\ufeff" + GOOD.replace("\n", "\r\n")):
+        path.write_bytes(text.encode())
+        assert hacheck("run", "both", "--config", path).code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param('# ü\n[check.a]\nprobe = "file"'.encode("latin-1"), "byte 3 is not UTF-8", id="latin-1"),
+        pytest.param("[check.a]".encode("utf-16"), "byte 1 is not UTF-8", id="utf-16"),
+        pytest.param(b"a = " + b"9" * 5000, "it has a number that is too long, or is nested too deeply", id="number"),
+        pytest.param(b"a = " + b"[" * 5000, "it has a number that is too long, or is nested too deeply", id="nested"),
+    ],
+)
+def test_what_cannot_be_read_is_said_without_pythons_words(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "hacheck.toml"
+    path.write_bytes(content)
+    answer = hacheck("checks", "--config", path)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"hacheck: {path}: {message}")
+    assert answer.err.count("\n") == 1
+
+
+def naming_each_other(levels: int, width: int) -> str:
+    """Checks of which each asks `width` of the next level."""
+    lines = [f"[check.l{levels}n{n}]\nprobe = 'file'\npath = '/etc/passwd'" for n in range(width)]
+    for level in range(levels):
+        names = [f"l{level + 1}n{n}" for n in range(width)]
+        lines += [f"[check.l{level}n{n}]\nall = {names}" for n in range(width)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("levels", "width", "message"),
+    [
+        pytest.param(16, 1, "", id="deep"),
+        pytest.param(17, 1, "[check.l0n0]: checks in checks go 16 deep at most", id="too-deep"),
+        pytest.param(900, 1, "[check.l0n0]: checks in checks go 16 deep at most", id="far-too-deep"),
+        pytest.param(6, 2, "", id="wide"),
+        pytest.param(
+            12, 4, "[check.l0n0]: a check asks 256 others at most, nested ones included", id="millions-in-four-dozen"
+        ),
+    ],
+)
+def test_checks_in_checks_have_an_end(tmp_path: Path, levels: int, width: int, message: str) -> None:
+    path = tmp_path / "hacheck.toml"
+    path.write_text(naming_each_other(levels, width))
+    answer = hacheck("run", "l0n0", "--config", path)
+    assert answer.err == (f"hacheck: {path}: {message}\n" if message else "")
+    assert answer.code == (2 if message else 0)
+
+
+def test_a_member_remembers_where_and_for_as_long_as_the_check_that_asks_it(tmp_path: Path) -> None:
+    path = tmp_path / "hacheck.toml"
+    path.write_text(
+        '[check.all]\nall = ["member"]\ninterval = "2h"\n'
+        '[check.member]\nprobe = "file"\npath = "/etc/passwd"\nfall = 2\ninterval = "2s"\n'
+    )
+    (probe, _) = named_check("all", str(path), {"state_dir": str(tmp_path)}, {})
+    assert isinstance(probe, Composition)
+    (member,) = probe.members
+    assert (member.options.memory, member.options.state_dir) == (3 * 7200, str(tmp_path))
+    assert hacheck("run", "all", "--config", path, "--state-dir", tmp_path / "state").code == 0
+    assert (tmp_path / "state" / "streak-all.member").exists()
 
 
 def test_a_file_that_is_not_there_is_named() -> None:

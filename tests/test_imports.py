@@ -35,7 +35,7 @@ IMPORTERS = {
     "aiohttp": {"exporter.server", "exporter.serving"},
     "apprise": {"notifiers.apprise"},
     "bcrypt": {"exporter.web_config"},
-    "click": {"commands"},
+    "click": {"click_settings", "commands"},
     "h2": {"http.http2"},
     "httpcore": {"http.exchange", "http.http1", "http.http2"},
     "pg8000": {"sql.postgresql_session"},

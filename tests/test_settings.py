@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 
 from hachecks import argv
 from hachecks.channel import DeliveryOptions
-from hachecks.commands import SettingsCommand
+from hachecks.click_settings import SettingsCommand
 from hachecks.registry import PROBES
 from hachecks.runner import RunOptions
-from hachecks.settings import Invalid, Setting, build, option, settings, settings_of
+from hachecks.settings import Invalid, Setting, build, is_something, option, settings, settings_of
 from hachecks.target import Endpoint
 from hachecks.units import PARSERS, parse_duration, parse_port, parse_size
 
@@ -32,7 +33,7 @@ SAMPLES = {
 }
 
 
-def every_setting() -> list[object]:
+def every_setting() -> list[Any]:
     classes = {**{name: entry.load() for name, entry in PROBES.items()}, "run": RunOptions}
     return [
         pytest.param(name, cls, setting, id=f"{name} {setting.flag}")
@@ -63,6 +64,7 @@ MORE_SAMPLES = (
     "connect=1s",
     "namespace/name",
     "10s",
+    "a@example.test",
 )
 
 
@@ -138,6 +140,24 @@ def test_a_variable_holds_several_values_on_a_line_each() -> None:
     assert build(Sample, "x", {"size": 1}, {"HACHECK_X_WORDS": "a b\nc"}, {}).words == ("a b", "c")
 
 
+@pytest.mark.parametrize("blanks", ["{}\n", " {}", "{}\r\n", "\t{} \n"])
+@pytest.mark.parametrize("setting", [pytest.param(param.values[2], id=param.id) for param in every_setting()])
+def test_blanks_around_a_variable_are_no_part_of_its_value(setting: Setting, blanks: str) -> None:
+    text = sample(setting)
+    written = "{}\n" if setting.is_exact else blanks
+    assert repr(setting.from_variable(written.format(text))) == repr(setting.from_variable(text))
+    assert is_something(text, setting)
+    assert not is_something("", setting)
+    assert is_something(" \n", setting) == setting.is_exact
+
+
+def test_a_blank_that_counts_stays() -> None:
+    send = next(setting for setting in settings_of(PROBES["tcp"].load()) if setting.name == "dialogue")
+    assert repr(send.from_variable("send PING \nexpect +PONG")) == repr(send.convert(["send PING ", "expect +PONG"]))
+    assert build(Sample, "x", {"size": 1}, {"HACHECK_X_PASSWORD": " a b \n"}, {}).password == " a b "
+    assert build(Sample, "x", {"size": 1}, {"HACHECK_X_WORDS": "a \n\n b\r\n"}, {}).words == ("a", "b")
+
+
 def test_a_secret_is_in_no_repr() -> None:
     assert "hush" not in repr(Sample(size=1, password="hush"))
 
@@ -160,26 +180,71 @@ def test_what_is_wrong_is_named(environ: dict[str, str], table: dict[str, object
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("1.5", 1.5), ("1.5s", 1.5), ("200ms", 0.2), ("5m", 300), ("2h", 7200), ("7d", 604800), ("1 s", 1)],
+    [
+        *(("1.5", 1.5), ("1.5s", 1.5), ("200ms", 0.2), ("5m", 300), ("2h", 7200), ("7d", 604800), ("1 s", 1)),
+        *(
+            ("1h30m", 5400),
+            ("1m 30s", 90),
+            ("1h0m0s", 3600),
+            ("1d 12h", 129600),
+            ("2min30s500ms", 150.5),
+            (" 5m ", 300),
+        ),
+    ],
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "s", "-1s", "0", "1.2.3s", "1y", "1e3", "inf", "nan", "٣s", "9" * 400, "1 0s"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s",
+        "-1s",
+        "0",
+        "1.2.3s",
+        "1y",
+        "1e3",
+        "inf",
+        "nan",
+        "٣s",
+        "9" * 400,
+        "1 0s",
+        "1h30",
+        "30m1h",
+        "1h1h",
+        "5 5m",
+        "h1",
+        "1h-5m",
+        "0h0m",
+        "1s1",
+        "1hm",
+        "1.h.",
+        "1H30M",
+        "1m\0",
+    ],
+)
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("65536", 65536), ("64KiB", 65536), ("16MB", 16_000_000), ("1.5 kib", 1536)]
+    ("text", "size"),
+    [("65536", 65536), ("64KiB", 65536), ("16MB", 16_000_000), ("1.5 kib", 1536), ("1GiB 512MiB", 3 << 29)],
 )
 def test_sizes_are_read(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["0", "65536", "-1", "80x", "", "٨٠"])
+@pytest.mark.parametrize("text", ["", "0", "0.5", "KiB", "1KB1MB", "1 000", "-1", "1e3", "1ZB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a size"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "80x", "", "٨٠", "9" * 5000])
 def test_what_is_no_port_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a port"):
         parse_port(text)

@@ -206,7 +206,7 @@ def test_garbage_in_the_memory_of_a_check_is_forgotten(tmp_path: Path) -> None:
     (memory,) = (path for path in (tmp_path / "state").glob("streak-*") if "~" not in path.name)
     for garbage in (b"\xff", b"", b"x " * 4, b"\0" * 1000, memory.read_bytes().replace(b"up", b"left")):
         memory.write_bytes(garbage)
-        assert hacheck(*words).line == f"FAIL - {tmp_path / 'heartbeat'} does not exist"
+        assert hacheck(*words).line.startswith(f"FAIL - {tmp_path / 'heartbeat'} does not exist")
 
 
 def test_the_boot_has_a_name() -> None:

@@ -52,7 +52,7 @@ class DnsProbe(NetworkOptions):
     )
     authoritative: bool = option(default=False, help="The server must be an authority for the name.")
     recursion: bool = option(
-        default=True, help="Ask the server to ask others; --no-recursion wants what it knows itself."
+        default=True, help="Ask for what the server knows itself, and not for what it would ask others."
     )
     tcp: bool = option(default=False, help="Ask over TCP.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 CLOCK_SKEW = 60.0
 """Seconds by which a modification time may lie in the future, as it does when another machine's clock wrote it."""
 
+LEADING_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+
 
 @settings
 class FileProbe:
@@ -26,7 +29,9 @@ class FileProbe:
     was last modified) must be so too. With --expires-after a file counts as absent once it is that old, so that a
     maintenance switch that was forgotten ends by itself.
 
-    UNKNOWN when the file cannot be looked at, for example for want of permission. The content is never read.
+    A link is followed. One that leads nowhere is neither a file nor absent: it never makes PASS, but may expire.
+    UNKNOWN when the file cannot be looked at, for example for want of permission, when it is a directory, and when its
+    age matters but lies in the future. The file is never opened, so a pipe or a device keeps nobody waiting.
     """
 
     path: str = argument(help="The file; an absolute path.")
@@ -39,6 +44,8 @@ class FileProbe:
         """Refuse what contradicts itself, and what depends on where the check happens to be started."""
         if not self.path.startswith("/"):
             raise ValueError(f"{self.path!r} is not an absolute path (Keepalived starts checks in /)")
+        if "\0" in self.path or self.path.endswith("/"):
+            raise ValueError(f"{self.path!r} is not the path of a file")
         if self.absent and (self.younger_than is not None or self.older_than is not None):
             raise ValueError("--absent goes with neither --younger-than nor --older-than; use --expires-after")
 
@@ -48,15 +55,27 @@ class FileProbe:
         return self.path
 
     def check(self, deadline: Deadline) -> Verdict:
-        """Look at the file's modification time."""
+        """Look at what is there, and at its modification time."""
         with deadline.during("look"):
-            age = self._age()
-        if age is None:
+            found = self._look()
+        if found is None:
             return self._judge(there=False, told=f"{self.path} does not exist")
+        age = time.time() - found.st_mtime
+        nowhere = stat.S_ISLNK(found.st_mode)
+        told = f"{self.path} {'is a link that leads nowhere' if nowhere else 'exists'}, modified {in_words(abs(age))}"
+        if age < -CLOCK_SKEW:
+            if (self.younger_than, self.older_than, self.expires_after) != (None, None, None):
+                raise CannotLook(f"{self.path} was modified {in_words(-age)} in the future; whose clock is wrong?")
+            told = f"{told} in the future"
+            return Verdict.failing(told, "status") if nowhere else self._judge(there=True, told=told)
+        return self._judge_by_age(f"{told} ago", max(0.0, age), nowhere)
+
+    def _judge_by_age(self, told: str, age: float, nowhere: bool) -> Verdict:
         measured = {"age_seconds": age}
-        told = f"{self.path} exists, modified {in_words(age)} ago"
         if self.expires_after is not None and age >= self.expires_after:
             return self._judge(there=False, told=f"{told}, expired after {in_words(self.expires_after)}", **measured)
+        if nowhere:
+            return Verdict.failing(told, "status", **measured)
         if self.younger_than is not None and age > self.younger_than:
             return Verdict.failing(f"{told}, longer than {in_words(self.younger_than)}", "status", **measured)
         if self.older_than is not None and age < self.older_than:
@@ -67,16 +86,24 @@ class FileProbe:
         good = there != self.absent
         return Verdict.passing(told, **measured) if good else Verdict.failing(told, "status", **measured)
 
-    def _age(self) -> float | None:
+    def _look(self) -> os.stat_result | None:
+        """What is there, if anything; the link itself where it leads nowhere."""
         try:
-            found = os.stat(self.path)
-        except (FileNotFoundError, NotADirectoryError):
+            found = os.lstat(self.path)
+            if stat.S_ISLNK(found.st_mode):
+                found = self._follow(found)
+        except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise CannotLook(f"cannot look at {self.path}: {getattr(error, 'strerror', None) or error}") from None
+        except OSError as error:
+            raise CannotLook(f"cannot look at {self.path}: {error.strerror}") from None
         if stat.S_ISDIR(found.st_mode):
             raise CannotLook(f"{self.path} is a directory, not a file")
-        age = time.time() - found.st_mtime
-        if age < -CLOCK_SKEW:
-            raise CannotLook(f"{self.path} was modified {in_words(-age)} in the future; whose clock is wrong?")
-        return max(0.0, age)
+        return found
+
+    def _follow(self, link: os.stat_result) -> os.stat_result:
+        try:
+            return os.stat(self.path)
+        except OSError as error:
+            if error.errno in LEADING_NOWHERE:
+                return link
+            raise CannotLook(f"cannot look at what {self.path} links to: {error.strerror}") from None

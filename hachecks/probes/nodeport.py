@@ -43,6 +43,8 @@ class NodeportProbe(NetworkOptions, TlsOptions):
     every kube-proxy serves nodePorts. The Kubernetes API is not asked.
     """
 
+    not_offered = ("connect_to",)  # the node's address is given by --address
+
     port: Port = argument(metavar="PORT", help="The nodePort.")
     address: Ip | None = option(default=None, metavar="ADDR", help="The node's address, if not the default route's.")
     health_check_node_port: Port | None = option(
@@ -70,8 +72,6 @@ class NodeportProbe(NetworkOptions, TlsOptions):
         """Refuse what contradicts itself."""
         self.validate_network()
         self.validate_tls(self.request == "https", "--request https")
-        if self.connect_to is not None:
-            raise ValueError("--connect-to has no meaning here; the node's address is given by --address")
         if self.address is not None and is_loopback(str(self.address)):
             raise ValueError(f"{self.address} does not serve nodePorts; give an address that others reach")
         if self.service is not None and self.health_check_node_port is None:

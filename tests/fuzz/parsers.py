@@ -44,7 +44,7 @@ from hachecks.sql.database_url import DatabaseUrl
 from hachecks.sql.expectation import Expectation
 from hachecks.sql.lag import Lag
 from hachecks.sql.wire import Wire
-from hachecks.starttls import PROTOCOLS
+from hachecks.starttls import PROTOCOLS, Caller, Conversation
 from hachecks.streak import Memory
 from hachecks.target import Endpoint, Ip
 from hachecks.target import Target as Address
@@ -244,9 +244,9 @@ def mysql(data: bytes) -> None:
 
 
 def starttls(data: bytes) -> None:
-    ask = list(PROTOCOLS.values())[data[0] % len(PROTOCOLS) if data else 0]
-    with saying(data[1:]) as stream:
-        ask(stream)
+    protocol = PROTOCOLS[data[0] % len(PROTOCOLS) if data else 0]
+    with saying(data[1:]) as stream, Conversation(protocol, stream, Caller(host="x.test")):
+        pass
 
 
 def smtp(data: bytes) -> None:

@@ -235,10 +235,7 @@ class TestKubeProxy:
             id="nothing-to-ask",
         ),
         pytest.param(("--request", "http", "--path", "x"), "the path 'x' does not begin with /", id="path"),
-        pytest.param(("--no-verify",), "--verify needs TLS (--request https)", id="tls"),
-        pytest.param(
-            ("--connect-to", "h"), "--connect-to has no meaning here; the node's address is given by --address", id="to"
-        ),
+        pytest.param(("--no-verify",), "--no-verify needs TLS (--request https)", id="tls"),
     ],
 )
 def test_what_contradicts_itself_is_a_usage_error(words: tuple[str, ...], why: str) -> None:

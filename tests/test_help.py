@@ -1,0 +1,178 @@
+"""The help says what each option does, offers nothing that is refused, and is never cut short."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+
+from hachecks import cli
+from hachecks.channel import DeliveryOptions
+from hachecks.click_settings import SettingsCommand
+from hachecks.commands import tree
+from hachecks.registry import NOTIFIERS, PROBES
+from hachecks.runner import RunOptions
+from hachecks.settings import build, settings_of
+
+from .cli import hacheck
+from .test_settings import sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hachecks.settings import Setting
+
+COMMANDS = tree.list_commands(click.Context(tree))
+WORDS_OF_NO = re.compile(r"(no|not|never|do not|don't|without)\b", re.IGNORECASE)
+
+
+def classes_of(name: str) -> tuple[type, ...]:
+    """The settings classes of a probe or notifier."""
+    return cli.signature(name) if name in PROBES else (NOTIFIERS[name].load(), DeliveryOptions)
+
+
+def settings_by_command() -> Iterator[tuple[str, Setting]]:
+    for name in (*PROBES, *NOTIFIERS):
+        for cls in classes_of(name):
+            for setting in settings_of(cls):
+                yield name, setting
+
+
+EVERY = [pytest.param(name, setting, id=f"{name} {setting.flag}") for name, setting in settings_by_command()]
+FLAGS = [param for param in EVERY if param.values[1].is_flag]  # type: ignore[union-attr]
+
+
+def record_of(name: str, setting: Setting) -> tuple[str, str]:
+    """The two columns of the help on a setting."""
+    command = SettingsCommand(name, classes_of(name), lambda *_: 0)
+    (option,) = (param for param in command.params if param.name == setting.name and isinstance(param, click.Option))
+    record = option.get_help_record(click.Context(command))
+    assert record is not None
+    return record
+
+
+@pytest.mark.parametrize(("name", "setting"), FLAGS)
+def test_the_help_on_a_yes_or_no_option_is_about_the_spelling_it_shows(name: str, setting: Setting) -> None:
+    spelling, text = record_of(name, setting)
+    negative = spelling.startswith("--no-")
+    assert negative == setting.default
+    assert spelling.endswith(setting.changing_flag)
+    assert f"--no-{setting.flag[2:]}" not in text
+    assert (f"{setting.variable(name)}=no]" in text) == negative
+    stem = setting.name.split("_")[0]
+    assert not (negative and text.lower().startswith(stem)), f"{spelling} does the opposite of: {text}"
+    assert not (not negative and WORDS_OF_NO.match(text)), f"{spelling} does the opposite of: {text}"
+
+
+BASES: dict[str, list[str]] = {
+    "dns": ["x.test", "x.test --tcp"],
+    "file": ["/x"],
+    "http": ["http://h/", "https://h/", "https://h/ --proxy http://p:1"],
+    "nodeport": ["31080", "31080 --request https", "31080 --health-check-node-port 32080"],
+    "sql": [
+        "postgresql://u@h/d",
+        "postgresql://u@h/d --tls",
+        "postgresql://u@h/d --role standby --max-lag 10s",
+        "postgresql://u@h/d --query select",
+        "mysql://u@h/d",
+        "mysql://u@h/d --galera",
+    ],
+    "tcp": ["h:1", "h:1 --tls"],
+    "alertmanager": ["--url http://h/", "--url https://h/", "--url https://h/ --proxy http://p:1"],
+    "apprise": ["--urls-file /f", ""],
+    "exec": ["--command /x"],
+    "journald": [""],
+    "log": [""],
+    "mail": ["--to a@b.test", "--to a@b.test --tls", "--to a@b.test --starttls --user u --password-file /f"],
+    "pagerduty": ["--routing-key-file /f", "--routing-key-file /f --proxy http://p:1", ""],
+    "prometheus": [
+        "--pushgateway http://h/",
+        "--pushgateway https://h/",
+        "--pushgateway https://h/ --proxy http://p:1",
+        "",
+    ],
+    "slack": ["--url-file /f", "--url-file /f --proxy http://p:1", "--token-file /f --channel C1", "--channel C1", ""],
+    "syslog": ["", "--transport tls --server h:1", "--server h:1"],
+    "webhook": ["--url-file /f", "--url-file /f --proxy http://p:1", ""],
+}
+"""Command lines, to one of which at least each option can be added."""
+
+
+HINT = re.compile(r"\bneeds (--[a-z0-9-]+)")
+
+
+def refusal_of(name: str, words: str, given: dict[str, Any]) -> str:
+    """Why a command line does not take these values; empty where it does, or would with what it says it needs."""
+    caught: dict[str, Any] = {}
+
+    def act(flags: Any, _environ: Any) -> int:
+        caught.update(flags)
+        return 0
+
+    try:
+        SettingsCommand(name, classes_of(name), act).main(words.split(), standalone_mode=False, obj={})
+        for cls in classes_of(name):
+            mine = [other.name for other in settings_of(cls)]
+            build(cls, name, {key: value for key, value in {**caught, **given}.items() if key in mine}, {}, {})
+    except (ValueError, click.ClickException) as refusal:
+        hint = HINT.search(str(refusal))
+        needed = next((s for cls in classes_of(name) for s in settings_of(cls) if hint and s.flag == hint[1]), None)
+        if needed is None or needed.name in given:
+            return str(refusal)
+        return refusal_of(name, words, {**given, needed.name: valid(name, needed)})
+    return ""
+
+
+def valid(name: str, setting: Setting) -> Any:
+    text = VALID.get(f"{name} {setting.flag}") or sample(setting)
+    return setting.convert([text] if setting.many else text)
+
+
+VALID = {
+    "file PATH": "/x",
+    "nodeport --path": "/x",
+    "prometheus --textfile": "/x.prom",
+    "syslog --transport": "udp",
+    "pagerduty --severity-map": "info=none",
+}
+"""What a sample by type cannot know."""
+
+
+@pytest.mark.parametrize(("name", "setting"), EVERY)
+def test_every_option_that_is_offered_is_taken(name: str, setting: Setting) -> None:
+    refusals = [refusal_of(name, words, {setting.name: valid(name, setting)}) for words in BASES[name]]
+    assert "" in refusals, refusals
+
+
+TAKING = [param for param in EVERY if param not in FLAGS]
+MAY_BE_EMPTY = {"COMMAND", "TEMPLATE", "TEXT"}
+
+
+@pytest.mark.parametrize(("name", "setting"), TAKING)
+def test_an_empty_value_says_nothing_and_is_refused(name: str, setting: Setting) -> None:
+    if setting.default == "" or setting.metavar in MAY_BE_EMPTY:
+        return
+    for empty in ("", " "):
+        with pytest.raises(ValueError, match=r"^nothing is given; was a variable empty"):
+            setting.convert([empty] if setting.many else empty)
+    assert name
+
+
+@pytest.mark.parametrize("flag", ["--send", "--send-hex", "--expect", "--expect-hex", "--expect-regex"])
+def test_an_empty_step_of_a_dialogue_is_refused(flag: str) -> None:
+    answer = hacheck("tcp", "127.0.0.1:9", flag, "")
+    assert (answer.code, answer.out) == (2, "")
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS, *(f"notify {notifier}" for notifier in NOTIFIERS)])
+def test_no_help_is_cut_short(name: str) -> None:
+    answer = hacheck(*name.split(), "--help")
+    assert (answer.code, answer.err) == (0, "")
+    assert not re.search(r"\w\.\.\.", answer.out), name
+
+
+def test_the_options_that_all_share_are_taken_together() -> None:
+    samples = {s.name: s.convert(sample(s)) for s in settings_of(RunOptions)}
+    assert build(RunOptions, "file", samples, {}, {}).rise == 7
