@@ -80,6 +80,10 @@ class Lines:
             if include:
                 self._texts.append(self._included(include[1], self.place))
             elif line:
+                if line[-1] == "\\":
+                    self.findings.tell(
+                        self.place, f"the \\ that ends {line[:80]} counts as a letter of it; leave it out"
+                    )
                 return self._up_to_a_brace(line)
 
     def _raw(self) -> str | None:
@@ -150,9 +154,9 @@ class Lines:
         """The lines of a text that say something, without their comments."""
         for number, ended in enumerate(BytesIO(text), 1):
             whole = ended[:-1] if ended[-1:] == b"\n" else ended
-            if not self._spend(1):
-                return
             for start in range(0, len(whole), LONGEST) or (0,):
+                if not self._spend(1):
+                    return
                 raw = whole[start : start + LONGEST].partition(b"\0")[0].rstrip(b"\r").decode("utf-8", "replace")
                 if not raw:
                     self._unfinished = None  # an empty line ends a definition, a mere comment does not
@@ -255,7 +259,8 @@ class Lines:
         """Read a line for each value of a sequence or list."""
         values = sequence(line, lambda numbers: self._replaced(numbers)[0])
         if values is None:
-            self.findings.tell(self.place, f"{line[:80]} is no sequence; Keepalived passes over it")
+            also = ", and may garble other sequences" if line[1] == "L" else ""
+            self.findings.tell(self.place, f"{line[:80]} is no sequence; Keepalived passes over it{also}")
             return
         names, rows, text = values
 
