@@ -234,7 +234,8 @@ class _Reading:
         """Fill in what the lines of an instance leave open, and tell what Keepalived does not run with."""
         draft.family = draft.family or "ipv4"
         strict = "vrrp_strict" in self.defaults if draft.strict is None else draft.strict
-        default = 3 if draft.family == "ipv6" or self.defaults.get("vrrp_version") == ["3"] else 2
+        version = whole_number(self.defaults.get("vrrp_version", ["2"])[0], 2, 3, with_more=True)
+        default = 3 if draft.family == "ipv6" else version or 2
         if draft.priority == 0:
             draft.priority = OWNER if draft.state == "MASTER" else DEFAULT
         if draft.vrid is None:

@@ -126,7 +126,7 @@ class Draft:
 
     def _take_version(self, one: Statement) -> None:
         word = self.word(one)
-        number = None if word is None else whole_number(word, 2, 3)
+        number = None if word is None else whole_number(word, 2, 3, with_more=True)
         if number and not (self.version and self.version != number) and not (number == 2 and self.family == "ipv6"):
             self.version = number
 

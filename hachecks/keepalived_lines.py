@@ -80,11 +80,11 @@ class Lines:
             if include:
                 self._texts.append(self._included(include[1], self.place))
             elif line:
+                line = self._up_to_a_brace(line)
                 if line[-1] == "\\":
-                    self.findings.tell(
-                        self.place, f"the \\ that ends {line[:80]} counts as a letter of it; leave it out"
-                    )
-                return self._up_to_a_brace(line)
+                    why = f"the \\ that ends {line[:80]} counts as a letter of it; leave it out"
+                    self.findings.tell(self.place, why)
+                return line
 
     def _raw(self) -> str | None:
         """What is to be read next: the rest of a line, a line of a definition or sequence, or one of a file."""

@@ -72,6 +72,7 @@ class Parser:
         self.root = Statement("", [], ("", 0))
         self.root.nodes = []
         self._start = Start(ROOT)
+        self._last: dict[str, Statement] = {}
         self._names: set[tuple[str, str]] = set()
         self._depth = 0
         self._skipped = 0
@@ -157,9 +158,12 @@ class Parser:
             kind = {} if isinstance(kind, str) else kind
             self._awaits_block = True
             if level == 0:
-                self._read(kind, Statement(line.text, line.words, line.place), level + 1)
+                # Without a block, what follows counts for the last that there was.
+                last = self._last.get(line.words[0]) or Statement(line.text, line.words, line.place)
+                self._read(kind, last, level + 1)
             return None
         nodes.append(line)
+        self._last[line.words[0]] = line
         if kind == PASSED_OVER:
             self._awaits_block = True
             return line
