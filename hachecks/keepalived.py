@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from hachecks.keepalived_files import ENDS
 from hachecks.keepalived_files import Unreadable as Unreadable  # noqa: PLC0414 - what its readers catch
 from hachecks.keepalived_instance import DEFAULT, OWNER, Draft, whole_number
 from hachecks.keepalived_interfaces import Interfaces
@@ -172,9 +173,7 @@ class _Reading:
 
     def _take_script(self, block: Statement) -> None:
         if len(block.words) < 2:
-            self.findings.tell(
-                block.place, "a vrrp_script without a name: Keepalived ends, and serves no instance at all"
-            )
+            self.findings.tell_first(block.place, f"a vrrp_script has no name; {ENDS}")
             return
         script = _script(block)
         if not script.command:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from hachecks.keepalived_files import ENDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +77,7 @@ class Draft:
     def refuse(self, what: str, one: Statement | None = None) -> None:
         """Tell why Keepalived does not run with this."""
         where = (one or self.block).place
-        self.findings.tell_first(where, f"{self.name}: {what}; Keepalived ends, and serves no instance at all")
+        self.findings.tell_first(where, f"{self.name}: {what}; {ENDS}")
 
     def word(self, one: Statement) -> str | None:
         """The word after a keyword that needs one."""

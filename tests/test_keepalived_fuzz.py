@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hachecks.ipfailover.vips import MOST, configuration, expanded, instances
 from hachecks.keepalived import Unreadable, hacheck_command, read_configuration, read_text
-from hachecks.keepalived_files import MOST_ENTRIES, MOST_FILES, MOST_FINDINGS, MOST_PATTERNS, Files, Findings
+from hachecks.keepalived_files import MOST_ENTRIES, MOST_FILES, MOST_FINDINGS, MOST_PATTERNS, Files, Findings, Include
 from hachecks.keepalived_lines import LONGEST, MOST_LINES, Lines
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def test_any_include_looks_at_a_bounded_number_of_files(tmp_path: Path, pattern:
     (tmp_path / "a").mkdir(exist_ok=True)
     (tmp_path / "a" / "b").touch()
     files = Files(Findings())
-    found = list(files.included(pattern, (f"{tmp_path}/keepalived.conf", 1), []))
+    found = list(files.included(Include(pattern, (f"{tmp_path}/keepalived.conf", 1), "a", files.findings), []))
     assert len(found) <= MOST_ENTRIES + MOST_PATTERNS
     assert len(files.seen) <= 2 * MOST_FILES
 
