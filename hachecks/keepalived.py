@@ -253,15 +253,15 @@ class _Reading:
         """Tell of instances that Keepalived cannot tell apart on the wire."""
         found: dict[object, Draft] = {}
         for draft in self.drafts:
-            key = (draft.vrid, draft.family, draft.interface, draft.multicast_group, bool(draft.peers))
-            other = found.setdefault(key, draft)
-            if other is draft or draft.vrid is None:
-                continue
-            same = f"it has virtual_router_id {draft.vrid} on {draft.interface}, as {other.name} has"
-            if draft.peers:
-                draft.tell(draft.block, f"{same}: give each an id of its own")
-            else:
-                draft.refuse(same)
+            source = draft.source if draft.peers else ""
+            heard = [
+                (draft.vrid, draft.family, draft.interface, source, bool(draft.peers), receiver)
+                for receiver in draft.peers or (draft.multicast_group,)
+            ]
+            other = next((found[key] for key in heard if key in found), None)
+            if other and draft.vrid is not None:
+                draft.refuse(f"it has virtual_router_id {draft.vrid} on {draft.interface}, as {other.name} has")
+            found.update(dict.fromkeys(heard, draft))
 
 
 def _instance(draft: Draft, interfaces: Interfaces, scripts: tuple[str, ...]) -> VrrpInstance:

@@ -21,6 +21,8 @@ MOST_ENTRIES = 20_000
 MOST_PATTERNS = 1024
 """What the braces of all includes may come to."""
 MOST_FINDINGS = 50
+LONGEST = 300
+"""Characters of a finding, without its file and line."""
 ENDS = "Keepalived ends, and serves no instance at all"
 ENDING = {"": "", "r": "r", "m": "rm", "w": "rmw", "b": "rb", "a": "rmwb"}
 """Which mistakes an include does not survive: a file that cannot be read, or is missing, that no wildcard matches, or
@@ -48,7 +50,7 @@ class Findings:
 
     def tell(self, place: Place, what: str) -> None:
         """Tell a sentence about a line."""
-        sentence = f"{place[0]} line {place[1]}: {what}"
+        sentence = _sentence(place, what)
         if len(self.told) < MOST_FINDINGS:
             self.told[sentence] = None
         elif sentence not in self.told:
@@ -57,12 +59,21 @@ class Findings:
     def tell_first(self, place: Place, what: str) -> None:
         """Tell before all else, once for all places, what makes more of a difference than one line."""
         if len(self.first) < MOST_FINDINGS:
-            self.first.setdefault(what, f"{place[0]} line {place[1]}: {what}")
+            self.first.setdefault(what, _sentence(place, what))
 
     def sentences(self) -> tuple[str, ...]:
         """All that was told."""
         more = (f"{self.untold} more of these findings are not shown",) if self.untold else ()
         return (*self.first.values(), *self.told, *more)
+
+
+def _sentence(place: Place, what: str) -> str:
+    """One line for a person, whatever stands in the file."""
+    said = what if len(what) <= LONGEST else f"{what[: LONGEST // 2]} … {what[-LONGEST // 2 :]}"
+    text = f"{place[0]} line {place[1]}: {said}"
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 class Include:

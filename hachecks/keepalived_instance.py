@@ -57,8 +57,9 @@ class Draft:
         self.vmac = self.ipvlan = self.vmac_addresses = False
         self.vmac_name = ""
         self.mac = ""
-        self.peers = 0
-        self.fault_without_peers = self.has_source = False
+        self.peers: set[str] = set()
+        self.fault_without_peers = False
+        self.source = ""
         self.multicast_group = ""
         self.advertised: list[Address] = []
         self.excluded: list[Address] = []
@@ -147,7 +148,7 @@ class Draft:
         word = self.word(one)
         ip = None if word is None else address_of(re.split("[-/]", word, maxsplit=1)[0])
         if ip and self.fits(one, f"ipv{ip.version}", str(word)):
-            self.has_source = True
+            self.source = str(ip)
 
     def _take_multicast_group(self, one: Statement) -> None:
         word = self.word(one)
@@ -160,8 +161,8 @@ class Draft:
             ip = address_of(re.split("[-/]", peer.words[0], maxsplit=1)[0])
             if ip is None:
                 self.tell(peer, f"{peer.words[0][:80]} is no address of a peer, and passed over")
-            else:
-                self.peers += self.fits(peer, f"ipv{ip.version}", f"the peer {ip}")
+            elif self.fits(peer, f"ipv{ip.version}", f"the peer {ip}"):
+                self.peers.add(str(ip))
 
     def _take_fault_without_peers(self, _: Statement) -> None:
         self.fault_without_peers = True
@@ -193,7 +194,7 @@ class Draft:
         for word in one.words[1:]:
             ip = address_of(word.partition("/")[0])
             if ip:
-                self.has_source = self.fits(one, f"ipv{ip.version}", word) or self.has_source
+                self.source = str(ip) if self.fits(one, f"ipv{ip.version}", word) else self.source
             elif word not in ("bridge", "private", "vepa"):
                 self._take_vmac_name(one, word)
 
