@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from hachecks.keepalived_files import ENDS
 from hachecks.keepalived_files import Unreadable as Unreadable  # noqa: PLC0414 - what its readers catch
 from hachecks.keepalived_instance import DEFAULT, OWNER, Draft, whole_number
 from hachecks.keepalived_interfaces import Interfaces
@@ -183,9 +184,7 @@ class _Reading:
 
     def _take_script(self, block: Statement) -> None:
         if len(block.words) < 2:
-            self.findings.tell(
-                block.place, "a vrrp_script without a name: Keepalived ends, and serves no instance at all"
-            )
+            self.findings.tell_first(block.place, f"a vrrp_script has no name; {ENDS}")
             return
         script = _script(block)
         if not script.command:
@@ -245,7 +244,8 @@ class _Reading:
         """Fill in what the lines of an instance leave open, and tell what Keepalived does not run with."""
         draft.family = draft.family or "ipv4"
         strict = "vrrp_strict" in self.defaults if draft.strict is None else draft.strict
-        default = 3 if draft.family == "ipv6" or self.defaults.get("vrrp_version") == ["3"] else 2
+        version = whole_number(self.defaults.get("vrrp_version", ["2"])[0], 2, 3, with_more=True)
+        default = 3 if draft.family == "ipv6" else version or 2
         if draft.priority == 0:
             draft.priority = OWNER if draft.state == "MASTER" else DEFAULT
         if draft.vrid is None:
@@ -264,15 +264,15 @@ class _Reading:
         """Tell of instances that Keepalived cannot tell apart on the wire."""
         found: dict[object, Draft] = {}
         for draft in self.drafts:
-            key = (draft.vrid, draft.family, draft.interface, draft.multicast_group, bool(draft.peers))
-            other = found.setdefault(key, draft)
-            if other is draft or draft.vrid is None:
-                continue
-            same = f"it has virtual_router_id {draft.vrid} on {draft.interface}, as {other.name} has"
-            if draft.peers:
-                draft.tell(draft.block, f"{same}: give each an id of its own")
-            else:
-                draft.refuse(same)
+            source = draft.source if draft.peers else ""
+            heard = [
+                (draft.vrid, draft.family, draft.interface, source, bool(draft.peers), receiver)
+                for receiver in draft.peers or (draft.multicast_group,)
+            ]
+            other = next((found[key] for key in heard if key in found), None)
+            if other and draft.vrid is not None:
+                draft.refuse(f"it has virtual_router_id {draft.vrid} on {draft.interface}, as {other.name} has")
+            found.update(dict.fromkeys(heard, draft))
 
 
 def _instance(draft: Draft, interfaces: Interfaces, scripts: tuple[str, ...]) -> VrrpInstance:

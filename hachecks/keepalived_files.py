@@ -21,6 +21,12 @@ MOST_ENTRIES = 20_000
 MOST_PATTERNS = 1024
 """What the braces of all includes may come to."""
 MOST_FINDINGS = 50
+LONGEST = 300
+"""Characters of a finding, without its file and line."""
+ENDS = "Keepalived ends, and serves no instance at all"
+ENDING = {"": "", "r": "r", "m": "rm", "w": "rmw", "b": "rb", "a": "rmwb"}
+"""Which mistakes an include does not survive: a file that cannot be read, or is missing, that no wildcard matches, or
+that is missing of those in braces (lib/parser.c, keepalived.conf(5))."""
 EXECUTABLE = 0o111
 WILD = frozenset("*?[")
 
@@ -44,7 +50,7 @@ class Findings:
 
     def tell(self, place: Place, what: str) -> None:
         """Tell a sentence about a line."""
-        sentence = f"{place[0]} line {place[1]}: {what}"
+        sentence = _sentence(place, what)
         if len(self.told) < MOST_FINDINGS:
             self.told[sentence] = None
         elif sentence not in self.told:
@@ -53,12 +59,43 @@ class Findings:
     def tell_first(self, place: Place, what: str) -> None:
         """Tell before all else, once for all places, what makes more of a difference than one line."""
         if len(self.first) < MOST_FINDINGS:
-            self.first.setdefault(what, f"{place[0]} line {place[1]}: {what}")
+            self.first.setdefault(what, _sentence(place, what))
 
     def sentences(self) -> tuple[str, ...]:
         """All that was told."""
         more = (f"{self.untold} more of these findings are not shown",) if self.untold else ()
         return (*self.first.values(), *self.told, *more)
+
+
+def _sentence(place: Place, what: str) -> str:
+    """One line for a person, whatever stands in the file."""
+    said = what if len(what) <= LONGEST else f"{what[: LONGEST // 2]} … {what[-LONGEST // 2 :]}"
+    text = f"{place[0]} line {place[1]}: {said}"
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+class Include:
+    """An include: the pattern that it names, and which mistakes end Keepalived, by its keyword's last letter."""
+
+    def __init__(self, pattern: str, place: Place, letter: str, findings: Findings) -> None:
+        self.pattern = os.path.join(os.path.dirname(place[0]), pattern)
+        self.place = place
+        self.ending = ENDING[letter]
+        self.findings = findings
+
+    @property
+    def missing(self) -> str:
+        """What kind of mistake a file is that is not there."""
+        return "b" if "{" in self.pattern else "m"
+
+    def tell(self, why: str, kind: str) -> None:
+        """Tell of a mistake."""
+        if kind and kind in self.ending:
+            self.findings.tell_first(self.place, f"{why}; {ENDS}")
+        else:
+            self.findings.tell(self.place, why)
 
 
 class Files:
@@ -88,8 +125,8 @@ class Files:
                 status = os.fstat(descriptor)
                 _regular(path, status)
                 content = file.read(self._bytes + 1)
-        except OSError as error:
-            raise Unreadable(_refusal(path, error)) from error
+        except (OSError, ValueError) as error:
+            raise error if isinstance(error, Unreadable) else Unreadable(_refusal(path, error)) from error
         if len(content) > self._bytes:
             content = content[: self._bytes]
             why = (
@@ -98,48 +135,53 @@ class Files:
             self.findings.tell_first((path, content.count(b"\n") + 1), why)
         self._bytes -= len(content)
         if status.st_mode & EXECUTABLE:
-            self.findings.tell((path, 1), f"Keepalived reads no executable file; chmod a-x {path}")
+            self.findings.tell_first((path, 1), f"Keepalived reads no executable; chmod a-x {path}; {ENDS}")
         return content
 
-    def included(self, pattern: str, place: Place, reading: list[str]) -> Iterator[str]:
+    def included(self, include: Include, reading: list[str]) -> Iterator[str]:
         """The paths of the files that an include adds, and findings about those that it does not."""
-        for path in self._matching(os.path.join(os.path.dirname(place[0]), pattern), place):
-            why = self._unwanted(path, reading)
+        count = 0
+        for path in self._matching(include):
+            count += 1
+            why, kind = self._unwanted(path, reading, include.missing)
             if why:
-                self.findings.tell(place, why)
+                include.tell(why, kind)
             elif not self._count:
-                return self.findings.tell_first(place, f"there are more than {MOST_FILES} files; the rest is not read")
+                why = f"there are more than {MOST_FILES} files; the rest is not read"
+                return self.findings.tell_first(include.place, why)
             else:
                 self._count -= 1
                 yield path
+        if not count and "w" in include.ending and not WILD.isdisjoint(include.pattern):
+            include.tell(f"nothing matches {include.pattern}", "w")
         return None
 
-    def _unwanted(self, path: str, reading: list[str]) -> str:
-        """Why Keepalived, or we, pass over a file."""
+    def _unwanted(self, path: str, reading: list[str], missing: str) -> tuple[str, str]:
+        """Why Keepalived, or we, pass over a file, and what kind of mistake that is."""
         try:
             mode = os.stat(path).st_mode
         except FileNotFoundError:
             self.see(path)
             if '"' in path:
-                return f"Keepalived takes the quotes of {path} for a part of its name; leave them out"
-            return f"there is no {path} to include; put it there"
-        except OSError as error:
+                return f"Keepalived takes the quotes of {path} for a part of its name; leave them out", missing
+            return f"there is no {path} to include; put it there", missing
+        except (OSError, ValueError) as error:
             self.see(path)
-            return _refusal(path, error)
+            return _refusal(path, error), "r"
         if not stat.S_ISREG(mode):
-            return f"Keepalived includes no {_kind(mode)} like {path}; leave it out"
+            return f"Keepalived includes no {_kind(mode)} like {path}; leave it out", "r"
         if mode & EXECUTABLE:
-            return f"Keepalived includes no executable; chmod a-x {path}"
+            return f"Keepalived includes no executable; chmod a-x {path}", "r"
         if os.path.realpath(path) in reading:
-            return f"the include leads back to {path}; leave it out"
-        return ""
+            return f"the include leads back to {path}; leave it out", ""
+        return "", ""
 
-    def _matching(self, pattern: str, place: Place) -> Iterator[str]:
+    def _matching(self, include: Include) -> Iterator[str]:
         """What a pattern stands for, as glob(3) with braces has it."""
-        patterns = list(islice(alternatives(pattern), self._patterns + 1))
+        patterns = list(islice(alternatives(include.pattern), self._patterns + 1))
         if len(patterns) > self._patterns:
             why = f"the braces of the includes come to more than {MOST_PATTERNS} names; the rest is not read"
-            self.findings.tell_first(place, why)
+            self.findings.tell_first(include.place, why)
             patterns.pop()
         self._patterns -= len(patterns)
         for one in patterns:
@@ -148,24 +190,24 @@ class Files:
                 yield one.replace("\\", "")
                 continue
             parts = [part for part in one.split("/") if part]
-            yield from sorted(self._walk("/" if one.startswith("/") else "", parts, place, False))
+            yield from sorted(self._walk("/" if one.startswith("/") else "", parts, include, False))
 
-    def _walk(self, directory: str, parts: list[str], place: Place, wild: bool) -> Iterator[str]:
+    def _walk(self, directory: str, parts: list[str], include: Include, wild: bool) -> Iterator[str]:
         """The paths below a directory whose parts match those of a pattern; what follows no wildcard is to be there."""
         part, *rest = parts
         plain = WILD.isdisjoint(part)
-        for name in [part.replace("\\", "")] if plain else self._names(directory, part, place):
+        for name in [part.replace("\\", "")] if plain else self._names(directory, part, include):
             path = os.path.join(directory, name)
             if not rest:
                 if os.path.lexists(path):
                     yield path
             elif os.path.isdir(path):
-                yield from self._walk(path, rest, place, wild or not plain)
+                yield from self._walk(path, rest, include, wild or not plain)
             elif plain and not wild:
                 self.see(path)
-                self.findings.tell(place, f"there is no {path} to include; put it there")
+                include.tell(f"there is no {path} to include; put it there", include.missing)
 
-    def _names(self, directory: str, part: str, place: Place) -> list[str]:
+    def _names(self, directory: str, part: str, include: Include) -> list[str]:
         self.see(directory or ".")
         names = []
         try:
@@ -173,11 +215,11 @@ class Files:
                 for entry in islice(entries, self._entries):
                     self._entries -= 1
                     names.append(entry.name)
-        except OSError as error:
-            self.findings.tell(place, _refusal(directory, error))
+        except (OSError, ValueError) as error:
+            include.tell(_refusal(directory, error), "m")
         if not self._entries:
             why = f"the includes look at more than {MOST_ENTRIES} files; name the directory more closely"
-            self.findings.tell_first(place, why)
+            self.findings.tell_first(include.place, why)
         wanted = part.replace("[^", "[!")
         hidden = part.startswith(".")
         return sorted(name for name in names if name.startswith(".") <= hidden and fnmatchcase(name, wanted))
@@ -192,9 +234,10 @@ def _kind(mode: int) -> str:
     return "directory" if stat.S_ISDIR(mode) else "FIFO" if stat.S_ISFIFO(mode) else "device or socket"
 
 
-def _refusal(path: str, error: OSError) -> str:
+def _refusal(path: str, error: Exception) -> str:
     remedy = "let this user read it" if isinstance(error, PermissionError) else "name the file that Keepalived reads"
-    return f"{path} cannot be read: {error.strerror or error}; {remedy}"
+    why = error.strerror if isinstance(error, OSError) and error.strerror else "its name is none of this system"
+    return f"{path} cannot be read: {why}; {remedy}"
 
 
 def alternatives(pattern: str) -> Iterator[str]:

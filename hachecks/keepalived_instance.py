@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from hachecks.keepalived_files import ENDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +57,9 @@ class Draft:
         self.vmac = self.ipvlan = self.vmac_addresses = False
         self.vmac_name = ""
         self.mac = ""
-        self.peers = 0
-        self.fault_without_peers = self.has_source = False
+        self.peers: set[str] = set()
+        self.fault_without_peers = False
+        self.source = ""
         self.multicast_group = ""
         self.advertised: list[Address] = []
         self.excluded: list[Address] = []
@@ -75,7 +78,7 @@ class Draft:
     def refuse(self, what: str, one: Statement | None = None) -> None:
         """Tell why Keepalived does not run with this."""
         where = (one or self.block).place
-        self.findings.tell_first(where, f"{self.name}: {what}; Keepalived ends, and serves no instance at all")
+        self.findings.tell_first(where, f"{self.name}: {what}; {ENDS}")
 
     def word(self, one: Statement) -> str | None:
         """The word after a keyword that needs one."""
@@ -126,7 +129,7 @@ class Draft:
 
     def _take_version(self, one: Statement) -> None:
         word = self.word(one)
-        number = None if word is None else whole_number(word, 2, 3)
+        number = None if word is None else whole_number(word, 2, 3, with_more=True)
         if number and not (self.version and self.version != number) and not (number == 2 and self.family == "ipv6"):
             self.version = number
 
@@ -145,7 +148,7 @@ class Draft:
         word = self.word(one)
         ip = None if word is None else address_of(re.split("[-/]", word, maxsplit=1)[0])
         if ip and self.fits(one, f"ipv{ip.version}", str(word)):
-            self.has_source = True
+            self.source = str(ip)
 
     def _take_multicast_group(self, one: Statement) -> None:
         word = self.word(one)
@@ -158,8 +161,8 @@ class Draft:
             ip = address_of(re.split("[-/]", peer.words[0], maxsplit=1)[0])
             if ip is None:
                 self.tell(peer, f"{peer.words[0][:80]} is no address of a peer, and passed over")
-            else:
-                self.peers += self.fits(peer, f"ipv{ip.version}", f"the peer {ip}")
+            elif self.fits(peer, f"ipv{ip.version}", f"the peer {ip}"):
+                self.peers.add(str(ip))
 
     def _take_fault_without_peers(self, _: Statement) -> None:
         self.fault_without_peers = True
@@ -191,7 +194,7 @@ class Draft:
         for word in one.words[1:]:
             ip = address_of(word.partition("/")[0])
             if ip:
-                self.has_source = self.fits(one, f"ipv{ip.version}", word) or self.has_source
+                self.source = str(ip) if self.fits(one, f"ipv{ip.version}", word) else self.source
             elif word not in ("bridge", "private", "vepa"):
                 self._take_vmac_name(one, word)
 

@@ -10,7 +10,7 @@ import os
 import re
 from io import BytesIO
 
-from hachecks.keepalived_files import Files, Findings, Unreadable
+from hachecks.keepalived_files import Files, Findings, Include, Unreadable
 from hachecks.keepalived_sequences import sequence
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ UP_TO_A_BRACE = re.compile(r'[^{}"]*(?:"[^"]*(?:"|$)[^{}"]*)*')
 CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)", re.DOTALL)
 DEFINITION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)=[ \t]*(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)(?=[ \t,)]|$)|\{([A-Za-z_]\w*)( *)([ \d]*\d)?\})", re.ASCII)
-INCLUDE = re.compile(r"include[rmwba]?[\s][ \t]*(.*)", re.DOTALL | re.ASCII)
+INCLUDE = re.compile(r"include([rmwba]?)\s[ \t]*(.*)", re.DOTALL | re.ASCII)
 RANDOM = "_RANDOM"
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 """Stands for a number that Keepalived draws anew at each start."""
@@ -78,9 +78,13 @@ class Lines:
             line = self._resolved(raw) if self._unfinished is None else self._continued(raw, self._unfinished)
             include = INCLUDE.match(line) if line[:1] == "i" else None
             if include:
-                self._texts.append(self._included(include[1], self.place))
+                self._texts.append(self._included(Include(include[2], self.place, include[1], self.findings)))
             elif line:
-                return self._up_to_a_brace(line)
+                line = self._up_to_a_brace(line)
+                if line[-1] == "\\":
+                    why = f"the \\ that ends {line[:80]} counts as a letter of it; leave it out"
+                    self.findings.tell(self.place, why)
+                return line
 
     def _raw(self) -> str | None:
         """What is to be read next: the rest of a line, a line of a definition or sequence, or one of a file."""
@@ -134,15 +138,15 @@ class Lines:
         self._open.pop()
         self._definitions["_PWD"] = before
 
-    def _included(self, pattern: str, place: Place) -> Iterator[tuple[Place, str]]:
+    def _included(self, include: Include) -> Iterator[tuple[Place, str]]:
         """The lines of the files that an include names, one after the other."""
         if not self._open:
             return
-        for path in self.files.included(pattern, place, self._open):
+        for path in self.files.included(include, self._open):
             try:
                 content = self.files.content(path)
             except Unreadable as error:
-                self.findings.tell(place, str(error))
+                include.tell(str(error), "r")
             else:
                 yield from self._file(path, content)
 
@@ -150,9 +154,9 @@ class Lines:
         """The lines of a text that say something, without their comments."""
         for number, ended in enumerate(BytesIO(text), 1):
             whole = ended[:-1] if ended[-1:] == b"\n" else ended
-            if not self._spend(1):
-                return
             for start in range(0, len(whole), LONGEST) or (0,):
+                if not self._spend(1):
+                    return
                 raw = whole[start : start + LONGEST].partition(b"\0")[0].rstrip(b"\r").decode("utf-8", "replace")
                 if not raw:
                     self._unfinished = None  # an empty line ends a definition, a mere comment does not
@@ -255,7 +259,8 @@ class Lines:
         """Read a line for each value of a sequence or list."""
         values = sequence(line, lambda numbers: self._replaced(numbers)[0])
         if values is None:
-            self.findings.tell(self.place, f"{line[:80]} is no sequence; Keepalived passes over it")
+            also = ", and may garble other sequences" if line[1] == "L" else ""
+            self.findings.tell(self.place, f"{line[:80]} is no sequence; Keepalived passes over it{also}")
             return
         names, rows, text = values
 

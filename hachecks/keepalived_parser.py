@@ -10,6 +10,7 @@ import re
 
 from hachecks.keepalived_files import Findings
 from hachecks.keepalived_lines import Lines
+from hachecks.keepalived_start import Start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Parser:
         self.lines = Lines(config_id, self.findings)
         self.root = Statement("", [], ("", 0))
         self.root.nodes = []
+        self._start = Start(ROOT)
+        self._last: dict[str, Statement] = {}
         self._names: set[tuple[str, str]] = set()
         self._depth = 0
         self._skipped = 0
@@ -82,6 +85,11 @@ class Parser:
         if self._depth:
             missing = "a } is missing" if self._depth == 1 else f"a }} is missing, {self._depth} times,"
             self.findings.tell(self.lines.place, f"{missing} before the end; is it half-written?")
+        first = next((one for one in self.root.nodes or () if one.words[0] == "vrrp_instance"), None)
+        if first and not self._start.found:
+            lost = f", since {self._start.within[:80]} is not closed" if self._start.within else ""
+            what = f"Keepalived's first process does not find {first.text[:80]}{lost}; it serves no instance at all"
+            self.findings.tell_first(first.place, what)
         return self.root
 
     @property
@@ -103,6 +111,7 @@ class Parser:
                 self.findings.tell(self.lines.place, "there is a } too many; is the { before it lost?")
             words = words_of(text)
             if words:
+                self._start.see(words)
                 return Statement(text, words, self.lines.place)
 
     def _read(self, table: Table, block: Statement, level: int) -> bool:
@@ -149,9 +158,12 @@ class Parser:
             kind = {} if isinstance(kind, str) else kind
             self._awaits_block = True
             if level == 0:
-                self._read(kind, Statement(line.text, line.words, line.place), level + 1)
+                # Without a block, what follows counts for the last that there was.
+                last = self._last.get(line.words[0]) or Statement(line.text, line.words, line.place)
+                self._read(kind, last, level + 1)
             return None
         nodes.append(line)
+        self._last[line.words[0]] = line
         if kind == PASSED_OVER:
             self._awaits_block = True
             return line

@@ -45,7 +45,12 @@ class NodeOptions:
         help="Keepalived's configuration (default: what KEEPALIVED_CONFIG says, or /etc/keepalived/keepalived.conf); "
         "where it is not there, OPENSHIFT_HA_* variables say which VIPs there are.",
     )
-    config_id: str = option(default="", metavar="ID", help="Keepalived's -i, for lines that begin with @ID.")
+    config_id: str = option(
+        default="",
+        metavar="ID",
+        help="Keepalived's -i, for lines that begin with @ID "
+        "(default: KEEPALIVED_CONFIG_ID, or the -i of KEEPALIVED_OPTIONS, or else the host's name).",
+    )
 
 
 @settings

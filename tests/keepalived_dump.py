@@ -45,11 +45,8 @@ def dump_of(directory: Path, *options: str) -> str | None:
         keepalived = inside.start(*argv, "-f", "/run/conf/keepalived.conf", *options, heard=log.append)
         dump = inside.path("/run/keepalived.data")
         try:
-            wait_until(
-                "it runs",
-                lambda: not keepalived.running or any("Startup complete" in line for line in log),
-                within=20.0,
-            )
+            settled = re.compile("Startup complete|no configuration to run")
+            wait_until("it runs", lambda: not keepalived.running or any(map(settled.search, log)), within=20.0)
             if not keepalived.running or any("permanent error CONFIG" in line for line in log):
                 return None
             if any("no configuration to run" in line for line in log):

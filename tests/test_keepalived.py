@@ -240,16 +240,6 @@ def test_shapes(text: str, vips: dict[str, list[str]]) -> None:
     assert vips_of(text) == vips
 
 
-WORDS = st.sampled_from(
-    ["vrrp_instance", "V", "{", "}", "virtual_ipaddress", "10.0.0.1/24", "dev", "eth0", '"', "#", "!", "\n", " ", "\\"]
-)
-
-
-@given(st.one_of(st.text(), st.lists(WORDS).map("".join), st.lists(WORDS).map(" ".join)))
-def test_nothing_is_too_odd_to_be_read(text: str) -> None:
-    assert all(isinstance(vip, str) for vips in vips_of(text).values() for vip in vips)
-
-
 @given(st.integers(0, len(OPENSHIFT)))
 def test_a_half_written_file_says_nothing_wrong(length: int) -> None:
     whole = vips_of(OPENSHIFT)
@@ -452,15 +442,6 @@ def test_half_a_configuration_gives_a_part_or_is_told(tmp_path: Path, data: st.D
             assert {one.name for one in part.instances} <= complete.keys()
             assert all(one.addresses == complete[one.name].addresses for one in part.instances)
             assert set(part.scripts) <= set(whole.scripts)
-
-
-@given(st.one_of(st.binary(), st.lists(WORDS).map(lambda words: "".join(words).encode())))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_file_is_read_or_unreadable(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "keepalived.conf"
-    path.write_bytes(content)
-    with contextlib.suppress(Unreadable):
-        assert read_configuration(str(path)).files[0] == str(path)
 
 
 @pytest.mark.parametrize(
