@@ -112,6 +112,23 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 
+def visible(text: str) -> str:
+    r"""The text with every character spelled out that is not printed, or acts on what is: `\x1b`, `\u202e`.
+
+    For names and other words whose letters matter, wherever a person reads them; nothing is cut or left out.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _spelled_out(c) for c in text)
+
+
+def _spelled_out(character: str) -> str:
+    """As Python writes it; a byte that is no UTF-8, which Python keeps as a surrogate, as that byte."""
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return ascii(character)[1:-1]
+
+
 def in_words(seconds: float) -> str:
     """A duration as a person says it: `12 ms`, `1.5 s`, `3 min`."""
     if seconds < 0.9995:
