@@ -11,7 +11,7 @@ from hachecks.keepalived_parser import Unreadable as Unreadable  # noqa: PLC0414
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 ADDRESS_BLOCKS = ("virtual_ipaddress", "virtual_ipaddress_excluded")
 DEFAULT_PRIORITY = "100"
@@ -30,7 +30,8 @@ class VirtualAddress(NamedTuple):
 class VrrpInstance(NamedTuple):
     """A `vrrp_instance`; None stands for what is no valid number.
 
-    `scripts` are those that it tracks, its sync groups' included.
+    `scripts` are those that it tracks, its sync groups' included. `family` is `ipv4` or `ipv6`, and empty where no
+    configuration tells.
     """
 
     name: str
@@ -40,14 +41,7 @@ class VrrpInstance(NamedTuple):
     unicast: bool
     addresses: tuple[VirtualAddress, ...]
     scripts: tuple[str, ...]
-
-    @property
-    def family(self) -> str:
-        """The family of the first address that it advertises, `ipv4` or `ipv6`; empty without one."""
-        for one in self.addresses:
-            if not one.excluded:
-                return "ipv6" if ":" in one.address else "ipv4"
-        return ""
+    family: str = ""
 
 
 class VrrpScript(NamedTuple):
@@ -62,16 +56,18 @@ class VrrpScript(NamedTuple):
 
 
 class Configuration(NamedTuple):
-    """What is configured; `files` are all that it was read from, and the directories that its includes look into.
+    """What Keepalived makes of what is written.
 
-    `missing` are sentences about includes that Keepalived passes over.
+    `files` are all that it was read from, and the directories that its includes look into. `findings` are sentences
+    about what is written otherwise than it counts, or cannot be judged, each with its file and line where these are
+    known: the rest is served none the less.
     """
 
     instances: tuple[VrrpInstance, ...]
     scripts: tuple[VrrpScript, ...]
     groups: Mapping[str, tuple[str, ...]]
     files: tuple[str, ...]
-    missing: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 def read_configuration(path: str, config_id: str = "") -> Configuration:
@@ -102,6 +98,12 @@ def vips_of(configuration: str) -> dict[str, list[str]]:
         for words in (words for keyword in ADDRESS_BLOCKS for words in block.entries(keyword)):
             found.setdefault(name, []).append(words[0].partition("/")[0])
     return found
+
+
+def family_of(addresses: Sequence[VirtualAddress]) -> str:
+    """The family of an instance: that of the first address it advertises; IPv4 if it advertises none."""
+    first = next((one.address for one in addresses if not one.excluded), "")
+    return "ipv6" if ":" in first else "ipv4"
 
 
 def hacheck_command(command: str) -> tuple[str, ...]:
@@ -163,8 +165,8 @@ def _configuration(parser: Parser) -> Configuration:
     instances: dict[str, VrrpInstance] = {}
     for name, block in _blocks(parser.root, "vrrp_instance"):
         instances.setdefault(name, _instance(name, block, shared.get(name, [])))
-    files, missing = tuple(parser.files), tuple(parser.missing)
-    return Configuration(tuple(instances.values()), tuple(scripts.values()), groups, files, missing)
+    files, findings = tuple(parser.files), tuple(parser.missing)
+    return Configuration(tuple(instances.values()), tuple(scripts.values()), groups, files, findings)
 
 
 def _script(name: str, block: _Block) -> VrrpScript:
@@ -181,14 +183,16 @@ def _instance(name: str, block: _Block, shared: list[str]) -> VrrpInstance:
         # The interface's name, an address, or a flag; Keepalived makes up the name where there is none.
         word = block.first("use_vmac")
         carrier = word if word and ":" not in word and word != "netlink_notify_msg" else f"vrrp.{vrid}"
+    addresses = tuple(_addresses(block, carrier))
     return VrrpInstance(
         name,
         interface,
         vrid,
         priority=_integer(block.first("priority", DEFAULT_PRIORITY), 1, 255),
         unicast=bool(block.entries("unicast_peer")) or "unicast_fault_no_peer" in block.lines,
-        addresses=tuple(_addresses(block, carrier)),
+        addresses=addresses,
         scripts=tuple(dict.fromkeys([*(words[0] for words in block.entries("track_script")), *shared])),
+        family=family_of(addresses),
     )
 
 

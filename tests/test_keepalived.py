@@ -381,7 +381,7 @@ def test_an_instance_has_a_family(tmp_path: Path) -> None:
     families = {one.name: one.family for one in read_configuration(written(tmp_path, RICH)).instances}
     assert (families["VI_1"], families["VI_4"]) == ("ipv4", "ipv6")
     [neither] = read(tmp_path, "vrrp_instance V {\nvirtual_ipaddress_excluded {\n10.0.0.1\n}\n}").instances
-    assert neither.family == ""
+    assert neither.family == "ipv4"
 
 
 def test_the_host_name_is_the_default_of_the_condition(tmp_path: Path) -> None:
@@ -409,7 +409,7 @@ def test_an_address_that_comes_twice_is_one(tmp_path: Path) -> None:
 def test_an_include_that_is_not_there_is_told_of(tmp_path: Path) -> None:
     found = read(tmp_path, "include vips.conf\ninclude gone.d/*.conf\ninclude *.none\nvrrp_instance V {\n}")
     assert [one.name for one in found.instances] == ["V"]
-    assert found.missing == (
+    assert found.findings == (
         f"{tmp_path}/keepalived.conf line 1: there is no {tmp_path}/vips.conf to include; put it there",
         f"{tmp_path}/keepalived.conf line 2: there is no {tmp_path}/gone.d to include; put it there",
     )

@@ -208,7 +208,7 @@ class Node:
             sources=tuple(source.seen() for source in self.sources.values()),
             hints=(
                 *judgement.hints(configured, self.instances, self.running.runs),
-                *self.configuration.configuration.missing,
+                *self.configuration.configuration.findings,
             ),
         )
 

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from itertools import count
 
-from hachecks.keepalived import Configuration, VirtualAddress, VrrpInstance, VrrpScript
+from hachecks.keepalived import Configuration, VirtualAddress, VrrpInstance, VrrpScript, family_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def configuration(environ: Mapping[str, str]) -> Configuration:
     found = []
     for (name, vips), vrid in zip(named.items(), _ids(environ)):
         addresses = tuple(_address(vip, interface) for vip in dict.fromkeys(vips))
-        found.append(VrrpInstance(name, interface, vrid, None, unicast, addresses, tracked))
+        found.append(VrrpInstance(name, interface, vrid, None, unicast, addresses, tracked, family_of(addresses)))
     return Configuration(tuple(found), scripts, {}, ())
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from hachecks.exporter.judgement import expected, hints, trouble
 from hachecks.exporter.view import Instance
-from hachecks.keepalived import VirtualAddress, VrrpInstance
+from hachecks.keepalived import VirtualAddress, VrrpInstance, family_of
 
 ADDRESS = "10.0.0.100"
 
@@ -46,7 +46,7 @@ def test_a_contradiction_is_said_in_one_sentence(state: str, runs: bool | None, 
 
 def configured(name: str, vrid: int, address: str, interface: str = "eth0") -> VrrpInstance:
     addresses = (VirtualAddress(address, 32, interface, False),)
-    return VrrpInstance(name, interface, vrid, 100, False, addresses, ())
+    return VrrpInstance(name, interface, vrid, 100, False, addresses, (), family_of(addresses))
 
 
 def instance(name: str, state: str) -> Instance:

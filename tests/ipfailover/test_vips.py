@@ -62,8 +62,8 @@ def test_the_variables_say_what_keepalived_is_configured_to_do() -> None:
     check = VrrpScript("chk_ipf_router", "sh /etc/keepalive/hacheck run vip", 5.0, None, None, None)
     first, second = VirtualAddress("10.0.0.1", 32, "br-ex", False), VirtualAddress("fd00::1", 128, "br-ex", False)
     instances = (
-        VrrpInstance("ipf_router_VIP_1", "br-ex", 51, None, False, (first,), (check.name,)),
-        VrrpInstance("ipf_router_VIP_2", "br-ex", 52, None, False, (second,), (check.name,)),
+        VrrpInstance("ipf_router_VIP_1", "br-ex", 51, None, False, (first,), (check.name,), "ipv4"),
+        VrrpInstance("ipf_router_VIP_2", "br-ex", 52, None, False, (second,), (check.name,), "ipv6"),
     )
     assert configuration(environ) == Configuration(instances, (check,), {}, ())
 
