@@ -46,8 +46,8 @@ DEAR = {"asyncio", "contextlib", "dataclasses", "logging", "pathlib", "typing"}
 OUTPUT = {"print", "exit", "quit", "sys.exit", "os._exit", "click.echo", "sys.stdout.write", "sys.stderr.write"}
 ALLOWED_OUTPUT = {"cli": OUTPUT, "commands": {"click.echo"}, "executable.build": OUTPUT, "executable.configmap": OUTPUT}
 """`commands` shows help as click does; the makers of the executable are programs of their own."""
-CATCH_ALL = {"cli", "delivery", "runner"}
-"""Who makes a verdict, or a delivery, of whatever a probe or notifier does; `main` has the net below."""
+CATCH_ALL = {"cli", "delivery", "exporter.source", "runner"}
+"""Who makes a verdict, a delivery or a source that is down of whatever is done there; `main` has the net below."""
 
 
 class Module(NamedTuple):

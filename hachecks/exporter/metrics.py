@@ -14,7 +14,6 @@ from hachecks.delivery import DURATIONS
 from hachecks.exporter import compatibility, multicast
 from hachecks.exporter.body import Part
 from hachecks.exporter.exposition import OPENMETRICS, Family, histogram, labels, rendered
-from hachecks.exporter.stories import Story
 from hachecks.exporter.view import STATES
 from hachecks.published import BUCKETS, KINDS
 
@@ -270,15 +269,11 @@ def notifiers(node: Node) -> Iterator[Family]:
 def current(node: Node) -> Iterator[Family]:
     """What is another at every scrape."""
     now = time.time()
-    silent = Story()
     yield Family(
         "hachecks_vrrp_master_seconds_total",
         "counter",
         "How long the instance has been MASTER.",
-        [
-            (of, round(node.stories.of.get(name, silent).served_at(now), 3))
-            for name, of in node.labels_of_instances.items()
-        ],
+        [(of, round(node.told[name].served_at(now), 3)) for name, of in node.labels_of_instances.items()],
     )
     sources: Sequence[tuple[str, object]] = [(labels(source=name), one) for name, one in node.sources.items()]
     for name, kind, meaning, value in (

@@ -117,7 +117,7 @@ async def _look(node: Node, web_config: WebConfig | None, tell: Callable[[str], 
         if trouble and trouble != told:
             tell(trouble)
         told = trouble
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(0 if node.is_behind else LOOK)
 
 
 async def _until_ended(tasks: Sequence[asyncio.Future[Any]]) -> None:

@@ -130,6 +130,9 @@ class WebConfig:
             self._take(_Content.read(self.path))
         except Invalid as error:
             return f"{error}; what was read before stays in force"
+        except (OSError, MemoryError) as error:  # a passing lack of files or memory
+            lack = error.strerror if isinstance(error, OSError) else "there is not enough memory"
+            return f"{self.path}: {lack}; what was read before stays in force"
         return None
 
     def _take(self, content: _Content) -> None:
