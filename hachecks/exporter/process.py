@@ -83,6 +83,11 @@ class KeepalivedProcess:
             return self._by_process(self._process)
         return self._by_sockets(sockets, expects_sockets, now)
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it may have died just now, or be starting again: a moment later that is known."""
+        return self._without_since is not None and time.monotonic() - self._without_since < GONE_AFTER
+
     def _is_there(self, known: _Process) -> bool:
         now = _stat(known.pid)
         return now is not None and (now.ticks, now.name) == (known.ticks, known.name)
