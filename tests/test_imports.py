@@ -24,7 +24,7 @@ NOT_FOR_PROBES = {"argv", "cli", "commands", "composition", "config", "published
 IMPORTERS = {
     "aiohttp": {"exporter.server", "exporter.serving"},
     "apprise": {"notifiers.apprise"},
-    "bcrypt": {"exporter.web_config"},
+    "bcrypt": {"exporter.web_users"},
     "click": {"commands"},
     "h2": {"http.http2"},
     "httpcore": {"http.exchange", "http.http2"},
@@ -34,7 +34,7 @@ IMPORTERS = {
     "pyroute2": {"exporter.addresses"},
     "scramp": {"sql.postgresql_session"},
     "tomli": {"config"},
-    "yaml": {"exporter.web_config"},
+    "yaml": {"exporter.web_file"},
 }
 """What is not the standard library's, and which of our modules alone import it."""
 OF_CLI = {"__main__", "commands", "executable.loader"}
