@@ -128,8 +128,10 @@ def test_a_deleted_vip_leaves_no_series(state: Path, running: Exporter) -> None:
 
 
 def test_openshifts_variables_are_enough(tmp_path: Path) -> None:
-    variables = {"OPENSHIFT_HA_VIRTUAL_IPS": "10.250.0.1-3", "OPENSHIFT_HA_VRRP_ID_OFFSET": "10"}
-    with exporter(tmp_path, "--keepalived-config", str(tmp_path / "none"), **variables) as running:
+    words = ("--keepalived-config", str(tmp_path / "none"))
+    with exporter(
+        tmp_path, *words, OPENSHIFT_HA_VIRTUAL_IPS="10.250.0.1-3", OPENSHIFT_HA_VRRP_ID_OFFSET="10"
+    ) as running:
         metrics = running.metrics()
         assert metrics.of("hachecks_vip_info", vip="10.250.0.3", vrid="13") == 1
         assert metrics.of("hachecks_vip_present", vip="10.250.0.3") == 0
