@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types executable configmaps bench clean
+.PHONY: help demo test fuzz lint types executable configmaps bench clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,7 +16,10 @@ demo: $(VENV)/ready dist/hacheck ## Break a service three times, and watch its v
 
 test: $(VENV)/ready dist/hacheck ## Run every test against real servers
 	@sh tests/system-packages.sh test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m tests.alone $(BIN)/python -m pytest $(TESTS)
+
+fuzz: $(VENV)/ready ## Give every parser 100,000 inputs (INPUTS=, TARGETS=); with atheris where it is installed
+	$(BIN)/python -m tests.fuzz.run --inputs $(or $(INPUTS),100000) $(TARGETS)
 
 lint: $(VENV)/ready ## Check style and shell
 	$(BIN)/ruff check

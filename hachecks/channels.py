@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 
 from hachecks import argv
+from hachecks.channel import Channel, DeliveryOptions
 from hachecks.config import Configuration, nearest
-from hachecks.delivery import Channel, DeliveryOptions
-from hachecks.ipfailover.vips import instances
-from hachecks.keepalived import vips_of
+from hachecks.ipfailover import vips as openshift
+from hachecks.journal import places
+from hachecks.keepalived import Unreadable, read_configuration, vips_by_instance
 from hachecks.notifiers.log import LogNotifier
 from hachecks.registry import NOTIFIERS
 from hachecks.settings import Invalid, build
-from hachecks.state import read
+from hachecks.state import homes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
+ID_OPTION = re.compile(r"""(?:^|\s)(?:-i\s*|--config-id(?:=|\s+))["']?([^\s"']+)""")
 
 
 def declared_channels(
     config: str, environ: Mapping[str, str], directory: str, tell: Callable[[str], None]
 ) -> dict[str, Channel]:
-    """The notifiers of the configuration; a log file where it declares none, or cannot be understood."""
+    """The notifiers of the configuration; a log file where it declares none, or cannot be understood.
+
+    Their queues are in the directory; there are none without one.
+    """
     try:
         declared = Configuration.read(config)
         if declared.notifiers:
             return channels_of(declared, environ, directory)
     except Invalid as error:
         tell(str(error))
-    log = LogNotifier(file=os.path.join(directory, "transitions.log"))
+    # Beside the journal: where no more files can be made, the queue is elsewhere, and people look here.
+    home = next(iter(homes(places(environ))), directory)
+    log = LogNotifier(file=os.path.join(home, "transitions.log")) if home else LogNotifier()
     return {"log": Channel("log", log, DeliveryOptions(), directory)}
 
 
@@ -67,7 +75,19 @@ def channel_name(words: Sequence[str]) -> str:
 
 def vips(environ: Mapping[str, str]) -> dict[str, list[str]]:
     """The VIPs of each instance, as Keepalived's configuration has them, or else OpenShift's variables."""
-    return vips_of(read(environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF)) or instances(environ)
+    try:
+        path = environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF
+        found = vips_by_instance(read_configuration(path, config_id(environ)))
+    except Unreadable:
+        found = {}
+    return found or vips_by_instance(openshift.configuration(environ))
+
+
+def config_id(environ: Mapping[str, str]) -> str:
+    """What Keepalived's `-i` is: KEEPALIVED_CONFIG_ID, or what KEEPALIVED_OPTIONS say; empty for the host's name."""
+    named = environ.get("KEEPALIVED_CONFIG_ID", "")
+    found = ID_OPTION.findall(environ.get("KEEPALIVED_OPTIONS", ""))
+    return named or (found[-1] if found else "")
 
 
 def node_name(environ: Mapping[str, str]) -> str:

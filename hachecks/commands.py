@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hachecks import __version__, argv, cli, config, deliverer, notify, records, versions
+from hachecks.channel import DeliveryOptions
 from hachecks.config import nearest
-from hachecks.delivery import DeliveryOptions
 from hachecks.fifo import Follower
 from hachecks.registry import NOTIFIERS, PROBES, Entry
 from hachecks.settings import REQUIRED, Invalid, build, heading_of, settings_of
@@ -320,7 +320,8 @@ def notify_command(
     if fifo:
         if len(words) != 1:
             raise click.UsageError("--fifo takes the path of Keepalived's notify FIFO", ctx)
-        Follower(words[0], ctx.obj, cli.complain).follow()
+        starter = notify.DeliveryStarter(ctx.obj, cli.complain)
+        Follower(words[0], ctx.obj, cli.complain, starter.see_to_delivery).follow()
         return cli.PASSED
     try:
         notify.record(words, ctx.obj)

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import time
 
 from hachecks import history, journal, state
+from hachecks.backlog import Backlog
 from hachecks.channels import channel_name, channel_of, declared_channels, node_name, vips
+from hachecks.delivering import MARK, is_delivering
 from hachecks.delivery import Delivery
 from hachecks.history import History
+from hachecks.proc import process_start
 from hachecks.settings import Invalid
-from hachecks.transition import process_start
+from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from hachecks.history import Event
+    from hachecks.event import Event
 
 QUIET = 1.0
 """Seconds without a new record after which a storm is over."""
 LONGEST_STORM = 5.0
 """Seconds after which people are told of a storm that is not over."""
+GOODBYE_QUIET, LONGEST_GOODBYE = 0.1, 0.4
+"""The same once Keepalived says STOP: its pod ends a second later, and the deliverer has to start within that."""
 LINGER = 5.0
 """Seconds for which the deliverer waits for more when everything has been told."""
 LONGEST = 3600.0
 """Seconds after which the configuration is read again."""
 LOOK = 0.1
-MARK = "delivering"
 CLAIM = "claim-"
 """The shell's notify makes such a file to be the one that starts the deliverer."""
 DIARY = "deliveries.log"
@@ -37,7 +42,10 @@ LARGEST_DIARY = 1024 * 1024
 
 
 def deliver(config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
-    """Deliver until everything has been told and nothing more has come for a while; one process at a time does."""
+    """Deliver until everything has been told and nothing has come for a while; one process of each user at a time.
+
+    Raises `OSError` where there is no place to keep what is delivered.
+    """
     directory = journal.state_directory(environ)
     until = time.monotonic() + LINGER
     while True:
@@ -54,31 +62,16 @@ def deliver(config: str, environ: Mapping[str, str], tell: Callable[[str], None]
 
 
 def _round(reader: History, config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
-    """Deliver with the configuration as it is now; returns whether there is more to do."""
-    _mark(reader.directory)
-    try:
-        loop = _Loop(reader, config, environ, tell)
-        loop.run()
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(reader.directory, MARK))
+    """Deliver with the configuration as it is now; returns whether there is more to do.
+
+    Where that fails the mark stays, as that of one who was killed: a check starts the next deliverer.
+    """
+    _mark(reader)
+    loop = _Loop(reader, config, environ, tell)
+    loop.run()
+    _unmark(reader)
     # Whoever recorded something while the mark was there relies on us.
     return loop.has_more()
-
-
-def is_delivering(directory: str) -> bool:
-    """Whether the process that the mark names is alive; a killed one leaves its mark."""
-    pid, _, started = state.read(os.path.join(directory, MARK)).strip().partition(" ")
-    try:
-        return pid.isdigit() and str(process_start(pid)) == started and not _has_ended(pid)
-    except (OSError, IndexError):
-        return False
-
-
-def _has_ended(pid: str) -> bool:
-    """Whether it is dead but its parent, such as one who follows the FIFO, has not looked after it yet."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return file.read().rpartition(")")[2].split()[0] == "Z"
 
 
 class Diary:
@@ -93,29 +86,38 @@ class Diary:
 
     def tell(self, line: str) -> None:
         """Write the line down with the time, and pass it on."""
-        text = f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n"
+        text = f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {visible(line)}\n"
         try:
             self._write(text)
         except OSError:
-            with contextlib.suppress(OSError), open("/proc/1/fd/1", "a", encoding="utf-8") as output:
+            with contextlib.suppress(OSError), open("/proc/1/fd/1", "a", encoding="utf-8", errors="replace") as output:
                 output.write(f"hacheck: {text}")
         self.further(line)
 
     def _write(self, text: str) -> None:
-        if os.path.exists(self.path) and os.stat(self.path).st_size > LARGEST_DIARY:
-            os.replace(self.path, f"{self.path}.1")
-        with open(self.path, "a", encoding="utf-8") as file:
-            state.let_read(self.path)
+        with contextlib.suppress(FileNotFoundError):
+            if os.lstat(self.path).st_size > LARGEST_DIARY:
+                os.replace(self.path, f"{self.path}.1")
+        with open(state.written(self.path, os.O_WRONLY | os.O_APPEND), "a", encoding="utf-8") as file:
             file.write(text)
 
 
-def _mark(directory: str) -> None:
-    """Say who delivers, by pid and start, as the shell looks for it; nobody has to claim it any more."""
-    with contextlib.suppress(OSError):
-        state.replace(os.path.join(directory, MARK), f"{os.getpid()} {process_start()}\n")
+def _mark(reader: History) -> None:
+    """Say who delivers, by pid and start, wherever the shell looks for it; nobody has to claim it any more."""
+    for directory in {reader.directory, *reader.directories}:
         for name in os.listdir(directory):
             if name.startswith(CLAIM):
-                os.unlink(os.path.join(directory, name))
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(directory, name))
+        if directory == reader.directory or state.has_inodes(directory):  # the last one is the log's
+            with contextlib.suppress(OSError):
+                state.replace(os.path.join(directory, MARK), f"{os.getpid()} {process_start()}\n")
+
+
+def _unmark(reader: History) -> None:
+    for directory in {reader.directory, *reader.directories}:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(directory, MARK))
 
 
 def leave_keepalived() -> None:
@@ -136,61 +138,70 @@ class _Loop:
         self.tell = tell
         channels = declared_channels(config, environ, reader.directory, tell)
         self.delivery = Delivery(node_name(environ), channels, reader.directory, vips(environ))
-        self.events: list[Event] = []
-        self._hear([*history.events(reader.directory), *reader.unwritten])
-        self.size = -1
+        self.backlog = Backlog(remembered=lambda: history.events(reader.directory))
+        self._hear(itertools.chain(history.events(reader.directory), reader.unwritten))
+        self.trouble = ""
+        self.sizes: object = None
 
     def run(self) -> None:
         """Look, wait for the end of the storm, read, tell; until there is nothing left to do."""
         started = idle_since = time.monotonic()
         while time.monotonic() - started < LONGEST:
-            if self._grown():
+            if self._grown() or self.reader.has_more:
                 self._await_quiet()
-                foreign = self.reader.foreign
-                self._hear(self.reader.read_on())
-                if self.reader.foreign > foreign:
-                    self.tell(f"{self.reader.foreign - foreign} records that were torn, or not ours, were passed over")
-                if self.reader.trouble:
-                    self.tell(self.reader.trouble)
+                self._read()
                 idle_since = time.monotonic()
-            for channel, said in self.delivery.deliver(self.events):
+            for channel, said in self.delivery.deliver(self.backlog):
                 self.tell(f"{channel.name}: {said}")
-            if self.delivery.waiting(self.events) is None and time.monotonic() - idle_since > LINGER:
+            self.backlog.forget(self.delivery.known_to_all)
+            if self.reader.has_more:
+                continue
+            if self.delivery.waiting(self.backlog) is None and time.monotonic() - idle_since > LINGER:
                 return
             time.sleep(LOOK)
 
     def has_more(self) -> bool:
         """Whether something has been recorded since the last look, or somebody is to be told again."""
-        return self._grown() or self.delivery.waiting(self.events) is not None
+        return self._grown() or self.reader.has_more or self.delivery.waiting(self.backlog) is not None
 
-    def _hear(self, events: list[Event]) -> None:
-        self.events += events
-        for options in {event.options for event in events if event.options}:
-            name = channel_name(options)
+    def _read(self) -> None:
+        foreign = self.reader.foreign
+        self._hear(self.reader.read_on())
+        if self.reader.foreign > foreign:
+            self.tell(f"{self.reader.foreign - foreign} records that were torn, or not ours, were passed over")
+        if self.reader.trouble and self.reader.trouble != self.trouble:
+            self.tell(self.reader.trouble)
+        self.trouble = self.reader.trouble
+
+    def _hear(self, events: Iterable[Event]) -> None:
+        options = set()
+        for event in events:
+            self.backlog.add([event])
+            options.add(event.options)
+        for words in options - {()}:
+            name = channel_name(words)
             if name in self.delivery.channels:
                 continue
             try:
-                self.delivery.channels[name] = channel_of(options, self.environ, self.reader.directory)
+                self.delivery.channels[name] = channel_of(words, self.environ, self.reader.directory)
             except Invalid as error:
                 self.tell(str(error))
 
     def _grown(self) -> bool:
-        size = journal_size(self.reader.directories)
-        grown, self.size = size != self.size, size
+        sizes = journal.sizes(self.reader.directories)
+        grown, self.sizes = sizes != self.sizes, sizes
         return grown
 
     def _await_quiet(self) -> None:
         began = quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < QUIET and time.monotonic() - began < LONGEST_STORM:
-            time.sleep(LOOK)
+        found = self.reader.peek()
+        while not found.more:
+            quiet, longest = QUIET, LONGEST_STORM
+            if any(transition.state == "STOP" for transition in found.transitions):
+                quiet, longest = GOODBYE_QUIET, LONGEST_GOODBYE
+            if time.monotonic() - quiet_since >= quiet or time.monotonic() - began >= longest:
+                return
+            time.sleep(min(LOOK, quiet))
             if self._grown():
                 quiet_since = time.monotonic()
-
-
-def journal_size(directories: Sequence[str]) -> int:
-    """Bytes in the open journals: another number means that something has been recorded."""
-    size = 0
-    for directory in directories:
-        with contextlib.suppress(OSError):
-            size += os.stat(os.path.join(directory, journal.NAME)).st_size
-    return size
+                found = self.reader.peek()

@@ -14,22 +14,25 @@ import stat
 from time import monotonic
 
 from hachecks import journal
-from hachecks.deliverer import is_delivering
-from hachecks.notify import start_deliverer
 from hachecks.settings import Invalid
 from hachecks.transition import Transition
+from hachecks.verdict import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 F_SETPIPE_SZ = 1031
 ROOM = 1024 * 1024
 """Bytes the FIFO is to hold, some 36,000 lines: what does not fit is dropped by Keepalived without a word."""
-STARTING = 2.0
-"""Seconds that a deliverer is given to leave its mark before another is started."""
+LONGEST_LINE = 8192
+"""Bytes of a line; Keepalived's have some dozens, and a line that never ends must not fill the memory."""
+SELDOM = 60.0
+"""Seconds within which one complaint about lines is enough."""
 LAST_WORDS = 0.5
 """Seconds without a line after which the last has come: Keepalived ends its reader before it says STOP."""
+LONGEST_FAREWELL = 10.0
+"""Seconds after SIGTERM after which the reader ends, whoever still writes."""
 LOOK = 0.2
 """Seconds after which the end that SIGTERM asked for is seen."""
 
@@ -37,15 +40,22 @@ LOOK = 0.2
 class Follower:
     """Reads the FIFO: until SIGTERM, and then what is left in it, or when somebody who watches `descriptor` says so.
 
-    Raises `Invalid` where there is no FIFO.
+    `recorded` is called when lines have been recorded. Raises `Invalid` where there is no FIFO.
     """
 
-    def __init__(self, path: str, environ: Mapping[str, str], complain: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        path: str,
+        environ: Mapping[str, str],
+        complain: Callable[[str], None],
+        recorded: Callable[[], None] = lambda: None,
+    ) -> None:
         self.environ = environ
-        self.complain = complain
+        self.complaints = Complaints(complain)
+        self.recorded = recorded
         self.begun = b""
+        self.is_too_long = False
         self.ending = False
-        self.deliverer_starts_until = 0.0
         self.descriptor = opened(path)
 
     def follow(self) -> None:
@@ -54,7 +64,8 @@ class Follower:
         while not self.ending:
             if select.select([self.descriptor], [], [], LOOK)[0]:
                 self.read()
-        while select.select([self.descriptor], [], [], LAST_WORDS)[0]:
+        until = monotonic() + LONGEST_FAREWELL
+        while monotonic() < until and select.select([self.descriptor], [], [], LAST_WORDS)[0]:
             self.read()
 
     def _end(self, *_: object) -> None:
@@ -65,11 +76,8 @@ class Follower:
         left = ROOM
         while left > 0 and (data := self._there_is()):
             left -= len(data)
-            *lines, self.begun = (self.begun + data).split(b"\n")
-            for line in lines:
-                self._record(line)
-            if lines:
-                self._see_to_delivery()
+            if sum([self._record(line) for line in self._lines(data)]):
+                self.recorded()
 
     def _there_is(self) -> bytes:
         try:
@@ -77,22 +85,48 @@ class Follower:
         except BlockingIOError:
             return b""
 
-    def _record(self, line: bytes) -> None:
+    def _lines(self, data: bytes) -> Iterator[bytes]:
+        """The lines that have ended; of one that has not, no more is kept than a line may have."""
+        *lines, self.begun = (self.begun + data).split(b"\n")
+        for line in lines:
+            if not self._is_the_rest_of_too_long(line):
+                yield line
+            self.is_too_long = False
+        if self._is_the_rest_of_too_long(self.begun):
+            self.begun = b""
+
+    def _is_the_rest_of_too_long(self, line: bytes) -> bool:
+        if len(line) > LONGEST_LINE and not self.is_too_long:
+            self.is_too_long = True
+            begin = one_line(line[:40].decode("utf-8", "replace"))
+            self.complaints.tell(f"notify: not recorded: a line of more than {LONGEST_LINE} bytes: {begin}…")
+        return self.is_too_long
+
+    def _record(self, line: bytes) -> bool:
         try:
             journal.append(Transition.from_fifo_line(line.decode("utf-8", "replace")), self.environ)
         except (ValueError, OSError) as error:
-            self.complain(f"notify: not recorded: {error}")
+            self.complaints.tell(f"notify: not recorded: {error}")
+            return False
+        return True
 
-    def _see_to_delivery(self) -> None:
-        if monotonic() < self.deliverer_starts_until:
+
+class Complaints:
+    """What is complained of once in a while only, with how often it happened since."""
+
+    def __init__(self, complain: Callable[[str], None]) -> None:
+        self.complain = complain
+        self.quiet_until = 0.0
+        self.untold = 0
+
+    def tell(self, complaint: str) -> None:
+        """Complain, or count."""
+        if monotonic() < self.quiet_until:
+            self.untold += 1
             return
-        try:
-            if not is_delivering(journal.state_directory(self.environ)):
-                self.deliverer_starts_until = monotonic() + STARTING
-                start_deliverer()
-        except OSError as error:
-            self.deliverer_starts_until = monotonic() + STARTING
-            self.complain(f"notify: recorded, but nobody delivers: {error}")
+        before = f" (and {self.untold} more before it)" if self.untold else ""
+        self.quiet_until, self.untold = monotonic() + SELDOM, 0
+        self.complain(f"{complaint}{before}")
 
 
 def opened(path: str) -> int:
@@ -100,7 +134,9 @@ def opened(path: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise Invalid(f"notify: {path}: {error.strerror}; make it with mkfifo before Keepalived starts") from None
+        forbidden = isinstance(error, PermissionError)
+        mend = "give it to this user with chown" if forbidden else "make it with mkfifo before Keepalived starts"
+        raise Invalid(f"notify: {path}: {error.strerror}; {mend}") from None
     if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Invalid(f"notify: {path} is no FIFO; make it with mkfifo before Keepalived starts")

@@ -8,219 +8,108 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import heapq
-import json
+import itertools
 import os
 import time
-from collections import deque
 
 from hachecks import journal, state
-from hachecks.transition import TICKS, Transition, boot_id
+from hachecks.event import RECENT as RECENT  # noqa: PLC0414 - what a reader's memory is measured by
+from hachecks.event import Event as Event  # noqa: PLC0414 - what a history consists of
+from hachecks.event import Understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from typing import IO, Any
+    from collections.abc import Container, Iterator, Sequence
+    from typing import IO
 
 NAME = "history"
+LONGEST_LINE = 256 * 1024
+"""Characters of a line that are read at once: what has no line end is no history."""
 LARGEST = 4 * 1024 * 1024
 KEPT = 7 * 86400.0
 """Seconds after which what happened is forgotten."""
 MOST_CLOSED = 16
 """Closed files that are kept at most, whatever their age: instances that flap for days must not fill the disk."""
-RECENT = 20_000
-"""Events by which a follower recognises what it reads again; the history and the journal's unread part share fewer."""
-STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
-"""The words that are states; what else the FIFO says (a changed priority) is an event that changes none."""
-
-
-class Event:
-    """A transition as it is remembered: numbered, dated, and with what it changed.
-
-    `at` is when Keepalived forked the notify process, in seconds of the epoch. `before` is the state it ended, since
-    `since`; both are None for the first of its instance. A `late` event is older than one that is known already and
-    changes nothing any more.
-    """
-
-    __slots__ = (
-        "at",
-        "before",
-        "key",
-        "kind",
-        "late",
-        "name",
-        "number",
-        "options",
-        "order",
-        "priority",
-        "since",
-        "state",
-    )
-
-    def __init__(self, **facts: Any) -> None:
-        for name in self.__slots__:
-            setattr(self, name, facts[name])
-
-    number: int
-    key: str
-    at: float
-    kind: str
-    name: str
-    state: str
-    priority: int | None
-    before: str | None
-    since: float | None
-    late: bool
-    options: tuple[str, ...]
-    order: tuple[str, int, int]
-
-    @classmethod
-    def parse(cls, line: str) -> Event:
-        """From a line of the history; raises `ValueError`."""
-        facts = json.loads(line)
-        if not isinstance(facts, dict) or set(facts) != set(cls.__slots__):
-            raise ValueError("no line of a history")
-        return cls(**{**facts, "options": tuple(facts["options"]), "order": tuple(facts["order"])})
-
-    def facts(self) -> dict[str, Any]:
-        """Everything about it, as JSON takes it."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @property
-    def changes(self) -> bool:
-        """Whether it ended another state, and is no repetition, late word or news of a priority."""
-        return self.state in STATES and not self.late and self.state != self.before
-
-    def __str__(self) -> str:
-        return json.dumps(self.facts(), ensure_ascii=False)
-
-
-def key_of(transition: Transition) -> str:
-    """The idempotency key: the same at every reading of the same transition."""
-    parts = (*map(str, transition.order), *transition.subject, transition.state)
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
-
-
-class Understanding:
-    """What makes events of transitions: the latest of each instance, and which ones are known already.
-
-    With `most_keys`, only so many of those heard last are recognised when they come again.
-    """
-
-    def __init__(self, most_keys: int | None = None) -> None:
-        self.latest: dict[tuple[str, str], Event] = {}
-        self.number = 0
-        self.keys: set[str] = set()
-        self.recent: deque[str] = deque()
-        self.most_keys = most_keys
-
-    def know(self, event: Event) -> bool:
-        """Take in an event; returns whether it was not known yet."""
-        if event.key in self.keys:
-            return False
-        self.number = max(self.number, event.number)
-        self.keys.add(event.key)
-        if self.most_keys is not None:
-            self.recent.append(event.key)
-            if len(self.recent) > self.most_keys:
-                self.keys.remove(self.recent.popleft())
-        if event.state in STATES and not event.late:
-            self.latest[event.kind, event.name] = event
-        return True
-
-    def events_of(self, transitions: Sequence[Transition]) -> Iterator[Event]:
-        """The events that these transitions, in their order, are now; those that are known already are none."""
-        now, ticks = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS
-        boot = boot_id()
-        for transition in transitions:
-            key = key_of(transition)
-            if key in self.keys:
-                continue
-            at = now - max(0.0, ticks - transition.started) / TICKS if transition.boot == boot else now
-            event = self._event(transition, key, at)
-            self.know(event)
-            yield event
-
-    def _event(self, transition: Transition, key: str, at: float) -> Event:
-        before = self.latest.get(transition.subject)
-        late = before is not None and before.order[0] == transition.boot and transition.order < before.order
-        return Event(
-            number=self.number + 1,
-            key=key,
-            at=round(at, 3),
-            kind=transition.kind,
-            name=transition.name,
-            state=transition.state,
-            priority=transition.priority,
-            before=before.state if before else None,
-            since=before.at if before else None,
-            late=late,
-            options=transition.options,
-            order=transition.order,
-        )
 
 
 class History:
-    """The one reader's view; `with History.locked(...)`, since two would number the same events twice."""
+    """One user's events, as his one reader sees them; `with History.locked(...)`: two would number the same ones twice.
 
-    def __init__(self, directory: str, directories: Sequence[str]) -> None:
+    What other users have recorded is theirs to deliver (see `state`).
+    """
+
+    def __init__(self, directory: str, places: Sequence[str]) -> None:
         self.directory = directory
-        self.directories = directories
+        self.places = places
         self.path = os.path.join(directory, NAME)
         self.foreign = 0
         self.trouble = ""
+        self.has_more = True
         self.unwritten: list[Event] = []
         self.understanding = Understanding()
         for event in events(directory):
             self.understanding.know(event)
+        self.reading = self.written = journal.Reading(state.read(_reading_path(directory)))
 
     @classmethod
     @contextlib.contextmanager
-    def locked(cls, directory: str, directories: Sequence[str]) -> Iterator[History]:
-        """The history, while nobody else has it; raises `BlockingIOError` when somebody has."""
-        lock = os.open(os.path.join(directory, f"{NAME}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def locked(cls, directory: str, places: Sequence[str]) -> Iterator[History]:
+        """The history, while nobody else has it; raises `BlockingIOError` when somebody has, else `OSError`."""
+        # Not the directory itself: whoever may read it could lock it for ever.
+        lock = state.written(os.path.join(directory, journal.KEPT_HERE), os.O_RDWR, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield cls(directory, directories)
+            yield cls(directory, places)
         finally:
             os.close(lock)
 
+    @property
+    def directories(self) -> list[str]:
+        """Where this user has recorded something."""
+        return state.homes(self.places)
+
     def read_on(self) -> list[Event]:
-        """Add what the journal has brought since; returns it, also what could not be written down for want of room."""
-        before, after, added = self._unread()
+        """Add the next portion of what the journal has brought since; returns it, written down or not."""
+        added = self._read()
         self.unwritten += added
         try:
             self._write()
-            if str(after) != str(before):
-                state.replace(_reading_path(self.directory), str(after))
+            if str(self.reading) != str(self.written):
+                state.replace(_reading_path(self.directory), str(self.reading))
+                self.written = self.reading
             self.trouble = ""
         except OSError as error:  # what was recorded stays in the journal until there is room
             self.trouble = f"{self.directory} cannot be written: {error.strerror or error}"
             return added
         for directory in self.directories:
-            with contextlib.suppress(OSError):  # a place that is not there, or not ours
-                journal.tend(directory, after)
+            with contextlib.suppress(OSError):  # it is full, or has just been taken away
+                journal.tend(directory, self.written)
         return added
 
-    def unread(self) -> list[Event]:
+    def unread(self) -> Iterator[Event]:
         """What the journal has brought since, for one who only looks: nothing is written, and no lock is needed."""
-        return self._unread()[2]
+        yield from self._read()
+        while self.has_more:
+            yield from self._read()
 
-    def _unread(self) -> tuple[journal.Reading, journal.Reading, list[Event]]:
-        """How far the journal has been read, how far it goes, and what lies between."""
-        reading = journal.Reading(state.read(_reading_path(self.directory)))
-        found, after = journal.read_on(self.directories, reading)
+    def _read(self) -> list[Event]:
+        """The next portion of what the journal has brought since."""
+        found, self.reading = journal.read_on(self.directories, self.reading)
         self.foreign += found.foreign
-        return reading, after, list(self.understanding.events_of(found.transitions))
+        self.has_more = found.more
+        return list(self.understanding.events_of(found.transitions))
+
+    def peek(self) -> journal.Found:
+        """The next portion, which is still to be read."""
+        return journal.read_on(self.directories, self.reading)[0]
 
     def _write(self) -> None:
         if not self.unwritten:
             return
         self._make_room()
         text = "".join(f"{event}\n" for event in self.unwritten)
-        with open(self.path, "ab+", buffering=0) as file:
-            state.let_read(self.path)
+        with open(state.written(self.path, os.O_RDWR | os.O_APPEND), "ab+", buffering=0) as file:
             end = file.seek(0, os.SEEK_END)
             torn = end and os.pread(file.fileno(), 1, end - 1) != b"\n"  # by one who was killed here
             data = b"\n" * bool(torn) + text.encode()
@@ -235,63 +124,94 @@ class History:
 
     def _make_room(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            if os.stat(self.path).st_size >= LARGEST:
+            if os.lstat(self.path).st_size >= LARGEST:
                 os.replace(self.path, f"{self.path}.{int(time.time() * 1000):015d}")
         closed = _closed(self.directory)
         for path in closed:
             state.let_read(path)
-            if path in closed[:-MOST_CLOSED] or os.stat(path).st_mtime < time.time() - KEPT:
+            if path in closed[:-MOST_CLOSED] or os.lstat(path).st_mtime < time.time() - KEPT:
                 os.unlink(path)
 
 
 class Follower:
-    """All that is remembered in some directories, and then what is recorded: for one who may only read.
+    """All that is remembered at some places by some users, and then what they record: for one who may only read.
 
-    It takes no lock and writes nothing. `trouble` says in one line what could not be read, and what to do; `foreign`
-    counts the records that were torn, or not ours. It is to be asked every few minutes: a closed journal is deleted in
-    the end.
+    It takes no lock and writes nothing. `trouble` says in one line what could not be read, and what to do;
+    `passed_over` says of what there is why it is not to be trusted; `foreign` counts the records that were torn, or not
+    ours. It is to be asked every few minutes: a closed journal is deleted in the end.
     """
 
-    def __init__(self, directories: Sequence[str]) -> None:
-        self.directories = directories
+    def __init__(self, places: Sequence[str], users: Container[int]) -> None:
+        self.places = places
+        self.users = users
         self.trouble = ""
         self.foreign = 0
+        self.passed_over: list[str] = []
         self.understanding = Understanding(RECENT)
-        self.reading: journal.Reading | None = None
+        self.reading = journal.Reading()
+        self.known: set[str] = set()
         self.seen: object = None
+
+    def directories(self) -> list[str]:
+        """The directories that are read now."""
+        return state.directories(self.places, self.users)
 
     def read_on(self) -> Iterator[Event]:
         """What is new since the last call, oldest first, each once; all there is at the first. It is read on the way.
 
         Nothing new costs a few calls of stat(2).
         """
-        seen = journal.sizes(self.directories)
+        refusals: list[OSError] = []
+        directories = state.directories(self.places, self.users, refusals)
+        seen = journal.sizes(directories), list(map(str, refusals))
         if seen == self.seen and not self.trouble:
             return
-        if self.reading is None:
-            yield from self._remembered()
-        if self.reading is None:
-            return
-        found, after = journal.read_on(self.directories, self.reading)
-        if found.refusals:  # what cannot be read just now has been read as far as before
-            after.offsets = {**self.reading.offsets, **after.offsets}
-        self.reading, self.seen = after, seen
-        self.trouble = _trouble(found.refusals)
-        self.foreign += found.foreign
-        yield from self.understanding.events_of(found.transitions)
+        yield from self._remembered([one for one in directories if one not in self.known], refusals)
+        yield from self._recorded([one for one in directories if one in self.known], refusals)
+        self.trouble = _trouble([error for error in refusals if not isinstance(error, state.Foreign)])
+        self.passed_over = [_sentence(error) for error in refusals if isinstance(error, state.Foreign)]
+        self.seen = seen
 
-    def _remembered(self) -> Iterator[Event]:
-        """The history of all directories; nothing while one of them cannot be read, since it cannot be told later."""
-        refusals = _refusals(self.directories)
-        # How far the journal was read is asked before: what the history gains from now on is still to be read there.
-        reading = _readings(self.directories, refusals)
-        self.trouble = _trouble(refusals)
-        if self.trouble:
-            return
-        for event in heapq.merge(*map(events, self.directories), key=lambda event: event.at):
+    def _remembered(self, directories: Sequence[str], refusals: list[OSError]) -> Iterator[Event]:
+        """The histories of these directories; none of one that cannot be read, since it cannot be told later."""
+        readable = []
+        for directory in directories:
+            refused = _refusals(directory)
+            refusals += refused
+            if all(isinstance(error, state.Foreign) for error in refused):
+                # How far the journal was read is asked before: what the history gains from now on is still to be read.
+                self.reading = self.reading.farthest(_reading(directory))
+                readable.append(directory)
+        for event in heapq.merge(*map(events, readable), key=lambda event: event.at):
             if self.understanding.know(event):
                 yield event
-        self.reading = reading
+        self.known.update(readable)
+
+    def _recorded(self, directories: Sequence[str], refusals: list[OSError]) -> Iterator[Event]:
+        more = True
+        while more:
+            found, after = journal.read_on(directories, self.reading)
+            refusals += found.refusals
+            if found.refusals:  # what cannot be read just now has been read as far as before
+                after.offsets = {**self.reading.offsets, **after.offsets}
+            self.reading = after
+            self.foreign += found.foreign
+            yield from self.understanding.events_of(found.transitions)
+            more = found.more
+
+
+def users_of(places: Sequence[str]) -> list[int]:
+    """The users that keep state of their own at these places."""
+    found: set[int] = set()
+    for directory in state.directories(places, state.ANYBODY):
+        with contextlib.suppress(OSError):
+            found.add(os.lstat(directory).st_uid)
+    return sorted(found)
+
+
+def recorded_by(user: int, places: Sequence[str], at_most: int | None = None) -> Iterator[Event]:
+    """All that is remembered of what this user recorded, and then what was recorded since."""
+    return itertools.islice(Follower(places, (user,)).read_on(), at_most)
 
 
 def events(directory: str) -> Iterator[Event]:
@@ -306,47 +226,39 @@ def events(directory: str) -> Iterator[Event]:
                 if latest is None or not os.path.sameopenfile(file.fileno(), latest.fileno()):
                     yield from _parsed(file)
         with contextlib.suppress(OSError):
-            yield from _parsed(latest or ())
+            yield from _parsed(latest)
 
 
 def _text(path: str) -> IO[str]:
-    return open(path, encoding="utf-8", errors="replace")
+    return open(state.opened(path), encoding="utf-8", errors="replace")
 
 
-def _parsed(lines: Iterable[str]) -> Iterator[Event]:
-    for line in lines:
+def _parsed(file: IO[str] | None) -> Iterator[Event]:
+    while file and (line := file.readline(LONGEST_LINE)):
         with contextlib.suppress(ValueError):
             yield Event.parse(line)
 
 
-def _readings(directories: Sequence[str], refusals: list[OSError]) -> journal.Reading:
-    """How far the journal has been read by whoever keeps a history in one of these directories."""
-    farthest = journal.Reading()
-    for directory in directories:
-        try:
-            reading = journal.Reading(state.read(_reading_path(directory)))
-        except OSError as error:
-            refusals.append(error)
-            continue
-        for identity, offset in reading.offsets.items():
-            farthest.offsets[identity] = max(offset, farthest.offsets.get(identity, 0))
-    return farthest
+def _reading(directory: str) -> journal.Reading:
+    """How far the journal has been read by who keeps a history in this directory."""
+    return journal.Reading(state.read(_reading_path(directory)))
 
 
-def _refusals(directories: Sequence[str]) -> list[OSError]:
+def _refusals(directory: str) -> list[OSError]:
     """Why a history that is there cannot be read."""
     refusals: list[OSError] = []
-    for directory in directories:
+    for path in [*_closed(directory), os.path.join(directory, NAME), _reading_path(directory)]:
         try:
-            os.close(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-            for path in [*_closed(directory), os.path.join(directory, NAME)]:
-                with contextlib.suppress(FileNotFoundError):
-                    _text(path).close()
+            os.close(state.opened(path))
         except FileNotFoundError:
             continue
         except OSError as error:
             refusals.append(error)
     return refusals
+
+
+def _sentence(error: OSError) -> str:
+    return f"{error.filename} is passed over: {error.strerror}"
 
 
 def _trouble(refusals: Sequence[OSError]) -> str:

@@ -13,15 +13,17 @@ import os
 import time
 
 from hachecks import state
-from hachecks.transition import BEGIN, END, Transition, boot_id
+from hachecks.state import boot_id
+from hachecks.transition import BEGIN, END, Transition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 NAME = "journal"
+KEPT_HERE = "history.lock"
+"""A file of the directory in which the deliverer works: it stays there when no more files can be made."""
 CLOSED = "journal."
-DEFAULT_PLACES = ("/run/hacheck", "/dev/shm")  # noqa: S108 - there in every pod, and writable
 PREALLOCATED = 256 * 1024
 """Bytes allocated beyond the journal's end, so that a full disk still takes some 2,000 transitions."""
 LARGEST = 1024 * 1024
@@ -29,51 +31,80 @@ LARGEST = 1024 * 1024
 GRACE = 600.0
 """Seconds for which a closed journal is read on before it is deleted."""
 FALLOC_FL_KEEP_SIZE = 1
+PORTION = 1024 * 1024
+"""Bytes of each file that are read at once, some 10,000 transitions: what nobody has read for a week fits no memory."""
 IDENTITY = 48
 """Bytes by which a file is known besides its inode, which is given again at once (268 events lost, measured)."""
 
 
 def places(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The directories in which a record may be, in the order in which they are tried."""
+    """Where state may be, in the order in which it is tried; see `state` for each user's own directory there."""
     chosen = environ.get("HACHECK_STATE_DIR")
-    return (chosen, *DEFAULT_PLACES) if chosen and chosen not in DEFAULT_PLACES else DEFAULT_PLACES
+    return (chosen, *state.PLACES) if chosen and chosen not in state.PLACES else state.PLACES
 
 
 def state_directory(environ: Mapping[str, str]) -> str:
-    """The first of the places that can be written, made if it is not there; raises `OSError`."""
-    for directory in places(environ):
-        with contextlib.suppress(OSError):
-            state.make(directory)
-        if os.access(directory, os.W_OK | os.X_OK):
+    """This user's own directory for his history and queues: the first that has one, or could; raises `OSError`."""
+    refusals = []
+    for place in places(environ):
+        try:
+            directory = state.home(place)
+            if not os.path.lexists(os.path.join(directory, KEPT_HERE)):
+                state.try_to_make_files(directory)
             return directory
-    raise OSError(f"none of {', '.join(places(environ))} can be written")
+        except OSError as error:
+            refusals.append(f"{error.filename or place}: {error.strerror}")
+    raise OSError(f"no place for state can be written ({'; '.join(refusals)})")
 
 
 def append(transition: Transition, environ: Mapping[str, str]) -> str:
     """Record a transition in the first place that takes it, and return the file's path; raises `OSError`."""
     refusal = OSError("there is no place to record a transition")
-    for directory in places(environ):
-        path = os.path.join(directory, NAME)
+    for place in places(environ):
         try:
-            _append(path, transition.record(), environ.get("HACHECK_FSYNC") == "1")
-            state.let_read(path)
+            path = os.path.join(state.home(place), NAME)
+            _append(state.written(path, os.O_WRONLY | os.O_APPEND), transition, environ.get("HACHECK_FSYNC") == "1")
             return path
         except OSError as error:
             refusal = error
     with contextlib.suppress(OSError):  # a container's output, for people
-        _append("/proc/1/fd/1", f"hacheck: {transition}: there is no place to record this\n".encode(), sync=False)
+        _say_on_console(f"hacheck: {transition}: there is no place to record this\n")
     raise refusal
 
 
-def _append(path: str, record: bytes, sync: bool) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, state.READABLE)
+def _append(descriptor: int, transition: Transition, sync: bool) -> None:
+    record = transition.record()
     try:
         if os.write(descriptor, record) != len(record):
-            raise OSError(f"{path} took a part of the record only")
+            raise OSError("the journal took a part of the record only")
         if sync:
             os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _say_on_console(line: str) -> None:
+    descriptor = os.open("/proc/1/fd/1", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+def trusted_users(names: Iterable[str] = ()) -> set[int]:
+    """The users whose state is read: root, this one, and those of Keepalived's scripts, by name or number.
+
+    `keepalived_script` is Keepalived's own choice where no `script_user` is configured (keepalived.conf(5)).
+    """
+    import pwd
+
+    found = {0, os.geteuid()}
+    for name in ("keepalived_script", *names):
+        try:
+            found.add(int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid)
+        except (KeyError, ValueError):
+            continue
+    return found
 
 
 class Reading:
@@ -83,8 +114,15 @@ class Reading:
         self.offsets: dict[str, int] = {}
         for line in text.splitlines():
             identity, _, offset = line.partition(" ")
-            if offset.isdecimal():
+            if offset.isdecimal() and len(offset) < 20:  # bytes, by whoever wrote them
                 self.offsets[identity] = int(offset)
+
+    def farthest(self, other: Reading) -> Reading:
+        """As far as one of both has read."""
+        both = Reading()
+        for identity, offset in (*self.offsets.items(), *other.offsets.items()):
+            both.offsets[identity] = max(offset, both.offsets.get(identity, 0))
+        return both
 
     def __str__(self) -> str:
         return "".join(f"{identity} {offset}\n" for identity, offset in self.offsets.items())
@@ -93,34 +131,42 @@ class Reading:
 class Found:
     """What a look into the journal brought.
 
-    Transitions, how many records were torn or not ours (`foreign`), and why something could not be read (`refusals`).
+    Transitions, how many records were torn or not ours (`foreign`), why something could not be read (`refusals`), and
+    whether there is more to read at once (`more`).
     """
 
     def __init__(self) -> None:
         self.transitions: list[Transition] = []
         self.foreign = 0
+        self.more = False
         self.refusals: list[OSError] = []
 
 
 def read_on(directories: Sequence[str], before: Reading) -> tuple[Found, Reading]:
-    """What has been recorded since, in Keepalived's order, and how far it has been read now."""
+    """What has been recorded since, in Keepalived's order, and how far it has been read now.
+
+    At most `PORTION` bytes of each file at a time.
+    """
     found, after = Found(), Reading()
     for path in _files(directories, found.refusals):
         try:
-            with open(path, "rb") as file:
+            with open(state.opened(path), "rb") as file:
                 head = file.read(IDENTITY)
                 if len(head) < IDENTITY:
                     continue
                 identity = f"{os.fstat(file.fileno()).st_ino}-{head.hex()}"
                 start = before.offsets.get(identity, 0)
                 file.seek(start)
-                data = file.read()
+                data = file.read(PORTION)
         except FileNotFoundError:
             continue
         except OSError as error:
             found.refusals.append(error)
             continue
+        found.more = found.more or len(data) == PORTION
         whole = data.rfind(END.encode()) + 1
+        if not whole and len(data) == PORTION:  # no record is as long
+            whole = len(data)
         after.offsets[identity] = start + whole
         _take(data[:whole], found)
     boot = boot_id()
@@ -173,42 +219,44 @@ def tend(directory: str, reading: Reading, now: float | None = None) -> None:
     """Close a journal that has grown, keep blocks allocated beyond its end, delete what has been read long ago."""
     path = os.path.join(directory, NAME)
     now = time.time() if now is None else now
+    descriptor = state.written(path, os.O_WRONLY | os.O_APPEND)
     try:
-        size = os.stat(path).st_size
-    except FileNotFoundError:
-        size = 0
-        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, state.READABLE))
+        size = os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
     for one in _files([directory], []):  # by a version that kept them to itself, or under Keepalived's umask
         state.let_read(one)
     if size >= LARGEST:
         _close(path, now)
     preallocate(path)
     for closed in _files([directory], []):
-        if closed != path and os.stat(closed).st_mtime < now - GRACE and _read_whole(closed, reading):
+        if closed != path and os.lstat(closed).st_mtime < now - GRACE and _read_whole(closed, reading):
             os.unlink(closed)
 
 
 def _close(path: str, now: float) -> None:
     """Put an empty file in the journal's place, in one step: no writer may find none, or lose what it wrote."""
-    os.link(path, f"{path}.{int(now * 1000):015d}")
     fresh = f"{path}-new"
-    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, state.READABLE))
-    state.let_read(fresh)
+    os.close(state.written(fresh, os.O_WRONLY | os.O_TRUNC))
     preallocate(fresh)
+    os.link(path, f"{path}.{int(now * 1000):015d}")
     os.replace(fresh, path)
 
 
 def _read_whole(path: str, reading: Reading) -> bool:
-    with open(path, "rb") as file:
-        head = file.read(IDENTITY)
-        status = os.fstat(file.fileno())
+    try:
+        with open(state.opened(path), "rb") as file:
+            head = file.read(IDENTITY)
+            status = os.fstat(file.fileno())
+    except OSError:  # it is not ours
+        return False
     read = reading.offsets.get(f"{status.st_ino}-{head.hex()}", 0)
     return read >= status.st_size
 
 
 def preallocate(path: str) -> None:
     """Allocate blocks beyond the file's end without changing its size; where that cannot be done, nothing is lost."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    descriptor = state.written(path, os.O_WRONLY | os.O_APPEND)
     try:
         end = os.fstat(descriptor).st_size
         libc = ctypes.CDLL(None, use_errno=True)

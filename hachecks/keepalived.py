@@ -1,20 +1,28 @@
-"""What does Keepalived's configuration say?"""
+"""What does Keepalived make of its configuration?
+
+Its own defaults and late mends are followed (vrrp.c and vrrp_sync.c of 2.2.7), and each that may surprise is a finding.
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import NamedTuple
 
-from hachecks.keepalived_parser import Parser, Statement, split_command, words_of
-from hachecks.keepalived_parser import Unreadable as Unreadable  # noqa: PLC0414 - what its readers catch
+from hachecks.keepalived_files import Unreadable as Unreadable  # noqa: PLC0414 - what its readers catch
+from hachecks.keepalived_instance import DEFAULT, OWNER, Draft, whole_number
+from hachecks.keepalived_interfaces import Interfaces
+from hachecks.keepalived_parser import Parser, split_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-ADDRESS_BLOCKS = ("virtual_ipaddress", "virtual_ipaddress_excluded")
-DEFAULT_PRIORITY = "100"
+    from hachecks.keepalived_files import Findings
+    from hachecks.keepalived_parser import Statement
+
+MOST_ADVERTISED = {"ipv4": 255, "ipv6": 89}
+"""Addresses that an advert holds, on an interface whose packets are 1500 bytes."""
+MOST_SECONDS = 2**31 - 1
 SECONDS = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
 
 
@@ -60,7 +68,8 @@ class Configuration(NamedTuple):
 
     `files` are all that it was read from, and the directories that its includes look into. `findings` are sentences
     about what is written otherwise than it counts, or cannot be judged, each with its file and line where these are
-    known: the rest is served none the less.
+    known: the rest is served none the less. `unfinished` says that a block is open at the end. `script_users` are those
+    whom scripts are run as, by name or number, where any is named.
     """
 
     instances: tuple[VrrpInstance, ...]
@@ -68,40 +77,47 @@ class Configuration(NamedTuple):
     groups: Mapping[str, tuple[str, ...]]
     files: tuple[str, ...]
     findings: tuple[str, ...] = ()
+    unfinished: bool = False
+    script_users: tuple[str, ...] = ()
 
 
 def read_configuration(path: str, config_id: str = "") -> Configuration:
-    """The configuration in a file and its includes; raises `Unreadable`.
+    """The configuration in a file and its includes; raises `Unreadable` where that cannot be read at all.
 
     `config_id`, Keepalived's `-i`, is what the conditions in it ask for; by default the host's name.
     """
-    parser = Parser(config_id, strict=True)
+    parser = Parser(config_id)
     try:
-        parser.read_file(path, parser.root)
-        if not parser.root.nodes:
+        parser.lines.read_file(path)
+        root = parser.parse()
+        if not root.nodes and not parser.findings.sentences():
             raise Unreadable(f"{path} line 1: it says nothing; is it half-written?")
     except Unreadable as error:
-        error.files = tuple(parser.files)
+        error.files = tuple(parser.lines.files.seen)
         raise
-    return _configuration(parser)
+    found = _Reading(root, parser.findings).configuration(tuple(parser.lines.files.seen))
+    return found._replace(unfinished=parser.unfinished)
+
+
+def read_text(text: str, place: str = "") -> Configuration:
+    """The configuration in a text, which findings call `place`; what it includes is not read."""
+    parser = Parser()
+    parser.lines.read_text(text.encode("utf-8", "replace"), place)
+    return _Reading(parser.parse(), parser.findings).configuration(())
 
 
 def vips_of(configuration: str) -> dict[str, list[str]]:
-    """The VIPs of each `vrrp_instance` in the text of a keepalived.conf, as addresses without prefix length.
+    """The VIPs of each `vrrp_instance` in the text of a keepalived.conf."""
+    return vips_by_instance(read_text(configuration))
 
-    A half-written text gives what it says so far; what it includes is not read.
-    """
-    parser = Parser("", strict=False)
-    parser.read(configuration, "", parser.root)
-    found: dict[str, list[str]] = {}
-    for name, block in _blocks(parser.root, "vrrp_instance"):
-        for words in (words for keyword in ADDRESS_BLOCKS for words in block.entries(keyword)):
-            found.setdefault(name, []).append(words[0].partition("/")[0])
-    return found
+
+def vips_by_instance(configuration: Configuration) -> dict[str, list[str]]:
+    """The VIPs of each instance that has any, as addresses without prefix length."""
+    return {one.name: [vip.address for vip in one.addresses] for one in configuration.instances if one.addresses}
 
 
 def family_of(addresses: Sequence[VirtualAddress]) -> str:
-    """The family of an instance: that of the first address it advertises; IPv4 if it advertises none."""
+    """The family of an instance that nothing else decides: that of its first VIP, and IPv4 without one."""
     first = next((one.address for one in addresses if not one.excluded), "")
     return "ipv6" if ":" in first else "ipv4"
 
@@ -115,113 +131,187 @@ def hacheck_command(command: str) -> tuple[str, ...]:
     return ()
 
 
-class _Block:
-    """What a block says, by the first words of its lines and blocks; the last line counts, as with Keepalived."""
+class _Reading:
+    """What the statements come to, taken in the order in which they are written."""
 
-    def __init__(self, block: Statement) -> None:
-        self.lines: dict[str, list[str]] = {}
-        self.blocks: dict[str, list[Statement]] = {}
-        self.command = ""
+    def __init__(self, root: Statement, findings: Findings) -> None:
+        self.findings = findings
+        self.defaults: dict[str, list[str]] = {}
+        self.scripts: dict[str, VrrpScript] = {}
+        self.groups: list[Statement] = []
+        self.drafts: list[Draft] = []
+        self.tracked: dict[str, list[str]] = {}
+        self.users: list[str] = []
+        takers = {
+            "global_defs": self._take_defaults,
+            "vrrp_script": self._take_script,
+            "vrrp_instance": self._take_instance,
+            "vrrp_sync_group": self._take_group,
+        }
+        for one in root.nodes or ():
+            taker = takers.get(one.words[0])
+            if taker:
+                self.users += _users_named(one)
+                taker(one)
+
+    def configuration(self, files: tuple[str, ...]) -> Configuration:
+        """What Keepalived makes of it all."""
+        groups = dict(self._members())
+        sharing = {name: group for group, names in groups.items() for name in names}
+        prefix, address_prefix = (self.defaults.get(name, [""])[0] for name in ("vmac_prefix", "vmac_addr_prefix"))
+        interfaces = Interfaces(self.drafts, prefix, address_prefix)
+        instances = []
+        for draft in self.drafts:
+            tracked = [*self.tracked[f"vrrp_instance {draft.name}"]]
+            if draft.name in sharing:
+                tracked += self.tracked[f"vrrp_sync_group {sharing[draft.name]}"]
+            self._complete(draft)
+            instances.append(_instance(draft, interfaces, tuple(dict.fromkeys(tracked))))
+        self._tell_conflicts()
+        return Configuration(
+            tuple(instances),
+            tuple(self.scripts.values()),
+            groups,
+            files,
+            self.findings.sentences(),
+            script_users=tuple(dict.fromkeys(self.users)),
+        )
+
+    def _take_defaults(self, block: Statement) -> None:
         for one in block.nodes or ():
-            keyword, *words = words_of(one.text)
-            if one.nodes is not None:
-                self.blocks.setdefault(keyword, []).append(one)
+            self.defaults.setdefault(one.words[0], one.words[1:] or [""])
+
+    def _take_script(self, block: Statement) -> None:
+        if len(block.words) < 2:
+            self.findings.tell(
+                block.place, "a vrrp_script without a name: Keepalived ends, and serves no instance at all"
+            )
+            return
+        script = _script(block)
+        if not script.command:
+            self.findings.tell(block.place, f"{script.name} has no script, and is passed over")
+        elif script.name in self.scripts:
+            self.findings.tell(block.place, f"vrrp_script {script.name} is there already; only the first counts")
+        else:
+            self.scripts[script.name] = script
+
+    def _take_instance(self, block: Statement) -> None:
+        draft = Draft(block, self.findings)
+        self.drafts.append(draft)
+        self._track(block, draft.scripts)
+
+    def _take_group(self, block: Statement) -> None:
+        self.groups.append(block)
+        entries = [entry for one in block.nodes or () if one.words[0] == "track_script" for entry in one.nodes or ()]
+        self._track(block, entries)
+
+    def _track(self, block: Statement, entries: Sequence[Statement]) -> None:
+        """Note the scripts that an instance or group tracks: those that stand above it."""
+        tracked = self.tracked[f"{block.words[0]} {block.words[1]}"] = []
+        for entry in entries:
+            name, *options = entry.words
+            if name not in self.scripts:
+                why = f"no vrrp_script {name} stands above {block.words[1]}, which goes on without it"
+                self.findings.tell(entry.place, why)
+            elif options and (options[0] != "weight" or len(options) < 2):
+                self.findings.tell(entry.place, f"{entry.text[:80]} is passed over; write {name} weight NUMBER")
             else:
-                self.lines[keyword] = words
-                if keyword == "script":
-                    self.command = "".join(split_command(one.text)[1:2])
+                tracked.append(name)
 
-    def first(self, keyword: str, default: str = "") -> str:
-        """The word after a keyword."""
-        words = self.lines.get(keyword)
-        return words[0] if words else default
+    def _members(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Each group with those of its members that are there, and are in no group before it."""
+        instances = {draft.name for draft in self.drafts}
+        grouped: set[str] = set()
+        for block in self.groups:
+            lists = [one for one in block.nodes or () if one.words[0] == "group"]
+            named = [(entry, word) for one in lists for entry in one.nodes or () for word in entry.words]
+            members = []
+            for entry, name in named:
+                if name in grouped:
+                    self.findings.tell(entry.place, f"{name} is in a group already, and not in {block.words[1]}")
+                elif name not in instances:
+                    self.findings.tell(entry.place, f"there is no instance {name}; {block.words[1]} goes on without it")
+                else:
+                    grouped.add(name)
+                    members.append(name)
+            if len(members) == 1:
+                self.findings.tell(block.place, f"the group {block.words[1]} has only one member")
+            if members:
+                yield block.words[1], tuple(members)
+            else:
+                self.findings.tell(block.place, f"the group {block.words[1]} has no members, and is passed over")
 
-    def entries(self, keyword: str) -> list[list[str]]:
-        """The words of each line in the blocks of this kind."""
-        blocks = self.blocks.get(keyword, ())
-        return [words_of(entry.text) for block in blocks for entry in block.nodes or ()]
+    def _complete(self, draft: Draft) -> None:
+        """Fill in what the lines of an instance leave open, and tell what Keepalived does not run with."""
+        draft.family = draft.family or "ipv4"
+        strict = "vrrp_strict" in self.defaults if draft.strict is None else draft.strict
+        default = 3 if draft.family == "ipv6" or self.defaults.get("vrrp_version") == ["3"] else 2
+        if draft.priority == 0:
+            draft.priority = OWNER if draft.state == "MASTER" else DEFAULT
+        if draft.vrid is None:
+            draft.refuse("it has no virtual_router_id of 1 to 255")
+        if draft.interface in ("", "lo"):
+            draft.refuse(f"it has no interface{' but lo' * bool(draft.interface)}")
+        if not draft.advertised and (strict or (draft.version or default) == 3):
+            draft.refuse("it has no VIP in virtual_ipaddress")
+        most = MOST_ADVERTISED[draft.family]
+        if len(draft.advertised) > most:
+            more = len(draft.advertised) - most
+            draft.tell(draft.block, f"an advert holds {most} VIPs; Keepalived excludes the other {more} from it")
+            draft.advertised, draft.excluded = draft.advertised[:most], draft.excluded + draft.advertised[most:]
 
-
-def _blocks(root: Statement, kind: str) -> Iterator[tuple[str, _Block]]:
-    """The blocks of a kind, with their names: Keepalived wants one word."""
-    for one in root.nodes or ():
-        if one.nodes is not None and one.text.startswith(kind):
-            words = words_of(one.text)
-            if len(words) == 2 and words[0] == kind:
-                yield words[1], _Block(one)
-
-
-def _configuration(parser: Parser) -> Configuration:
-    """What the statements mean. Of those with the same name the first counts, as with Keepalived."""
-    groups: dict[str, tuple[str, ...]] = {}
-    shared: dict[str, list[str]] = {}
-    for name, block in _blocks(parser.root, "vrrp_sync_group"):
-        groups.setdefault(name, tuple(word for words in block.entries("group") for word in words))
-        for member in groups[name]:
-            shared.setdefault(member, []).extend(words[0] for words in block.entries("track_script"))
-    scripts: dict[str, VrrpScript] = {}
-    for name, block in _blocks(parser.root, "vrrp_script"):
-        scripts.setdefault(name, _script(name, block))
-    instances: dict[str, VrrpInstance] = {}
-    for name, block in _blocks(parser.root, "vrrp_instance"):
-        instances.setdefault(name, _instance(name, block, shared.get(name, [])))
-    files, findings = tuple(parser.files), tuple(parser.missing)
-    return Configuration(tuple(instances.values()), tuple(scripts.values()), groups, files, findings)
-
-
-def _script(name: str, block: _Block) -> VrrpScript:
-    interval, timeout = _seconds(block.first("interval")), _seconds(block.first("timeout"))
-    return VrrpScript(
-        name, block.command, interval, timeout, _integer(block.first("rise")), _integer(block.first("fall"))
-    )
-
-
-def _instance(name: str, block: _Block, shared: list[str]) -> VrrpInstance:
-    interface, vrid = block.first("interface"), _integer(block.first("virtual_router_id"), 1, 255)
-    carrier = interface
-    if "use_vmac" in block.lines:
-        # The interface's name, an address, or a flag; Keepalived makes up the name where there is none.
-        word = block.first("use_vmac")
-        carrier = word if word and ":" not in word and word != "netlink_notify_msg" else f"vrrp.{vrid}"
-    addresses = tuple(_addresses(block, carrier))
-    return VrrpInstance(
-        name,
-        interface,
-        vrid,
-        priority=_integer(block.first("priority", DEFAULT_PRIORITY), 1, 255),
-        unicast=bool(block.entries("unicast_peer")) or "unicast_fault_no_peer" in block.lines,
-        addresses=addresses,
-        scripts=tuple(dict.fromkeys([*(words[0] for words in block.entries("track_script")), *shared])),
-        family=family_of(addresses),
-    )
-
-
-def _addresses(block: _Block, interface: str) -> Iterator[VirtualAddress]:
-    """The addresses of an instance, each once; what is none is left out, as Keepalived does."""
-    known = set()
-    for keyword in ADDRESS_BLOCKS:
-        for words in block.entries(keyword):
-            text, _, length = words[0].partition("/")
-            try:
-                address = ipaddress.ip_address(text.partition("%")[0])
-            except ValueError:
+    def _tell_conflicts(self) -> None:
+        """Tell of instances that Keepalived cannot tell apart on the wire."""
+        found: dict[object, Draft] = {}
+        for draft in self.drafts:
+            key = (draft.vrid, draft.family, draft.interface, draft.multicast_group, bool(draft.peers))
+            other = found.setdefault(key, draft)
+            if other is draft or draft.vrid is None:
                 continue
-            if address not in known:
-                known.add(address)
-                longest = address.max_prefixlen
-                prefixlen = _integer(length, 0, longest)
-                device = words[words.index("dev") + 1 :][:1] if "dev" in words else []
-                yield VirtualAddress(
-                    str(address),
-                    longest if prefixlen is None else prefixlen,
-                    device[0] if device else interface,
-                    keyword != "virtual_ipaddress",
-                )
+            same = f"it has virtual_router_id {draft.vrid} on {draft.interface}, as {other.name} has"
+            if draft.peers:
+                draft.tell(draft.block, f"{same}: give each an id of its own")
+            else:
+                draft.refuse(same)
 
 
-def _integer(text: str, least: int = 1, most: int = 2**31 - 1) -> int | None:
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else None
-    return number if number is not None and least <= number <= most else None
+def _instance(draft: Draft, interfaces: Interfaces, scripts: tuple[str, ...]) -> VrrpInstance:
+    unicast = bool(draft.peers) or draft.fault_without_peers
+    carrier = interfaces.of_instance(draft)
+    found: dict[object, VirtualAddress] = {}
+    for excluded, addresses in ((False, draft.advertised), (True, draft.excluded)):
+        for one in addresses:
+            interface = interfaces.of_address(one, draft, carrier)
+            found.setdefault(one.ip, VirtualAddress(str(one.ip), one.prefixlen, interface, excluded))
+    return VrrpInstance(
+        draft.name,
+        draft.interface,
+        draft.vrid,
+        draft.priority,
+        unicast,
+        tuple(found.values()),
+        scripts,
+        draft.family,
+    )
+
+
+def _users_named(block: Statement) -> Iterator[str]:
+    """Whom scripts are run as: `script_user` of global_defs, a script's `user`, the word after a notify's command."""
+    for one in block.nodes or ():
+        if one.words[0] in ("script_user", "user"):
+            yield from one.words[1:2]
+        elif one.words[0].startswith("notify"):
+            yield from one.words[2:3]
+
+
+def _script(block: Statement) -> VrrpScript:
+    """A script; its last lines count."""
+    values = {one.words[0]: one.words[1] for one in block.nodes or () if len(one.words) > 1}
+    commands = [one.text for one in block.nodes or () if one.words[0] == "script"]
+    interval, timeout = (_seconds(values.get(name, "")) for name in ("interval", "timeout"))
+    rise, fall = (whole_number(values.get(name, ""), 1, MOST_SECONDS) for name in ("rise", "fall"))
+    command = "".join(split_command(commands[-1])[1:2]) if commands else ""
+    return VrrpScript(block.words[1], command, interval, timeout, rise, fall)
 
 
 def _seconds(text: str) -> float | None:

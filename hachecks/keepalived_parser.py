@@ -1,304 +1,242 @@
-"""Which statements does a keepalived.conf make?
+"""The blocks of a keepalived.conf as Keepalived comes to see them.
 
-Lines, words and blocks as Keepalived's own parser (lib/parser.c, tried on 2.2.7) sees them, with includes, definitions,
-conditions and sequences resolved. Where Keepalived goes on in spite of a mistake, so does this.
+What it makes of a brace too many or too few follows from which keywords begin a block, and at which level: so it does
+here, with the keywords of its VRRP process (vrrp_parser.c of 2.2.7, and what later versions add).
 """
 
 from __future__ import annotations
 
-import os
 import re
-import stat
+
+from hachecks.keepalived_files import Findings
+from hachecks.keepalived_lines import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
+    from typing import Union
 
     Place = tuple[str, int]
+    Table = Mapping[str, Union["Table", str]]
 
-COMMENT_PART = re.compile(r'"(?:\\.|[^"\\])*"?|\\.|\\|[^!#"\\]+|[!#]')
-UP_TO_A_BRACE = re.compile(r'[^{}"]*(?:"[^"]*(?:"|$)[^{}"]*)*')
-WORD = re.compile(r'"([^"]*)"?|([^\s"]+)')
+WORD = re.compile(r'"([^"]*)("|$)|([^\s"]+)', re.ASCII)
 # A command is split with quotes of both kinds and with escapes, as no other line is.
-COMMAND_PIECE = re.compile(r'"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|((?:\\.|[^\s"\'\\])+)')
+COMMAND_PIECE = re.compile(r'"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|((?:\\.|[^\s"\'\\])+)', re.ASCII)
 ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]+|[0-7]{1,3}|.)")
-CONDITION = re.compile(r"@(\^?)(\S*)[ \t]+(.*)")
-DEFINITION = re.compile(r"\$([A-Za-z_]\w*)=[ \t]*(.*)", re.ASCII)
-VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)(?=[ \t,)]|$)|\{([A-Za-z_]\w*)(?: [ \d]*)?\})", re.ASCII)
-SEQUENCE = re.compile(r"~(SEQx?|LST)[ \t]*\(([^)]*)\)[ \t]*(.*)")
-LISTED = re.compile(r"\{([^}]*)\}|([^,{}\s]+)")
-INCLUDE = re.compile(r'include[rmwba]?\s+"?([^"]*)')
-BRACES = re.compile(r"\{([^{}]*)\}")
 
-LONGEST = 4096
-"""Characters of a line whose definitions are resolved; Keepalived's own limit is 1024."""
-DEEPEST = 64
-"""Definitions within definitions."""
-MOST = 200_000
-"""Lines that a configuration may come to: 255 instances take some thousand."""
-BLOCKS = ("vrrp_instance", "vrrp_script", "vrrp_sync_group")
-
-
-class Unreadable(ValueError):  # noqa: N818 - the name says what happened
-    """Why a configuration cannot be understood, in one line: what, where, and what to do.
-
-    `files` are those that have been looked at, so that one can wait for a change of them.
-    """
-
-    files: tuple[str, ...] = ()
+VALUES = "values"
+"""A block of lines that are no keywords."""
+PASSED_OVER = "passed over"
+"""A block that is another process's: its braces are counted, and its lines are no keywords either."""
+TRACKED = dict.fromkeys(("track_interface", "track_script", "track_file", "track_process", "track_bfd"), VALUES)
+ADDRESSES = ("virtual_ipaddress", "virtual_ipaddress_excluded")
+INSTANCE = dict.fromkeys((*ADDRESSES, "unicast_peer", "virtual_routes", "virtual_rules"), VALUES)
+ROOT: Table = {
+    "vrrp_instance": {**INSTANCE, **TRACKED, "authentication": {}},
+    "vrrp_sync_group": {"group": VALUES, **TRACKED},
+    "track_group": {"group": VALUES},
+    "garp_group": {"interfaces": VALUES},
+    **{name: {} for name in ("vrrp_script", "vrrp_track_process", "track_process", "track_file", "vrrp_track_file")},
+    "bfd_instance": {},
+    **dict.fromkeys(("static_ipaddress", "static_routes", "static_rules"), VALUES),
+    **dict.fromkeys(("linkbeat_interfaces", "interface_up_down_delays"), VALUES),
+    **dict.fromkeys(
+        ("global_defs", "virtual_server", "virtual_server_group", "SSL", "linkbeat_use_polling"), PASSED_OVER
+    ),
+    **dict.fromkeys(("net_namespace", "net_namespace_ipvs", "namespace_with_ipsets"), PASSED_OVER),
+    **dict.fromkeys(("use_pid_dir", "instance", "child_wait_time"), PASSED_OVER),
+}
+NAMED = ("vrrp_instance", "vrrp_sync_group", "track_group")
+"""Blocks that are passed over where they have no name, or one that an earlier block has."""
 
 
 class Statement:
-    """The text up to the end of a line or to a brace; `nodes` is what its block contains, None without one."""
+    """A line with its words; `nodes` is what its block contains, None without one."""
 
-    __slots__ = ("nodes", "place", "text")
+    __slots__ = ("nodes", "place", "text", "words")
 
-    def __init__(self, text: str, place: Place = ("", 0)) -> None:
+    def __init__(self, text: str, words: list[str], place: Place) -> None:
         self.text = text
+        self.words = words
         self.place = place
         self.nodes: list[Statement] | None = None
 
 
 class Parser:
-    """Makes statements of lines, in `root`. One that is not `strict` takes half a text for what it says.
+    """Makes statements of the lines that `lines` was told to read, in `root`."""
 
-    `files` are all that was read, and the directories that includes look into. `missing` are sentences about includes
-    that Keepalived passes over.
-    """
-
-    def __init__(self, config_id: str, strict: bool) -> None:
-        self.config_id = config_id or os.uname().nodename.partition(".")[0]
-        self.strict = strict
-        self.root = Statement("")
+    def __init__(self, config_id: str = "") -> None:
+        self.findings = Findings()
+        self.lines = Lines(config_id, self.findings)
+        self.root = Statement("", [], ("", 0))
         self.root.nodes = []
-        self.files: dict[str, None] = {}
-        self.missing: list[str] = []
-        # What is random is no number that could be told.
-        self._definitions = {"_INSTANCE": [self.config_id], "_RANDOM": ["?"], "_HASH": ["#"], "_BANG": ["!"]}
-        self._lines_read = 0
-        self._reading: list[str] = []
+        self._names: set[tuple[str, str]] = set()
+        self._depth = 0
+        self._skipped = 0
+        self._awaits_block = False
+        self._unknown = ""
 
-    def read_file(self, path: str, parent: Statement) -> None:
-        """Add what a file says to a block; raises `Unreadable`."""
-        self.files[path] = None
-        self._reading.append(os.path.realpath(path))
-        before = self._definitions.get("_PWD", [])
-        self._definitions["_PWD"] = [os.path.dirname(os.path.abspath(path))]
-        self.read(_text(path), path, parent)
-        self._definitions["_PWD"] = before
-        self._reading.pop()
+    def parse(self) -> Statement:
+        """Read to the end."""
+        self._read(ROOT, self.root, level=0)
+        if self._depth:
+            missing = "a } is missing" if self._depth == 1 else f"a }} is missing, {self._depth} times,"
+            self.findings.tell(self.lines.place, f"{missing} before the end; is it half-written?")
+        return self.root
 
-    def read(self, text: str, path: str, parent: Statement) -> None:
-        """Add what the text of a file says to a block; raises `Unreadable` if strict."""
-        blocks = [parent]
-        for place, line in self._lines(text, path):
-            nodes = blocks[-1].nodes = blocks[-1].nodes or []
-            include = INCLUDE.match(line) if line[0] == "i" else None
-            if include:
-                self._include(include[1].strip(), place, blocks[-1])
-            elif line == "{":
-                if not nodes or nodes[-1].nodes is not None:
-                    nodes.append(Statement("a block without a name", place))
-                nodes[-1].nodes = []
-                blocks.append(nodes[-1])
-            elif line != "}":
-                nodes.append(Statement(line, place))
-            elif len(blocks) > 1:
-                blocks.pop()
-            else:
-                self._refuse(place, "there is a } too many; is the { before it lost?")
-        if len(blocks) > 1:
-            self._refuse(blocks[-1].place, f"{blocks[-1].text} is not closed; is it half-written?")
-        last = (parent.nodes or [parent])[-1]
-        if last.nodes is None and last.text.startswith(BLOCKS):
-            self._refuse(last.place, f"{last.text} has no block; is it half-written?")
+    @property
+    def unfinished(self) -> bool:
+        """Whether a block is open at the end: someone may be writing it."""
+        return self._depth > 0
 
-    def _refuse(self, place: Place, why: str) -> None:
-        if self.strict:
-            raise Unreadable(f"{place[0]} line {place[1]}: {why}")
+    def _next(self) -> Statement | None:
+        """The next line that has words."""
+        while True:
+            text = self.lines.next_line()
+            if text is None:
+                return None
+            if text == "{":
+                self._depth += 1
+            elif text == "}" and self._depth:
+                self._depth -= 1
+            elif text == "}":
+                self.findings.tell(self.lines.place, "there is a } too many; is the { before it lost?")
+            words = words_of(text)
+            if words:
+                return Statement(text, words, self.lines.place)
 
-    def _lines(self, text: str, path: str) -> Iterator[tuple[Place, str]]:
-        """Each brace, and what stands between them, as a line of its own; definitions are taken in."""
-        unfinished: list[str] | None = None
-        for number, raw in enumerate(text.split("\n"), 1):
-            line = _uncommented(raw)
-            if unfinished is None:
-                pending = [line]
-                while pending:
-                    line = pending.pop()
-                    if "$" in line or line[:1] in ("@", "~"):
-                        line = self._resolved(line, pending)
-                        definition = DEFINITION.match(line)
-                        if definition:
-                            unfinished = self._define(definition[1], definition[2])
-                            continue
-                    if ("{" in line or "}" in line) and not INCLUDE.match(line):
-                        line = _first_of(line, pending)
-                    if line and line != "\\":
-                        yield (path, number), line
-                    self._lines_read += 1
-                    if self._lines_read + len(pending) > MOST:
-                        why = f"from here it is more than {MOST} lines; does a definition contain itself?"
-                        return self._refuse((path, number), why)
-            elif line or not raw.strip("\r"):  # a mere comment is passed over, an empty line is the end
-                if line.strip("\\ \t"):
-                    unfinished.append(line.rstrip("\\ \t") if line[-1] == "\\" else line)
-                if not line.endswith("\\"):
-                    unfinished = None
+    def _read(self, table: Table, block: Statement, level: int) -> bool:
+        """Take in the statements of a block to its end; returns whether it was passed over from somewhere within."""
+        nodes = block.nodes = [] if block.nodes is None else block.nodes
+        needs_brace = level > 0
+        passed: Statement | None = None
+        while True:
+            line = self._next()
+            if line is None:
+                return False
+            word = line.words[0]
+            if self._awaits_block:
+                self._awaits_block = False
+                if word == "{":
+                    self._skipped, needs_brace = 1, False
+                    continue
+            if self._skipped:
+                if self._pass_over(line, passed) and level:
+                    return True
+                continue
+            if needs_brace:
+                needs_brace = False
+                if word == "{":
+                    continue
+                self.findings.tell(line.place, f"the {{ of {block.text} is missing before {line.text[:80]}")
+            elif word == "{":
+                self._tell_unexpected(line, block)
+                continue
+            if word == "}" and level:
+                return False
+            passed = self._take(table, line, nodes, level)
+
+    def _take(self, table: Table, line: Statement, nodes: list[Statement], level: int) -> Statement | None:
+        """Take in one statement with its block; returns it if its block is passed over."""
+        kind = table.get(line.words[0])
+        self._unknown = line.text if kind is None else ""
+        if kind is None:
+            nodes.append(line)
+            return None
+        refusal = self._refusal(line, nodes, level)
+        if refusal:
+            self.findings.tell(line.place, refusal)
+            kind = {} if isinstance(kind, str) else kind
+            self._awaits_block = True
+            if level == 0:
+                self._read(kind, Statement(line.text, line.words, line.place), level + 1)
+            return None
+        nodes.append(line)
+        if kind == PASSED_OVER:
+            self._awaits_block = True
+            return line
+        if isinstance(kind, str):
+            self._read_values(line)
+        else:
+            self._read(kind, line, level + 1)
         return None
 
-    def _define(self, name: str, value: str) -> list[str] | None:
-        """Remember a definition; returns its list of lines where more of them follow."""
-        more = value.endswith("\\")
-        value = value.rstrip("\\ \t") if more else value
-        lines = self._definitions[name] = [value] if value or not more else []
-        return lines if more else None
+    def _refusal(self, line: Statement, nodes: list[Statement], level: int) -> str:
+        """Why Keepalived passes over a block that it knows; empty if it does not."""
+        keyword = line.words[0]
+        if level and keyword == "group" and any(node.words[0] == "group" for node in nodes):
+            return "the second group block is passed over, and with it what follows in this block; leave it out"
+        if level or keyword not in NAMED:
+            return ""
+        if len(line.words) != 2:
+            return f"{line.text[:80]} is to have one word as its name, and is passed over"
+        name = (keyword, line.words[1])
+        if name in self._names:
+            return f"{keyword} {line.words[1]} is there already, and this one is passed over; give it another name"
+        self._names.add(name)
+        return ""
 
-    def _resolved(self, line: str, pending: list[str]) -> str:
-        """The line with its conditions and variables resolved, or a definition; what it makes more of is pending."""
+    def _pass_over(self, line: Statement, passed: Statement | None) -> bool:
+        """Count the braces of a block that is passed over, and keep its lines; returns whether it has ended."""
+        if passed is not None and self._skipped == 1 and line.words[0] not in "{}":
+            passed.nodes = passed.nodes or []
+            passed.nodes.append(line)
+        for word in line.words:
+            self._skipped += (word == "{") - (word == "}")
+            if not self._skipped:
+                return True
+        return False
 
-        def replaced(match: re.Match[str]) -> str:
-            lines = self._definitions.get(match[1] or match[2])
-            if lines is None or (len(lines) > 1 and match.end() < len(line)):
-                return match[0]
-            pending.extend(reversed(lines[1:]))
-            return lines[0] if lines else ""
+    def _tell_unexpected(self, line: Statement, block: Statement) -> None:
+        inside = f" within {block.text}" if block.text else ""
+        if block.text and self._unknown.partition(" ")[0] in ROOT:
+            why = f"{self._unknown[:80]} stands{inside}, and its lines count there: is the }} before it missing?"
+        else:
+            why = f"Keepalived knows no block {self._unknown[:80]}{inside}; leave it out".replace("  ", " ")
+        self.findings.tell(line.place, why)
 
-        for _ in range(DEEPEST):
-            if line[:1] == "@":
-                condition = CONDITION.match(line)
-                if not condition or (condition[2] == self.config_id) == bool(condition[1]):
-                    return ""
-                line = condition[3]
-            sequence = SEQUENCE.match(line)
-            if sequence:
-                pending.extend(reversed(list(self._repeated(*sequence.groups()))))
-                return ""
-            before = line
-            if not DEFINITION.match(line) and len(line) <= LONGEST:
-                line = VARIABLE.sub(replaced, line).strip()
-            if line == before:
-                break
-        return line
-
-    def _repeated(self, kind: str, arguments: str, text: str) -> Iterator[str]:
-        """A line for each value of a sequence or list, and before it what defines the value."""
-        arguments = VARIABLE.sub(lambda match: "".join(self._definitions.get(match[1] or match[2], ["?"])), arguments)
-        if kind == "LST":
-            names, *rows = ((braced or plain).split(",") for braced, plain in LISTED.findall(arguments) or [("", "")])
-            for row in rows:
-                yield from (f"${name.strip()}={value.strip()}" for name, value in zip(names, row))
-                yield text
-            return
-        name, *numbers = (word.strip() for word in arguments.split(","))
-        for number in _numbers(numbers):
-            yield f"${name}={number:x}" if kind == "SEQx" else f"${name}={number}"
-            yield text
-
-    def _include(self, pattern: str, place: Place, parent: Statement) -> None:
-        """Add what the files say that a pattern stands for; Keepalived passes over those that are not there."""
-        if not self.strict:
-            return
-        for path in self._included(pattern, place):
-            try:
-                mode = os.stat(path).st_mode
-            except FileNotFoundError:
-                self.missing.append(f"{place[0]} line {place[1]}: there is no {path} to include; put it there")
-                continue
-            except OSError as error:
-                raise Unreadable(_refusal(path, error)) from error
-            if os.path.realpath(path) in self._reading:
-                self._refuse(place, f"include {pattern} leads back to {path}; leave it out")
-            elif mode & 0o111 and stat.S_ISREG(mode):
-                self.missing.append(f"{place[0]} line {place[1]}: Keepalived includes no executable; chmod a-x {path}")
-            elif not stat.S_ISDIR(mode):
-                self.read_file(path, parent)
-
-    def _included(self, pattern: str, place: Place) -> Iterator[str]:
-        """The paths of the files that a pattern stands for; one without wildcards stands for itself."""
-        from glob import glob, has_magic
-
-        for one in _alternatives(os.path.join(os.path.dirname(place[0]), pattern)):
-            directory = os.path.dirname(one) or "."
-            self.files[directory] = None
-            if not has_magic(one):
-                yield one
-                continue
-            if not has_magic(directory):
-                try:
-                    os.listdir(directory)  # which glob would not tell of
-                except FileNotFoundError:
-                    yield directory
-                except OSError as error:
-                    raise Unreadable(_refusal(directory, error)) from error
-            yield from sorted(glob(one))
-
-
-def _text(path: str) -> str:
-    """What a regular file contains; raises `Unreadable`."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise Unreadable(f"{path} is no regular file; name the file that Keepalived reads")
-        with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
-            return file.read()
-    except OSError as error:
-        raise Unreadable(_refusal(path, error)) from error
-
-
-def _refusal(path: str, error: OSError) -> str:
-    remedy = "let this user read it" if isinstance(error, PermissionError) else "name the file that Keepalived reads"
-    return f"{path} cannot be read: {error.strerror or error}; {remedy}"
-
-
-def _uncommented(line: str) -> str:
-    line = line.strip()
-    if "#" not in line and "!" not in line:
-        return line
-    kept = ""
-    for part in COMMENT_PART.findall(line):
-        if part in ("!", "#"):
-            # A comment on a line of a definition does not end the definition.
-            return (kept.rstrip() + " \\" * line.endswith("\\")).lstrip()
-        kept += part[1] if part in ("\\!", "\\#") else part
-    return kept
-
-
-def _first_of(line: str, pending: list[str]) -> str:
-    """The line up to a brace, or the brace that it begins with; the rest is pending."""
-    found = UP_TO_A_BRACE.match(line)
-    end = (found.end() if found else 0) or 1
-    if line[end:]:
-        pending.append(line[end:].strip())
-    return line[:end].strip()
-
-
-def _numbers(words: list[str]) -> range:
-    """The numbers of a ~SEQ: to an end, from a start, in steps; none where they are no such numbers."""
-    try:
-        values = [int(word, 0) for word in words]
-        end = values[-1]
-        start = values[0] if len(values) > 1 else -1 if end < 0 else 1
-        step = values[1] if len(values) == 3 else 1 if start <= end else -1
-        return range(start, end + (1 if step > 0 else -1), step)[:MOST]
-    except (IndexError, ValueError):
-        return range(0)
-
-
-def _alternatives(pattern: str) -> Iterator[str]:
-    """The patterns that one with `{a,b}` stands for."""
-    found = BRACES.search(pattern)
-    if not found:
-        yield pattern
-        return
-    for one in found[1].split(","):
-        yield from _alternatives(pattern[: found.start()] + one + pattern[found.end() :])
+    def _read_values(self, block: Statement) -> None:
+        """Take in the lines of a block that are no keywords."""
+        nodes: list[Statement] = []
+        block.nodes = nodes
+        needs_brace, ended = block.words[1:2] != ["{"], False
+        if not needs_brace:
+            words = block.words[2:]
+            ended = words[-1:] == ["}"]
+            words = words[:-1] if ended else words
+            if words:
+                nodes.append(Statement(block.text, words, block.place))
+        while not ended:
+            line = self._next()
+            if line is None:
+                return
+            words = line.words
+            if needs_brace:
+                needs_brace = False
+                if words[0] == "{":
+                    words = words[1:]
+                    if not words:
+                        continue
+                else:
+                    self.findings.tell(line.place, f"the {{ of {block.text} is missing before {line.text[:80]}")
+            ended = words[-1] == "}"
+            words = words[:-1] if ended else words
+            if words:
+                if words[0] in ROOT:
+                    why = f"{line.text[:80]} stands within {block.text}, and counts there: is the }} before it missing?"
+                    self.findings.tell(line.place, why)
+                nodes.append(Statement(line.text, words, line.place))
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a statement, without their quotes."""
-    if '"' not in text:
-        return text.split()
-    return [quoted or plain for quoted, plain in WORD.findall(text)]
+    """The words of a line, without their quotes; a quote that is not closed ends them."""
+    words = []
+    for match in WORD.finditer(text):
+        quoted, closed, plain = match.groups()
+        if plain is None and not closed:
+            break
+        words.append(quoted if plain is None else plain)
+    return words
 
 
 def split_command(text: str) -> list[str]:

@@ -44,6 +44,11 @@ def weight(before: str | None, state: str) -> Severity:
     return max(over, Severity.of(before, state))
 
 
+def label(kind: str, name: str) -> str:
+    """What people call it: an instance by its name, a group so that no instance of the same name is meant."""
+    return name if kind == "INSTANCE" else f"{kind.lower()} {name}"
+
+
 class Change:
     """What became of one instance or group over the events of one message."""
 

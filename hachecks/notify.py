@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
 import time
 
-import hachecks
 from hachecks import journal
+from hachecks.attempt import send
 from hachecks.channels import channel_of, declared_channels, node_name, vips
-from hachecks.deliverer import is_delivering
-from hachecks.delivery import Delivery, send
+from hachecks.delivering import is_delivering, start
+from hachecks.delivery import Delivery
 from hachecks.history import Event
 from hachecks.notifiers import NotDelivered
 from hachecks.settings import Invalid
-from hachecks.transition import KINDS, Transition, boot_id
+from hachecks.state import boot_id
+from hachecks.transition import KINDS, Transition
+from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from hachecks.delivery import Channel
+    from hachecks.channel import Channel
 
 DEFAULT_CONFIG = "/etc/keepalive/hacheck.toml"
+STARTING = 2.0
+"""Seconds that a deliverer is given to leave its mark before another is started."""
 
 
 def record(words: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -35,32 +36,34 @@ def record(words: Sequence[str], environ: Mapping[str, str]) -> None:
         raise Invalid(f"notify: {error}") from None
     path = journal.append(transition, environ)
     if not is_delivering(os.path.dirname(path)):
-        start_deliverer()
+        start(environ)
 
 
-def start_deliverer() -> None:
-    """Start the process that delivers, apart from Keepalived and from us."""
-    subprocess.Popen(  # noqa: S603 - our own command
-        [*own_command(), "deliver"],
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+class DeliveryStarter:
+    """Starts a deliverer where none lives, for one who records again and again."""
 
+    def __init__(self, environ: Mapping[str, str], complain: Callable[[str], None]) -> None:
+        self.environ = environ
+        self.complain = complain
+        self.starting_until = 0.0
 
-def own_command() -> list[str]:
-    """How to start this program again."""
-    if os.path.exists(str(getattr(hachecks, "__file__", ""))):
-        return [sys.executable, "-m", "hachecks"]
-    return ["/bin/sh", sys.argv[0]]
+    def see_to_delivery(self) -> None:
+        """Start one, unless one lives or has just been started; complains where that cannot be done."""
+        if time.monotonic() < self.starting_until:
+            return
+        try:
+            if not is_delivering(journal.state_directory(self.environ)):
+                self.starting_until = time.monotonic() + STARTING
+                start(self.environ)
+        except OSError as error:
+            self.starting_until = time.monotonic() + STARTING
+            self.complain(f"notify: recorded, but nobody delivers: {error}")
 
 
 def test(words: Sequence[str], environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
     """Send a marked message now, to one notifier or to all that are declared; returns whether all were told."""
-    directory = tempfile.gettempdir()
-    channels = chosen(words, environ, directory, tell)
-    delivery = Delivery(node_name(environ), channels, directory, vips(environ))
+    channels = chosen(words, environ, tell)
+    delivery = Delivery(node_name(environ), channels, "", vips(environ))
     told = True
     for channel in channels.values():
         message = delivery.message(channel, [sample_event(environ)], test=True)
@@ -75,8 +78,8 @@ def test(words: Sequence[str], environ: Mapping[str, str], tell: Callable[[str],
 def dry_run(words: Sequence[str], environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
     """Tell what would be sent about a transition, and to whom; raises `Invalid`."""
     at = next((at for at, word in enumerate(words) if word in KINDS), len(words))
-    channels = chosen(words[:at], environ, tempfile.gettempdir(), tell)
-    delivery = Delivery(node_name(environ), channels, tempfile.gettempdir(), vips(environ))
+    channels = chosen(words[:at], environ, tell)
+    delivery = Delivery(node_name(environ), channels, "", vips(environ))
     try:
         event = event_of(Transition.of_this_process(words)) if words[at:] else sample_event(environ)
     except ValueError as error:
@@ -86,22 +89,24 @@ def dry_run(words: Sequence[str], environ: Mapping[str, str], tell: Callable[[st
             tell(f"{channel.name}: nothing, it does not want to know")
             continue
         message = delivery.message(channel, [event])
-        tell(f"{channel.name}: {message.title}")
-        tell(message.body)
+        tell(f"{channel.name}: {visible(message.title)}")
+        for line in message.body.split("\n"):
+            tell(visible(line))
 
 
-def chosen(
-    words: Sequence[str], environ: Mapping[str, str], directory: str, tell: Callable[[str], None]
-) -> dict[str, Channel]:
-    """The declared notifiers, the one of that name, or the one these words describe; raises `Invalid`."""
+def chosen(words: Sequence[str], environ: Mapping[str, str], tell: Callable[[str], None]) -> dict[str, Channel]:
+    """The declared notifiers, the one of that name, or the one these words describe, without queues.
+
+    Raises `Invalid`.
+    """
     if len(words) < 2:
         config = environ.get("HACHECK_CONFIG") or DEFAULT_CONFIG
-        declared = declared_channels(config, environ, directory, (lambda _: None) if words else tell)
+        declared = declared_channels(config, environ, "", (lambda _: None) if words else tell)
         if not words:
             return declared
         if words[0] in declared:
             return {words[0]: declared[words[0]]}
-    channel = channel_of(words, environ, directory)
+    channel = channel_of(words, environ, "")
     return {channel.name: channel}
 
 

@@ -7,7 +7,6 @@ its value on a line, then `end`. No JSON, which a check would have to import.
 from __future__ import annotations
 
 import os
-import stat
 from time import monotonic, time
 
 from hachecks import state
@@ -204,10 +203,8 @@ def read_all(directory: str, passed_over: list[str] | None = None) -> list[Publi
 
 def _text(path: str) -> str:
     """The text of a plain file, however others have made what is there; raises `OSError` or `ValueError`."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = state.opened(path)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is no plain file")
         return os.read(descriptor, LARGEST).decode()
     finally:
         os.close(descriptor)

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import itertools
 import os
 import time
 
-from hachecks import history, journal, state
-from hachecks.channels import declared_channels, node_name, vips
-from hachecks.delivery import DEAD_LETTERS, SILENCE, Delivery, send
-from hachecks.history import Event, History
+from hachecks import history, journal
+from hachecks.attempt import send
+from hachecks.backlog import Backlog
+from hachecks.channels import channel_name, channel_of, declared_channels, node_name, vips
+from hachecks.dead_letters import DeadLetters
+from hachecks.delivering import is_delivering
+from hachecks.delivery import Delivery
+from hachecks.history import History
+from hachecks.message import label
 from hachecks.notifiers import NotDelivered
+from hachecks.queue_state import LONGEST_SILENCE, SILENCE, keep_silence, silence_left
 from hachecks.settings import Invalid, option, settings
 from hachecks.units import Duration, parse_duration
-from hachecks.verdict import in_words, one_line
+from hachecks.verdict import in_words, one_line, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any, Literal
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Literal
+
+    from hachecks.channel import Channel
+    from hachecks.dead_letters import Letter
+    from hachecks.event import Event
+
+
+STRANGERS = 10_000
+"""Events of a user whom nobody trusts that are shown at most."""
 
 
 @settings
@@ -35,19 +49,39 @@ class HistoryOptions:
         """Whether the event is among those asked for."""
         return (
             (self.instance is None or event.name == self.instance)
-            and (self.vip is None or self.vip in carried.get(event.name, ()))
+            and (self.vip is None or self.vip in vips_of(event, carried))
             and (self.since is None or event.at >= time.time() - self.since)
         )
 
 
 def show_history(options: HistoryOptions, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
-    """Tell every event that is asked for."""
-    directory = journal.state_directory(environ)
-    unread = History(directory, journal.places(environ)).unread()
+    """Tell every event that is asked for, whoever recorded it; whom nobody has reason to believe is named."""
     carried = vips(environ)
-    for event in (*history.events(directory), *unread):
+    trusted = journal.trusted_users()
+    told = [
+        (event, "" if user in trusted else f", recorded by {user_name(user)}")
+        for user in history.users_of(journal.places(environ))
+        for event in history.recorded_by(user, journal.places(environ), at_most=None if user in trusted else STRANGERS)
+    ]
+    for event, by in sorted(told, key=lambda one: one[0].at):
         if options.wants(event, carried):
-            tell(str(event) if options.format == "json" else as_text(event, carried.get(event.name, ())))
+            text = as_text(event, vips_of(event, carried))
+            tell(str(event) if options.format == "json" else f"{text}{by}")
+
+
+def vips_of(event: Event, carried: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The VIPs of the instance it is about; a group of the same name has none."""
+    return carried.get(event.name, ()) if event.kind == "INSTANCE" else ()
+
+
+def user_name(user: int) -> str:
+    """What a user is called, or his number."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"uid {user}"
 
 
 def as_text(event: Event, carried: Sequence[str]) -> str:
@@ -57,7 +91,7 @@ def as_text(event: Event, carried: Sequence[str]) -> str:
     lasted = f" for {in_words(event.at - event.since)}" if event.since and event.at > event.since else ""
     was = f", was {event.before}{lasted}" if event.before else ""
     late = ", heard late" if event.late else ""
-    return f"{at}  {event.state:<7} {event.name}{addresses}{was}{late}"
+    return visible(f"{at}  {event.state:<7} {label(event.kind, event.name)}{addresses}{was}{late}")
 
 
 class Notifications:
@@ -68,7 +102,7 @@ class Notifications:
         self.environ = environ
         self.tell = tell
         self.directory = journal.state_directory(environ)
-        self.letters_path = os.path.join(self.directory, DEAD_LETTERS)
+        self.letters = DeadLetters(self.directory)
 
     def do(self, verb: str, words: Sequence[str]) -> bool:
         """`list`, `retry`, `drop`, `silence DURATION [WHY]` or `unsilence`; returns whether all is well."""
@@ -79,47 +113,95 @@ class Notifications:
                 os.unlink(os.path.join(self.directory, SILENCE))
             return True
         if verb == "drop":
-            count = len(list(self.letters()))
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.letters_path)
-            self.tell(f"dropped {count} dead letters")
+            self.tell(f"dropped {self.letters.drop()} dead letters")
             return True
         return self.retry() if verb == "retry" else self.list()
 
     def list(self) -> bool:
         """Tell of every channel what it knows, and what it could not be told."""
-        events = list(history.events(self.directory))
         channels = declared_channels(self.config, self.environ, self.directory, lambda _: None)
+        waiting = self._waiting(channels)
         for channel in channels.values():
-            pending = len(channel.pending(events))
+            count = waiting[channel.name]
             trouble = f": {channel.trouble} (try {channel.attempts})" if channel.attempts else ""
-            self.tell(f"{channel.name}: {pending or 'nothing'} waiting{trouble}")
-        letters = list(self.letters())
-        for letter in letters:
-            at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(letter["at"]))
-            self.tell(f"dead letter of {at}: {len(letter['events'])} events, {letter['notifier']}: {letter['reason']}")
-        until = Delivery("", {}, self.directory, {}).silenced_until
-        if until > time.time():
-            self.tell(f"silenced for another {in_words(until - time.time())}")
-        return not letters
+            self.tell(visible(f"{channel.name}: {count or 'nothing'} waiting{trouble}"))
+        if any(waiting.values()) and not is_delivering(self.directory):
+            self.tell("nobody delivers at the moment: the next change starts it, or `hacheck deliver` does")
+        found = unreadable = 0
+        for _, letter in self.letters.lines():
+            if letter is None:
+                unreadable += 1
+                continue
+            found += 1
+            at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(letter.at))
+            told = f"dead letter of {at}: {len(letter.events)} events, {letter.notifier}: {letter.reason}"
+            self.tell(visible(told))
+        if unreadable:
+            self.tell(f"{self.letters.path}: {unreadable} lines cannot be read; they stay until they are dropped")
+        left = silence_left(self.directory)
+        if left:
+            self.tell(f"silenced for another {in_words(left)}")
+        return not found + unreadable
+
+    def _waiting(self, channels: Mapping[str, Channel]) -> dict[str, int]:
+        """How many events each channel is still to be told of, what nobody has read of the journal yet included."""
+        reader = History(self.directory, journal.places(self.environ))
+        fallbacks = {channel.options.fallback for channel in channels.values()}
+        silent = silence_left(self.directory) > 0
+        waiting = dict.fromkeys(channels, 0)
+        listening = [
+            channel
+            for channel in channels.values()
+            if channel.name not in fallbacks and (not silent or channel.trait("every_event"))
+        ]
+        last = Backlog(history.events(self.directory))
+        starts = {channel.name: channel.start(last) for channel in listening}
+        for event in itertools.chain(history.events(self.directory), reader.unread()):
+            for channel in listening:
+                if event.number > starts[channel.name] and event.options == channel.argv and channel.wants(event):
+                    waiting[channel.name] += 1
+        return waiting
 
     def retry(self) -> bool:
         """Send every dead letter again; those that are not taken stay."""
         channels = declared_channels(self.config, self.environ, self.directory, self.tell)
         delivery = Delivery(node_name(self.environ), channels, self.directory, vips(self.environ))
-        left: list[dict[str, Any]] = []
-        for letter in self.letters():
-            channel = channels.get(letter["notifier"])
-            events = [Event.parse(json.dumps(facts)) for facts in letter["events"]]
-            try:
-                if channel is None:
-                    raise NotDelivered("it is not declared any more", again=False)
-                self.tell(f"{letter['notifier']}: {send(channel, delivery.message(channel, events))}")
-            except NotDelivered as failure:
-                self.tell(f"{letter['notifier']}: not delivered: {failure}")
-                left.append({**letter, "reason": one_line(str(failure))})
-        state.replace(self.letters_path, "".join(f"{json.dumps(letter)}\n" for letter in left))
-        return not left
+        changed: dict[str, Sequence[Letter]] = {}
+        all_taken = True
+        try:
+            for line, letter in self.letters.lines():
+                if letter is None:
+                    all_taken = False
+                    continue
+                changed[line] = self._sent(delivery, letter)
+                all_taken = all_taken and not changed[line]
+        finally:  # what has been delivered when somebody interrupts this is not sent again
+            if changed:
+                self.letters.rewrite(changed)
+        return all_taken
+
+    def _sent(self, delivery: Delivery, letter: Letter) -> Sequence[Letter]:
+        """Send it again; returns what is left of it."""
+        try:
+            channel = delivery.channels.get(letter.notifier)
+            if channel is None:
+                channel = self._of_a_command_line(letter)
+            said = send(channel, delivery.message(channel, letter.events))
+        except NotDelivered as failure:
+            self.tell(visible(f"{letter.notifier}: not delivered: {failure}"))
+            return [letter._replace(reason=one_line(str(failure)))]
+        self.tell(visible(f"{letter.notifier}: {said}"))
+        return []
+
+    def _of_a_command_line(self, letter: Letter) -> Channel:
+        """The notifier that a notify script's own command line names."""
+        words = letter.events[0].options
+        if not words or channel_name(words) != letter.notifier:
+            raise NotDelivered("it is not declared any more", again=False)
+        try:
+            return channel_of(words, self.environ, self.directory)
+        except Invalid as error:
+            raise NotDelivered(str(error), again=False) from None
 
     def silence(self, words: Sequence[str]) -> bool:
         """Tell nobody anything for a while; what happens then is recorded all the same."""
@@ -129,13 +211,8 @@ class Notifications:
             seconds = parse_duration(words[0])
         except ValueError as error:
             raise Invalid(f"notifications: silence: {error}") from None
-        kept = {"until": time.time() + seconds, "why": " ".join(words[1:])}
-        state.replace(os.path.join(self.directory, SILENCE), json.dumps(kept))
+        if seconds > LONGEST_SILENCE:
+            raise Invalid(f"notifications: silence: {words[0]} is more than {in_words(LONGEST_SILENCE)}")
+        keep_silence(self.directory, seconds, " ".join(words[1:]))
         self.tell(f"silenced for {in_words(seconds)}")
         return True
-
-    def letters(self) -> Iterator[dict[str, Any]]:
-        """What could not be delivered."""
-        for line in state.read(self.letters_path).splitlines():
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)

@@ -121,7 +121,7 @@ def _remembered(verdict: Verdict, options: RunOptions, name: str) -> Verdict:
         return memory.told(streak)
 
     try:
-        state.exchange(options.state_dir, f"streak-{name}", change)
+        state.exchange(state.directory(options.state_dir), f"streak-{name}", change)
     except OSError as error:
         return verdict.but(verdict.status, f"{verdict.reason} [no rise/fall: {options.state_dir}: {error.strerror}]")
     if streak.up == good:
@@ -141,9 +141,12 @@ def publish(probe: Probe, verdict: Verdict, options: RunOptions, name: str) -> N
 
     def write() -> None:
         try:
+            directory = state.directory(options.state_dir)
             if not options.counts_as_good(verdict.status):
-                note_failure(verdict, options, name)
-            published.note(options.state_dir, name, probe_kind(probe), probe.subject, verdict, options)
+                note_failure(verdict, directory, name)
+            published.note(directory, name, probe_kind(probe), probe.subject, verdict, options)
+            if os.path.lexists(f"{directory}/delivering"):
+                _revive_delivery(directory, options)
         except OSError:
             pass
         finally:
@@ -161,13 +164,19 @@ def probe_kind(probe: Probe) -> str:
     return getattr(probe, "composes", None) or type(probe).__module__.rpartition(".")[2]
 
 
-def note_failure(verdict: Verdict, options: RunOptions, name: str) -> None:
-    """Leave the reason where notifications look for it, if the state directory can be had."""
+def note_failure(verdict: Verdict, directory: str, name: str) -> None:
+    """Leave the reason where notifications look for it, if it can be left there."""
     try:
-        state.make(options.state_dir)
-        state.replace(os.path.join(options.state_dir, LAST_FAILURE), f"{name}: {verdict.reason}\n")
+        state.replace(os.path.join(directory, LAST_FAILURE), f"{name}: {verdict.reason}\n")
     except OSError:
         pass
+
+
+def _revive_delivery(directory: str, options: RunOptions) -> None:
+    """See to it that what was recorded is told, should who tells it have been killed."""
+    from hachecks.delivering import revive
+
+    revive(directory, {**os.environ, "HACHECK_STATE_DIR": options.state_dir})
 
 
 def call_off_watchdog() -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import time
 
+from hachecks.proc import process_start
+from hachecks.state import boot_id
+from hachecks.verdict import visible
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +18,11 @@ BEGIN, BETWEEN, WORDS, END = "\x1e", "\x1f", "\x1c", "\n"
 """RS leads a record (a torn one cannot swallow the next), US parts its fields, FS the words of one field."""
 VERSION = "1"
 TICKS = os.sysconf("SC_CLK_TCK")
+NANOSECONDS_OF_A_TICK = 10**9 // TICKS
+BEYOND_PIDS = 2**22
+"""More than any pid (PID_MAX_LIMIT): a line of the FIFO is read after notify processes of its tick were forked."""
+LONGEST_PRIORITY, LONGEST_TICKS, LONGEST_PID, LONGEST_BOOT = 9, 15, 10, 64
+"""Digits of numbers, and letters of the kernel's name for a boot, which has 36."""
 
 
 class Transition:
@@ -23,7 +32,8 @@ class Transition:
     MASTER_PRIORITY, BACKUP_PRIORITY, or a word of a later version. `priority` is None where none was said.
 
     `boot`, `started` (clock ticks after boot) and `pid` are those of the notify process. Keepalived forks these in the
-    order of events, so that sorting by them restores that order, whatever the processes did afterwards.
+    order of events, so that sorting by them restores that order, whatever the processes did afterwards. A line of the
+    FIFO has the tick in which it was read, and for a pid what of the tick had passed, which is another for every line.
     """
 
     __slots__ = ("boot", "kind", "name", "options", "pid", "priority", "started", "state")
@@ -56,13 +66,15 @@ class Transition:
         if at is None or not at + 3 <= len(words) <= at + 4:
             raise ValueError("write GROUP|INSTANCE NAME STATE [PRIORITY], as Keepalived does")
         priority = words[at + 3] if len(words) > at + 3 else ""
-        if any(c in word for word in words for c in (BEGIN, BETWEEN, WORDS, END)):
-            raise ValueError("a word holds a control character")
+        if any(c in word for word in words[:at] for c in (BEGIN, BETWEEN, WORDS, END)):
+            raise ValueError("an option holds a control character; declare this notifier in hacheck.toml")
+        if not words[at + 1] or not words[at + 2]:
+            raise ValueError("NAME or STATE is empty; write GROUP|INSTANCE NAME STATE [PRIORITY], as Keepalived does")
         return cls(
             words[at],
-            words[at + 1],
-            words[at + 2],
-            int(priority) if priority.isdecimal() else None,
+            recordable(words[at + 1]),
+            recordable(words[at + 2]),
+            _priority(priority),
             boot=boot_id(),
             started=process_start(),
             pid=os.getpid(),
@@ -72,14 +84,13 @@ class Transition:
     @classmethod
     def from_fifo_line(cls, line: str) -> Transition:
         """From a line of Keepalived's notify FIFO, such as `INSTANCE "VI_1" MASTER 100`; raises `ValueError`."""
-        kind, quote, rest = line.strip().partition(' "')
+        kind, quote, rest = recordable(line.strip()).partition(' "')
         name, end, words = rest.rpartition('" ')
         state, _, priority = words.partition(" ")
-        if kind not in KINDS or not quote or not end or not state:
-            raise ValueError(f"{line!r} is no line of a notify FIFO")
-        started = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS)
-        number = int(priority) if priority.isdecimal() else None
-        return cls(kind, name, state, number, boot=boot_id(), started=started, pid=0)
+        if kind not in KINDS or not quote or not name or not end or not state:
+            raise ValueError(f"{line[:100]!r} is no line of a notify FIFO")
+        started, within = divmod(_next_moment(), NANOSECONDS_OF_A_TICK)
+        return cls(kind, name, state, _priority(priority), boot=boot_id(), started=started, pid=BEYOND_PIDS + within)
 
     @classmethod
     def from_record(cls, record: str) -> Transition:
@@ -88,14 +99,18 @@ class Transition:
         if len(fields) != 9 or fields[0] != VERSION or fields[1] not in KINDS or not fields[2] or not fields[3]:
             raise ValueError("no record of a transition")
         _, kind, name, state, priority, pid, started, boot, options = fields
+        if not (boot.isascii() and boot.isprintable() and 0 < len(boot) <= LONGEST_BOOT):
+            raise ValueError("no name of a boot")
+        if priority and not _is_number(priority, len(priority)):
+            raise ValueError("no priority")
         return cls(
             kind,
             name,
             state,
-            int(priority) if priority else None,
+            _priority(priority),
             boot=boot,
-            started=int(started),
-            pid=int(pid),
+            started=_number(started, LONGEST_TICKS),
+            pid=_number(pid, LONGEST_PID),
             options=options.split(WORDS) if options else (),
         )
 
@@ -103,7 +118,8 @@ class Transition:
         """The record, byte for byte what the shell's `hacheck notify` writes."""
         priority = "" if self.priority is None else str(self.priority)
         fields = (VERSION, self.kind, self.name, self.state, priority, str(self.pid), str(self.started), self.boot)
-        return (BEGIN + BETWEEN.join((*fields, WORDS.join(self.options))) + END).encode()
+        # An argument that is no UTF-8 is recorded as the bytes that it is, as the shell does it.
+        return (BEGIN + BETWEEN.join((*fields, WORDS.join(self.options))) + END).encode("utf-8", "surrogateescape")
 
     @property
     def order(self) -> tuple[str, int, int]:
@@ -119,13 +135,30 @@ class Transition:
         return f"{self.kind} {self.name} {self.state}"
 
 
-def boot_id() -> str:
-    """The kernel's name for the time since it started."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
+def recordable(text: str) -> str:
+    """The text with its control characters, of which some part a record's fields, spelled out."""
+    return "".join(visible(c) if c < " " or c == "\x7f" else c for c in text)
 
 
-def process_start(pid: str = "self") -> int:
-    """When a process was forked, in clock ticks after boot (proc(5), field 22 of /proc/pid/stat)."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return int(file.read().rpartition(")")[2].split()[19])
+def _priority(text: str) -> int | None:
+    return int(text) if _is_number(text, LONGEST_PRIORITY) else None
+
+
+def _number(text: str, digits: int) -> int:
+    if not _is_number(text, digits):
+        raise ValueError("no number, or too large")
+    return int(text)
+
+
+def _is_number(text: str, digits: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= digits
+
+
+_last_moment = 0
+
+
+def _next_moment() -> int:
+    """Nanoseconds after boot, more than ever before: a backlog of lines is read in less than a tick of any clock."""
+    global _last_moment  # noqa: PLW0603 - one process reads one FIFO, and one clock
+    _last_moment = max(time.clock_gettime_ns(time.CLOCK_BOOTTIME), _last_moment + 1)
+    return _last_moment

@@ -25,7 +25,7 @@ class Answer(NamedTuple):
         return self.out.rstrip("\n")
 
 
-def hacheck(*words: object, timeout: float = 20, **environ: str) -> Answer:
+def hacheck(*words: object, timeout: float = 60, **environ: str) -> Answer:
     """Run `python -m hachecks` with these words and, besides the bare necessities, these variables."""
     clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HACHECK_STATE_DIR": "/proc/nonexistent"}
     done = subprocess.run(

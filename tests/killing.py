@@ -16,8 +16,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hachecks import deliverer, journal
-from hachecks.transition import Transition, boot_id, process_start
+from hachecks import deliverer, delivering, journal
+from hachecks.proc import process_start
+from hachecks.state import boot_id
+from hachecks.transition import Transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +121,7 @@ class Killing:
 
     def rage_against_the_shell(self, executable: Path) -> None:
         """Kill `sh hacheck notify`, while we pose as the deliverer."""
-        (self.directory / deliverer.MARK).write_text(f"{os.getpid()} {process_start()}\n")
+        (self.directory / delivering.MARK).write_text(f"{os.getpid()} {process_start()}\n")
         for number in range(SHELL_KILLS):
             words = ["sh", str(executable), "notify", "INSTANCE", f"shell-{number}", "MASTER", "100"]
             process = subprocess.Popen(words, env=self.environ)

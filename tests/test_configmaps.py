@@ -228,7 +228,7 @@ def test_the_exporters_user_can_read_what_keepalived_has_recorded(executable: by
         (place / "hacheck").write_bytes(executable)
         (place / "hacheck.toml").write_text("")
         script = ["sh", "-c", KEEPALIVED_HOOK, "hook", directory, str(place / "hacheck")]
-        done = subprocess.run(script, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(script, capture_output=True, text=True, timeout=60, check=False)
     assert "MASTER" in done.stdout, done.stderr
 
 

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hachecks import deliverer, journal
-from hachecks.delivery import queues
-from hachecks.transition import TICKS, Transition, boot_id, process_start
+from hachecks import deliverer, delivering, journal
+from hachecks.delivering import is_delivering
+from hachecks.proc import process_start
+from hachecks.queue_state import queues
+from hachecks.state import boot_id
+from hachecks.transition import TICKS, Transition
 from tests.cli import ROOT, hacheck
 from tests.logdaemons import eventually
 
@@ -62,7 +65,7 @@ class Node:
 
     def delivering(self) -> int:
         """The process that the mark names."""
-        mark = self.state / deliverer.MARK
+        mark = self.state / delivering.MARK
         eventually(lambda: mark.exists() and len(mark.read_text().split()) == 2)
         return int(mark.read_text().split()[0])
 
@@ -71,7 +74,7 @@ class Node:
 def node(tmp_path: Path) -> Iterator[Node]:
     one = Node(tmp_path)
     yield one
-    if deliverer.is_delivering(str(one.state)):
+    if delivering.is_delivering(str(one.state)):
         os.kill(one.delivering(), signal.SIGKILL)
 
 
@@ -125,7 +128,7 @@ def test_the_deliverer_ends_by_itself_and_no_other_runs_beside_it(node: Node) ->
     assert time.monotonic() - began < 3
     assert first.poll() is None
     assert first.wait(20) == 0
-    assert not (node.state / deliverer.MARK).exists()
+    assert not (node.state / delivering.MARK).exists()
     assert len(node.lines()) == 1
 
 
@@ -135,7 +138,7 @@ def test_a_deliverer_that_was_killed_leaves_a_mark_that_deceives_nobody(node: No
     assert node.delivering() == killed.pid
     killed.kill()
     killed.wait(10)
-    assert (node.state / deliverer.MARK).exists()
+    assert (node.state / delivering.MARK).exists()
     assert node.notify("INSTANCE", "VI_2", "FAULT", "100").wait(20) == 0
     eventually(lambda: len(node.lines()) == 2, node.lines)
 
@@ -149,9 +152,9 @@ def test_what_is_recorded_at_the_last_moment_is_told(node: Node) -> None:
     its_end = time.monotonic() + deliverer.QUIET + deliverer.LINGER
     while delivering.poll() is None and recorded < 3:
         time.sleep(max(0.0, its_end - time.monotonic()))
-        while deliverer.is_delivering(str(node.state)) and time.monotonic() < its_end + 0.2:
+        while is_delivering(str(node.state)) and time.monotonic() < its_end + 0.2:
             time.sleep(0.001)
-        if deliverer.is_delivering(str(node.state)):
+        if is_delivering(str(node.state)):
             recorded += 1
             node.record(f"V{recorded}")
             its_end = time.monotonic() + deliverer.QUIET + deliverer.LINGER
@@ -206,9 +209,9 @@ def test_everybody_may_read_what_is_written_under_keepalived_s_umask(node: Node)
 
 def test_a_deliverer_whose_parent_has_not_looked_after_it_is_dead(node: Node) -> None:
     child = subprocess.Popen(["sleep", "60"])
-    mark = node.state / deliverer.MARK
+    mark = node.state / delivering.MARK
     mark.write_text(f"{child.pid} {process_start(str(child.pid))}\n")
-    assert deliverer.is_delivering(str(node.state))
+    assert delivering.is_delivering(str(node.state))
     child.kill()
-    eventually(lambda: not deliverer.is_delivering(str(node.state)))
+    eventually(lambda: not delivering.is_delivering(str(node.state)))
     child.wait()

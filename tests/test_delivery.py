@@ -15,25 +15,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from hachecks.attempt import kind_of, send
+from hachecks.backlog import Backlog
+from hachecks.channel import Channel, DeliveryOptions, backoff
+from hachecks.dead_letters import NAME as DEAD_LETTERS
 from hachecks.deadline import TimedOut
-from hachecks.delivery import (
-    DEAD_LETTERS,
-    DURATIONS,
-    Channel,
-    Delivery,
-    DeliveryOptions,
-    Queue,
-    Tally,
-    backoff,
-    kind_of,
-    queues,
-    send,
-)
+from hachecks.delivery import Delivery
 from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.exec import ExecNotifier
 from hachecks.notifiers.log import LogNotifier
 from hachecks.notifiers.webhook import WebhookNotifier
+from hachecks.queue_state import DURATIONS, Queue, Tally, queues
 from hachecks.verdict import CannotLook, Failure
 from tests.cli import ROOT
 from tests.messages import event, message
@@ -104,7 +97,7 @@ def delivery(directory: Path, *channels: Channel) -> Delivery:
 
 def deliver(one: Delivery, *events: Event) -> list[str]:
     time.sleep(2 * QUICK)
-    return [said for _, said in one.deliver(events)]
+    return [said for _, said in one.deliver(Backlog(events))]
 
 
 def dead_letters(directory: Path) -> list[dict[str, Any]]:
@@ -116,7 +109,7 @@ def test_an_event_is_told_once(receiver: Receiver, tmp_path: Path) -> None:
     one = delivery(tmp_path, channel(receiver, tmp_path))
     deliver(one, now())
     assert deliver(one, now()) == []
-    assert one.waiting([now()]) is None
+    assert one.waiting(Backlog([now()])) is None
     again = delivery(tmp_path, channel(receiver, tmp_path))
     assert deliver(again, now()) == []
     assert receiver.told() == [Told(now().key, ["VI_1"], possible_duplicate=False)]
@@ -137,7 +130,7 @@ def test_a_message_is_frozen_until_it_is_told(receiver: Receiver, tmp_path: Path
     receiver.answers(FINE)
     assert deliver(one, first, second, third) == [], "not yet"
     restarted = delivery(tmp_path, channel(receiver, tmp_path))
-    assert 0 < (restarted.waiting([first, second, third]) or 0) <= 1
+    assert 0 < (restarted.waiting(Backlog([first, second, third])) or 0) <= 1
     restarted.channels["hook"].not_before = 0
     deliver(restarted, first, second, third)
     deliver(restarted, first, second, third)
@@ -172,9 +165,9 @@ def test_retry_after_freezes_the_channel(receiver: Receiver, tmp_path: Path) -> 
     assert "trying again in 7 s" in said
     receiver.answers(FINE)
     assert deliver(one, now(1), now(2)) == []
-    assert one.waiting([now(1), now(2)]) == pytest.approx(7, abs=0.5)
+    assert one.waiting(Backlog([now(1), now(2)])) == pytest.approx(7, abs=0.5)
     restarted = delivery(tmp_path, channel(receiver, tmp_path))
-    assert restarted.waiting([now(1), now(2)]) == pytest.approx(7, abs=0.5)
+    assert restarted.waiting(Backlog([now(1), now(2)])) == pytest.approx(7, abs=0.5)
 
 
 def test_what_is_refused_for_good_is_a_dead_letter_and_told_by_the_fallback(receiver: Receiver, tmp_path: Path) -> None:
@@ -282,7 +275,7 @@ def test_the_rate_is_kept(receiver: Receiver, tmp_path: Path) -> None:
     one = delivery(tmp_path, channel(receiver, tmp_path, rate=30.0))
     deliver(one, now(1))
     assert deliver(one, now(1), now(2), now(3)) == []
-    assert one.waiting([now(1), now(2), now(3)]) == pytest.approx(30, abs=0.5)
+    assert one.waiting(Backlog([now(1), now(2), now(3)])) == pytest.approx(30, abs=0.5)
     one.channels["hook"].last_sent -= 30
     deliver(one, now(1), now(2), now(3))
     assert len(receiver.told()) == 2, "what came meanwhile is one message"

@@ -47,7 +47,7 @@ class Ran(NamedTuple):
 def run(*words: object, cwd: Path | None = None, **environ: str) -> Ran:
     """Run a command in nothing but this environment."""
     argv = list(map(str, words))
-    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=30, check=False, cwd=cwd)
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -388,7 +388,7 @@ def test_ends_as_it_began_when_the_configmap_is_replaced_meanwhile(
         with configuration.open("w") as file:  # which waits until it reads
             mounted.replace(b"#!/bin/sh\nexit 77\n")
             file.write(f'[check.web]\nprobe = "http"\nurl = "{targets["http"].split()[1]}"\n')
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out.startswith("PASS - http://127.0.0.1:")
 

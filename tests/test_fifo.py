@@ -12,11 +12,16 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from hachecks import journal
-from hachecks.fifo import ROOM, Follower
+from hachecks import history, journal
+from hachecks.fifo import LONGEST_LINE, ROOM, Follower
+from hachecks.history import History
+from hachecks.proc import process_start
 from hachecks.settings import Invalid
-from hachecks.transition import process_start
+from hachecks.state import boot_id
+from hachecks.transition import TICKS, Transition
 
 from .cli import ROOT, hacheck
 
@@ -123,9 +128,10 @@ def test_what_can_be_recorded_or_delivered_nowhere_is_complained_of(tmp_path: Pa
         pytest.skip("needs root, to mount")
     os.mkfifo(tmp_path / "fifo")
     script = (
-        "import os, sys; from hachecks.fifo import Follower\n"
+        "import os, sys; from hachecks.fifo import Follower; from hachecks.notify import DeliveryStarter\n"
         "one = Follower(sys.argv[1], {}, print)\n"
         "os.write(one.descriptor, b'INSTANCE \"V\" MASTER 1\\n'); one.read()\n"
+        "DeliveryStarter({}, print).see_to_delivery()\n"
     )
     mounts = "mount -t tmpfs -o ro tmpfs /run && mount -t tmpfs -o ro tmpfs /dev/shm && exec "
     words = [
@@ -144,7 +150,10 @@ def test_what_can_be_recorded_or_delivered_nowhere_is_complained_of(tmp_path: Pa
     assert (done.returncode, done.stderr) == (0, "")
     recorded_not, delivered_not = done.stdout.splitlines()
     assert recorded_not.startswith("notify: not recorded: ")
-    assert delivered_not == "notify: recorded, but nobody delivers: none of /run/hacheck, /dev/shm can be written"
+    assert delivered_not == (
+        "notify: recorded, but nobody delivers: no place for state can be written "
+        "(/run/hacheck: Read-only file system; /dev/shm/hacheck-0: Read-only file system)"
+    )
 
 
 def test_what_is_no_fifo_is_refused_before_anything_else_happens(tmp_path: Path) -> None:
@@ -152,3 +161,147 @@ def test_what_is_no_fifo_is_refused_before_anything_else_happens(tmp_path: Path)
     with pytest.raises(Invalid, match="file is no FIFO; make it with mkfifo before Keepalived starts"):
         Follower(str(tmp_path / "file"), {}, print)
     assert (tmp_path / "file").read_text() == "text"
+
+
+def told(directory: Path) -> list[history.Event]:
+    """What one who reads the journal now makes of it."""
+    with History.locked(str(directory), [str(directory)]) as reader:
+        return reader.read_on()
+
+
+def write(one: Follower, *lines: str) -> None:
+    os.write(one.descriptor, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+    one.read()
+
+
+def test_a_backlog_of_lines_keeps_every_one_of_them_and_their_order(tmp_path: Path) -> None:
+    one = follower(tmp_path, [])
+    states = ["MASTER", "FAULT", "BACKUP", "MASTER", "FAULT", "FAULT", "BACKUP", "FAULT"]
+    write(one, *(f'INSTANCE "V" {state} 100' for state in states))
+    events = told(tmp_path)
+    assert [event.state for event in events] == states
+    assert not any(event.late for event in events)
+    assert [event.before for event in events] == [None, *states[:-1]]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["INSTANCE", "GROUP"]),
+        st.sampled_from(["V", "W"]),
+        st.sampled_from(["MASTER", "BACKUP", "FAULT", "STOP"]),
+        st.sampled_from(["line", "line and script", "restart"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_the_fifo_says_the_last_line_counts(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    directory = tmp_path_factory.mktemp("state")
+    one = follower(directory, [])
+    last: dict[tuple[str, str], str] = {}
+    lines = 0
+    pid = 4000
+    for kind, name, state, how in data.draw(STEPS):
+        if how == "restart":
+            os.close(one.descriptor)
+            one = follower(directory, [])
+        elif how == "line and script":  # Keepalived tells both, in this order
+            pid += 1
+            started = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS)
+            script = Transition(kind, name, state, 1, boot=boot_id(), started=started, pid=pid)
+            journal.append(script, {"HACHECK_STATE_DIR": str(directory)})
+        lines += 1 + (how == "line and script")
+        write(one, f'{kind} "{name}" {state} 100')
+        last[kind, name] = state
+    os.close(one.descriptor)
+    with History.locked(str(directory), [str(directory)]) as reader:
+        assert len(reader.read_on()) == lines
+        assert {subject: event.state for subject, event in reader.understanding.latest.items()} == last
+
+
+READING = """
+import os, sys
+from hachecks.fifo import Follower
+one = Follower(sys.argv[1], os.environ, print)
+one.read()
+"""
+
+
+def test_a_reader_that_is_started_anew_goes_on_where_the_former_ended(tmp_path: Path) -> None:
+    keeping = follower(tmp_path, [])
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HACHECK_STATE_DIR": str(tmp_path)}
+    for states in (["MASTER", "FAULT"], ["MASTER", "FAULT", "BACKUP"], ["FAULT"]):
+        os.write(keeping.descriptor, "".join(f'INSTANCE "V" {state} 1\n' for state in states).encode())
+        subprocess.run([sys.executable, "-c", READING, tmp_path / "fifo"], env=environ, check=True)
+    assert [event.state for event in told(tmp_path)] == ["MASTER", "FAULT", "MASTER", "FAULT", "BACKUP", "FAULT"]
+
+
+@pytest.mark.parametrize("control", ["\x1c", "\x1d", "\x1e", "\x1f", "\x00", "\x07", "\x1b", "\x7f", "\t", "\r"])
+def test_a_control_character_in_a_name_is_recorded_spelled_out(tmp_path: Path, control: str) -> None:
+    complaints: list[str] = []
+    one = follower(tmp_path, complaints)
+    write(one, f'INSTANCE "V{control}1" MASTER 100', 'INSTANCE "W" FAULT 100')
+    shown = ascii(control)[1:-1]
+    assert [(event.name, event.state) for event in told(tmp_path)] == [(f"V{shown}1", "MASTER"), ("W", "FAULT")]
+    assert complaints == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_characters="\n"), min_size=1), st.binary(max_size=8))
+def test_a_line_of_keepalived_s_becomes_a_record_that_can_be_read(name: str, raw: bytes) -> None:
+    text = name + raw.replace(b"\n", b"").decode("utf-8", "replace")
+    one = Transition.from_fifo_line(f'INSTANCE "{text}" MASTER 100')
+    record = one.record()
+    assert record.count(b"\x1e") == record.count(b"\n") == 1
+    again = Transition.from_record(record.decode()[1:-1])
+    assert (again.name, again.state, again.order) == (one.name, one.state, one.order)
+
+
+def test_a_name_of_undecodable_bytes_is_recorded(tmp_path: Path) -> None:
+    one = follower(tmp_path, [])
+    os.write(one.descriptor, b'INSTANCE "V\xff\xfe" MASTER 100\n')
+    one.read()
+    (event,) = told(tmp_path)
+    assert event.name == "V\ufffd\ufffd"
+
+
+def test_a_line_without_end_needs_no_memory_and_is_told_once(tmp_path: Path) -> None:
+    complaints: list[str] = []
+    one = follower(tmp_path, complaints)
+    for _ in range(50):
+        os.write(one.descriptor, b"x" * 65536)
+        one.read()
+        assert len(one.begun) <= LONGEST_LINE
+    write(one, '"', 'INSTANCE "V" MASTER 100', f'INSTANCE "{"y" * LONGEST_LINE}" FAULT 1', 'INSTANCE "W" FAULT 100')
+    assert [event.name for event in told(tmp_path)] == ["V", "W"]
+    assert complaints == [f"notify: not recorded: a line of more than {LONGEST_LINE} bytes: {'x' * 40}…"]
+
+
+def test_complaints_about_lines_are_told_once_in_a_while(tmp_path: Path) -> None:
+    complaints: list[str] = []
+    one = follower(tmp_path, complaints)
+    write(one, *["nonsense"] * 20)
+    assert len(complaints) == 1
+    one.complaints.quiet_until = 0.0
+    write(one, "nonsense")
+    assert complaints[1] == f"{complaints[0]} (and 19 more before it)"
+
+
+def test_who_follows_is_called_when_something_was_recorded_and_starts_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    called: list[str] = []
+    environ = {"HACHECK_STATE_DIR": str(tmp_path)}
+    one = Follower(str(tmp_path / "fifo"), environ, print, lambda: called.append("recorded"))
+    one.complaints.quiet_until = float("inf")
+    write(one, "nonsense")
+    assert called == []
+    write(one, 'INSTANCE "V" MASTER 1', 'INSTANCE "V" FAULT 1')
+    assert called == ["recorded"]
+    one.recorded = follower(tmp_path, []).recorded
+    write(one, 'INSTANCE "V" MASTER 1')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fifo", "journal"]

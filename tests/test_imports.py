@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 PACKAGE = ROOT / "hachecks"
 
-STANDARD_LIBRARY_ONLY = {"deadline", "registry", "settings", "streak", "transition", "units", "verdict"}
+STANDARD_LIBRARY_ONLY = {
+    "deadline",
+    "proc",
+    "registry",
+    "settings",
+    "state",
+    "streak",
+    "transition",
+    "units",
+    "verdict",
+}
 NOT_FOR_PROBES = {"argv", "cli", "commands", "composition", "config", "published", "runner", "state", "streak"}
 IMPORTERS = {
     "aiohttp": {"exporter.server", "exporter.serving"},
@@ -39,14 +49,14 @@ IMPORTERS = {
 """What is not the standard library's, and which of our modules alone import it."""
 OF_CLI = {"__main__", "commands", "executable.loader"}
 """Who imports `cli`: what starts it, and the click tree, which hands back to it."""
-LATE = {("http.exchange", "http.http2")}
+LATE = {("http.exchange", "http.http2"), ("runner", "delivering")}
 """Which module of ours is imported by a function, and not through the registry."""
 DEAR = {"asyncio", "contextlib", "dataclasses", "logging", "pathlib", "typing"}
 """What a check does not owe: each costs a good part of what a whole check may take."""
 OUTPUT = {"print", "exit", "quit", "sys.exit", "os._exit", "click.echo", "sys.stdout.write", "sys.stderr.write"}
 ALLOWED_OUTPUT = {"cli": OUTPUT, "commands": {"click.echo"}, "executable.build": OUTPUT, "executable.configmap": OUTPUT}
 """`commands` shows help as click does; the makers of the executable are programs of their own."""
-CATCH_ALL = {"cli", "delivery", "exporter.source", "runner"}
+CATCH_ALL = {"attempt", "cli", "exporter.source", "runner"}
 """Who makes a verdict, a delivery or a source that is down of whatever is done there; `main` has the net below."""
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hachecks import journal
-from hachecks.transition import Transition, boot_id
+from hachecks.state import boot_id
+from hachecks.transition import Transition
+from tests.cli import ROOT
+from tests.failover.namespace import namespace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 NAMES = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=30).filter(str.strip)
 
@@ -99,13 +102,13 @@ def test_a_long_record_is_recorded_whole(tmp_path: Path) -> None:
     assert again.options == tuple(options)
 
 
-def test_the_first_place_that_takes_it_is_used(tmp_path: Path) -> None:
-    path = journal.append(transition(), {"HACHECK_STATE_DIR": str(tmp_path / "absent")})
-    try:
-        assert Path(path).parent in {Path(place) for place in journal.DEFAULT_PLACES}
-    finally:
-        with suppress(OSError):
-            os.unlink(path)
+def test_the_first_place_that_takes_it_is_used() -> None:
+    script = "from tests.test_journal import *; print(journal.append(transition(), {'HACHECK_STATE_DIR': '/proc/no'}))"
+    with namespace("mount -t tmpfs tmpfs /run; mount -t tmpfs -o mode=1777 tmpfs /dev/shm") as node:
+        python = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-c", script]
+        assert node.must(*python) == "/run/hacheck/journal\n"
+        node.must("mount", "-t", "tmpfs", "-o", "nr_inodes=1", "tmpfs", "/run/hacheck")
+        assert node.must(*python) == "/dev/shm/hacheck-0/journal\n"
 
 
 def test_a_journal_that_has_grown_is_closed_and_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

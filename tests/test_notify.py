@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks import journal
-from hachecks.transition import TICKS, Transition, boot_id
+from hachecks.state import boot_id
+from hachecks.transition import TICKS, Transition
 
 from .cli import ROOT, Answer, hacheck
 
@@ -32,7 +33,7 @@ def shell(program: str, directory: Path, *words: str, **environ: str) -> Answer:
         env={"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": str(directory), **environ},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
@@ -81,12 +82,15 @@ def test_the_shell_records_what_python_records(program: str, tmp_path: Path, wor
 @pytest.mark.executable
 def test_the_next_place_is_used_where_one_cannot_be_written(program: str) -> None:
     setup = "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && "
-    words = f"{program} {EXECUTABLE} notify INSTANCE V MASTER 1; cat /run/hacheck/journal /dev/shm/journal 2>/dev/null"
-    for made, place in (("mkdir /run/hacheck && ", "/run/hacheck"), ("", "/dev/shm")):
+    words = (
+        f"{program} {EXECUTABLE} notify INSTANCE V MASTER 1; cat /run/hacheck/journal /dev/shm/*/journal 2>/dev/null"
+    )
+    full = "mkdir /run/hacheck && mount -t tmpfs -o nr_inodes=1 none /run/hacheck && "
+    for made, place in (("", "/run/hacheck"), (full, "/dev/shm/hacheck-0")):
         look = f"{words}; ls {place}/journal"
         command = ["unshare", "--mount", "sh", "-c", setup + made + look]
         environ = {"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": "/proc/nowhere"}
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
         assert done.stdout.count("\x1e") == 1, done
         assert done.stdout.endswith(f"{place}/journal\n"), done
 
@@ -123,5 +127,5 @@ def test_another_user_may_read_what_is_recorded_under_keepalived_s_umask(program
     words = f"umask 0177; exec {program} {EXECUTABLE} notify INSTANCE V MASTER 1"
     (tmp_path / "delivering").write_text(f"{os.getpid()} {own_start()}\n")
     environ = {"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": str(tmp_path)}
-    subprocess.run(["sh", "-c", words], env=environ, timeout=20, check=True)
+    subprocess.run(["sh", "-c", words], env=environ, timeout=60, check=True)
     assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o644

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from hachecks.channel import DeliveryOptions
 from hachecks.config import Configuration
-from hachecks.delivery import DeliveryOptions
 from hachecks.registry import PROBES
 
 from .cli import ROOT
-from .failover.namespace import Namespace, namespace, wait_until
+from .failover.namespace import PATIENCE, Namespace, namespace, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
         said: list[str] = []
         inside.start(sys.executable, str(ROOT / "tests/readme_services.py"), str(certificate), heard=said.append)
         start_postgresql(inside)
-        wait_until(f"the services are there: {said}", lambda: "ready" in said, within=15)
+        wait_until(f"the services are there: {said}", lambda: "ready" in said)
         wait_until(
             "the name server is there", lambda: asked(inside, "hacheck dns www.example.com --server 10.0.0.2")[0] == 0
         )
@@ -93,13 +93,13 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
 def start_postgresql(node: Namespace) -> None:
     as_postgres = ("runuser", "-u", "postgres", "--")
     node.must("install", "-d", "-o", "postgres", "/run/pg")
-    node.run(*as_postgres, str(POSTGRES / "initdb"), "-D", "/run/pg/data", "-A", "trust", "--no-sync", timeout=60)
+    node.run(*as_postgres, str(POSTGRES / "initdb"), "-D", "/run/pg/data", "-A", "trust", "--no-sync", timeout=PATIENCE)
     with node.path("/run/pg/data/pg_hba.conf").open("a") as hba:
         hba.write("host all all 10.0.0.0/24 trust\n")
     options = ["-D", "/run/pg/data", "-k", "/run/pg", "-c", "listen_addresses=10.0.0.5", "-c", "fsync=off"]
     node.start(*as_postgres, str(POSTGRES / "postgres"), *options)
     create = (*as_postgres, str(POSTGRES / "createuser"), "-h", "/run/pg", "hacheck")
-    wait_until("PostgreSQL has its user", lambda: node.run(*create).returncode == 0, within=20)
+    wait_until("PostgreSQL has its user", lambda: node.run(*create).returncode == 0)
 
 
 KEEPALIVED = """
@@ -128,9 +128,7 @@ def observed() -> Iterator[Namespace]:
         hacheck = ["env", "NODE_NAME=node-a", sys.executable, "-m", "hachecks"]
         inside.start(*hacheck, "exporter", "--keepalived-config", "/run/keepalived.conf")
         status = "sh /etc/keepalive/hacheck status --url http://10.0.0.5:10112/ | grep -A9 MASTER | grep 'log  *0'"
-        wait_until(
-            "it serves, and the log has been told", lambda: inside.run("sh", "-c", status).returncode == 0, within=20
-        )
+        wait_until("it serves, and the log has been told", lambda: inside.run("sh", "-c", status).returncode == 0)
         yield inside
 
 
@@ -147,12 +145,12 @@ def test_the_exporter_runs_as_it_says(tmp_path: Path) -> None:
         said: list[str] = []
         inside.start("sh", "-c", f"cd /; PATH={tmp_path}/bin:$PATH exec {run}", heard=said.append)
         ready = ("curl", "--silent", "--fail", "http://127.0.0.1:10112/-/ready")
-        wait_until(f"the exporter is ready: {said}", lambda: inside.run(*ready).returncode == 0, within=20)
+        wait_until(f"the exporter is ready: {said}", lambda: inside.run(*ready).returncode == 0)
 
 
 def asked(node: Namespace, command: str) -> tuple[int, str]:
     script = "export NODE_NAME=node-a; " + command.replace("hacheck ", "sh /etc/keepalive/hacheck ", 1)
-    done = node.run("sh", "-c", script, timeout=20)
+    done = node.run("sh", "-c", script)
     return done.returncode, done.stdout.rstrip("\n") + done.stderr
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hachecks import argv
+from hachecks.channel import DeliveryOptions
 from hachecks.commands import SettingsCommand
-from hachecks.delivery import DeliveryOptions
 from hachecks.registry import PROBES
 from hachecks.runner import RunOptions
 from hachecks.settings import Invalid, Setting, build, option, settings, settings_of

@@ -13,7 +13,7 @@ from hachecks.keepalived import hacheck_command
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from hachecks.exporter.source import Source
     from hachecks.keepalived import Configuration
@@ -38,8 +38,10 @@ LONGEST_PROBE = 100
 class Checks:
     """The published verdicts, and which checks Keepalived is configured to run how often."""
 
-    def __init__(self, directory: str, environ: Mapping[str, str], name_of: NameOfCheck, source: Source) -> None:
-        self.directory = directory
+    def __init__(
+        self, directories: Callable[[], list[str]], environ: Mapping[str, str], name_of: NameOfCheck, source: Source
+    ) -> None:
+        self.directories = directories
         self.environ = environ
         self.name_of = name_of
         self.source = source
@@ -64,30 +66,31 @@ class Checks:
     def refresh(self) -> None:
         """Read the verdicts again if one has come."""
         began = time.monotonic()
+        directories = self.directories()
         try:
-            seen = self._signature()
-        except FileNotFoundError:
-            seen = []
+            seen = [one for directory in directories for one in self._signature(directory)]
         except OSError as error:
-            self.source.fails(f"{self.directory}: {error.strerror}: no verdict of a check can be read there")
+            self.source.fails(f"{error.filename}: {error.strerror}: no verdict of a check can be read there")
             return
         changed = seen != self._seen
         if changed:
-            self.verdicts = self._most_wanted(published.read_all(self.directory)) if seen else {}
+            published_ones = [one for directory in directories for one in published.read_all(directory)]
+            self.verdicts = self._most_wanted(published_ones)
             self._seen = seen
         self.source.answers(changed, time.monotonic() - began)
 
     def _most_wanted(self, verdicts: Iterable[Published]) -> dict[str, Published]:
+        """By name; of two users' runs of one check, the later one counts."""
         kept = sorted(filter(_makes_sense, verdicts), key=lambda one: (one.name in self.intervals, one.at))
         return {one.name: one for one in kept[-MOST:]}
 
-    def _signature(self) -> list[tuple[str, int, int]]:
-        with os.scandir(self.directory) as entries:
+    def _signature(self, directory: str) -> list[tuple[str, int, int]]:
+        with os.scandir(directory) as entries:
             return [
-                (entry.name, status.st_ino, status.st_mtime_ns)
+                (entry.path, status.st_ino, status.st_mtime_ns)
                 for entry in entries
                 if entry.name.startswith(published.PREFIX) and "~" not in entry.name
-                for status in [entry.stat()]
+                for status in [entry.stat(follow_symlinks=False)]
             ]
 
     def shown(self, now: float) -> Iterator[tuple[str, Published | None]]:

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from hachecks.exporter.source import Source
 
 
+PATIENCE = 5.0
+"""Seconds that a block may stay open before the file counts as it is: less is needed to write one."""
+
+
 class ConfigurationSource:
-    """The configuration as it was when it could last be read whole."""
+    """The configuration as it was when it could last be read."""
 
     def __init__(self, path: str, config_id: str, environ: Mapping[str, str], source: Source) -> None:
         self.path = path
@@ -26,6 +30,7 @@ class ConfigurationSource:
         self.configuration = vips.configuration(environ)
         self._files: tuple[str, ...] = (path,)
         self._seen: object = None
+        self._unfinished_since: float | None = None
 
     def refresh(self) -> None:
         """Read it again if a file of it has changed."""
@@ -34,7 +39,8 @@ class ConfigurationSource:
         began = time.monotonic()
         before = self.configuration
         try:
-            self._read()
+            if not self._read(began):
+                return
         except Unreadable as error:
             self._files = (self.path, *error.files)
             kept = "; what was configured before is still served" if before.instances else ""
@@ -44,10 +50,20 @@ class ConfigurationSource:
             self.source.answers(self.configuration != before, time.monotonic() - began)
         self._seen = signature(self._files)
 
-    def _read(self) -> None:
+    def _read(self, now: float) -> bool:
+        """Read the file; returns False where it is to be looked at again, since somebody seems to be writing it."""
         if not os.path.exists(self.path) and self.configuration.instances and not self.configuration.files:
-            return  # OpenShift's variables say all, where the file is in another container
-        self.configuration = read_configuration(self.path, self.config_id)
+            return True  # OpenShift's variables say all, where the file is in another container
+        found = read_configuration(self.path, self.config_id)
+        if found.unfinished and self.configuration.files:
+            self._unfinished_since = now if self._unfinished_since is None else self._unfinished_since
+            if now - self._unfinished_since < PATIENCE:
+                half = "a block is not closed, as if it were half-written"
+                self.source.fails(f"{self.path}: {half}; what was configured before is still served")
+                return False
+        self._unfinished_since = None
+        self.configuration = found
+        return True
 
 
 def signature(paths: Iterable[str]) -> object:

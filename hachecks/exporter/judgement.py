@@ -41,7 +41,8 @@ def hints(
     if silent and keepalived_runs is not False:
         yield (
             f"Keepalived has said nothing of {_some(silent)} yet: "
-            'give each vrrp_instance the line notify "sh /etc/keepalive/hacheck notify"'
+            'give each vrrp_instance the line notify "sh /etc/keepalive/hacheck notify" '
+            "(/usr/bin/sh where script_user is not root), and see whether Keepalived's log says that it disables it"
         )
     ids: dict[tuple[str, int, str], list[str]] = {}
     addresses: dict[str, list[str]] = {}

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from hachecks import journal
-from hachecks.channels import KEEPALIVED_CONF, node_name
+from hachecks.channels import KEEPALIVED_CONF, config_id, node_name
 from hachecks.exporter.document import document
 from hachecks.exporter.node import Node
 
@@ -25,7 +25,8 @@ def node_of(
     """The node as these options see it; `tell` learns of sources that fail."""
     environ = {**environ, "HACHECK_STATE_DIR": options.state_dir}
     path = options.keepalived_config or environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF
-    return Node(node_name(environ), (path, options.config_id), journal.places(environ), environ, name_of_check, tell)
+    read = (path, options.config_id or config_id(environ))
+    return Node(node_name(environ), read, journal.places(environ), environ, name_of_check, tell)
 
 
 def look(options: NodeOptions, environ: Mapping[str, str], name_of_check: NameOfCheck) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_lat
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from hachecks import __version__
-from hachecks.delivery import DURATIONS
 from hachecks.exporter import compatibility, multicast
 from hachecks.exporter.body import Part
 from hachecks.exporter.exposition import OPENMETRICS, Family, histogram, labels, rendered
 from hachecks.exporter.view import STATES
 from hachecks.published import BUCKETS, KINDS
+from hachecks.queue_state import DURATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

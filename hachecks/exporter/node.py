@@ -8,7 +8,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hachecks import __version__, history, journal
+from hachecks import __version__, history, journal, state
 from hachecks.exporter import judgement, queues
 from hachecks.exporter.addresses import Addresses
 from hachecks.exporter.checks import Checks
@@ -21,14 +21,14 @@ from hachecks.exporter.process import KeepalivedProcess, Running
 from hachecks.exporter.source import Source
 from hachecks.exporter.stories import Stories, Story
 from hachecks.exporter.view import Instance, Notifier, View, Vip
-from hachecks.transition import boot_id
+from hachecks.state import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from hachecks.delivery import Queue
     from hachecks.exporter.keepalived_json import Dump
     from hachecks.history import Event
+    from hachecks.queue_state import Queue
     from hachecks.status import NameOfCheck
 
 MOMENT = 0.05
@@ -45,7 +45,7 @@ class Node:
         self,
         name: str,
         configuration: tuple[str, str],
-        directories: Sequence[str],
+        places: Sequence[str],
         environ: Mapping[str, str],
         name_of_check: NameOfCheck,
         tell: Callable[[str], None],
@@ -55,14 +55,15 @@ class Node:
         self.tell = tell
         self.fifo: FifoSource | None = None
         self.json: KeepalivedJson | None = None
-        self.directories = directories
+        self.places = places
         self.boot = boot_id()
         names = ("netlink", "configuration", "journal", "verdicts", "queues", "process")
         self.sources = {one: Source(one, tell) for one in names}
         self.addresses = Addresses(self.sources["netlink"])
         self.configuration = ConfigurationSource(*configuration, environ, self.sources["configuration"])
-        self.checks = Checks(directories[0], environ, name_of_check, self.sources["verdicts"])
+        self._users = journal.trusted_users()
         self._begin_anew()
+        self.checks = Checks(self._directories_of_checks, environ, name_of_check, self.sources["verdicts"])
         self.process = KeepalivedProcess()
         self.running = Running(None, None, False, "nobody has looked yet")
         self.queues: list[Queue] = []
@@ -83,6 +84,10 @@ class Node:
             "queues": self._read_queues,
             "process": self._look_for_keepalived,
         }
+
+    def _directories_of_checks(self) -> list[str]:
+        """Where the checks leave their verdicts: what they are told, or what of theirs stands in for it."""
+        return state.directories((self.places[0], state.SHARED), self.follower.users)
 
     def refresh(self) -> None:
         """Look at everything that may have changed; a source that cannot be read says so, and the rest goes on."""
@@ -106,7 +111,7 @@ class Node:
                 self._build(now)
 
     def _begin_anew(self) -> None:
-        self.follower = history.Follower(self.directories)
+        self.follower = history.Follower(self.places, self._users)
         self.stories = Stories()
         self._has_heard_all = False
 
@@ -115,9 +120,10 @@ class Node:
         if self._configured is not self.configuration.configuration:
             self._configured = self.configuration.configuration
             self.checks.configure(self.configuration.configuration)
+            self._users = self.follower.users = journal.trusted_users(self.configuration.configuration.script_users)
 
     def _read_queues(self) -> None:
-        self.queues = queues.latest(self.directories)
+        self.queues = queues.latest(self.follower.directories())
         self.sources["queues"].answers(changed=False)
 
     def _look_for_keepalived(self) -> None:
@@ -147,8 +153,8 @@ class Node:
         self._has_heard_all = True
         if self.follower.trouble:
             source.fails(self.follower.trouble)
-        elif not any(os.path.exists(os.path.join(place, journal.NAME)) for place in self.directories):
-            places = " or ".join(self.directories)
+        elif not any(os.path.lexists(os.path.join(one, journal.NAME)) for one in self.follower.directories()):
+            places = " or ".join(self.places)
             source.fails(f"nothing is recorded in {places}; have Keepalived call `hacheck notify`")
         else:
             source.answers(bool(events), time.monotonic() - began)
@@ -184,7 +190,7 @@ class Node:
                 Notifier(queue.name, queue.waiting, queue.trouble, queue.last_success) for queue in self.queues
             ),
             sources=tuple(source.seen() for source in self.sources.values()),
-            hints=tuple(judgement.hints(configured, self.instances, self.running.runs)),
+            hints=(*judgement.hints(configured, self.instances, self.running.runs), *self.follower.passed_over),
             findings=tuple(self.configuration.configuration.findings),
         )
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from hachecks import delivery
+from hachecks import queue_state
+from hachecks.attempt import KINDS
 from hachecks.exporter.stories import LATEST
 from hachecks.verdict import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from hachecks.delivery import Queue
+    from hachecks.queue_state import Queue
 
 MOST = 200
 """Queues that are shown: each notifier of hacheck.toml has one, and each other command line of a notify script."""
 LARGEST = 2**53
 """The largest count that Prometheus, for which every number is a float, tells from the next."""
-REASONS = (*delivery.KINDS, delivery.EXPIRED, delivery.REFUSED)
+REASONS = (*KINDS, queue_state.EXPIRED, queue_state.REFUSED)
 
 
 def latest(directories: Iterable[str]) -> list[Queue]:
@@ -33,7 +34,7 @@ def latest(directories: Iterable[str]) -> list[Queue]:
 
 def _all(directories: Iterable[str]) -> Iterator[Queue]:
     for directory in directories:
-        yield from map(_sensible, delivery.queues(directory))
+        yield from map(_sensible, queue_state.queues(directory))
 
 
 def _later(queue: Queue, other: Queue | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import zlib
@@ -128,7 +129,9 @@ def _label(name: str, value: str) -> str:
 def replace(path: str, text: str) -> None:
     """Put a text in a file's place for whoever reads it, whatever the umask; raises `OSError`."""
     temporary = f"{path}-new"  # node_exporter reads *.prom only
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE)
+    with contextlib.suppress(FileNotFoundError):  # where others write too, it may lead elsewhere
+        os.unlink(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
     with open(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
         os.fchmod(descriptor, MODE)
         file.write(text)

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prometheus_client.parser import text_string_to_metric_families
 
 from hachecks import journal
-from hachecks.transition import Transition, boot_id
+from hachecks.state import boot_id
+from hachecks.transition import Transition
 
 if TYPE_CHECKING:
     import ssl

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hachecks.exporter.keepalived_json import dumps_of
-from tests.failover.namespace import PATH, Namespace, Process, namespace, wait_until
+from tests.failover.namespace import PATH, Namespace, Process, covered, namespace, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SETUP = """
-mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /tmp
+SETUP = f"""
+{covered("/run")}
+{covered("/tmp")}
 mkdir /run/upper /run/work /run/disk
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work /run/disk
 ip link add eth0 type veth peer name eth1
@@ -354,7 +354,7 @@ def test_an_old_dump_in_a_wrong_directory_is_not_told(scene: Scene) -> None:
 
 @pytest.mark.failover
 def test_the_files_of_another_mount_namespace_are_read_there(scene: Scene) -> None:
-    command = 'mount -t tmpfs tmpfs /tmp; exec "$@"'
+    command = f'{covered("/tmp")} exec "$@"'
     scene.path("/tmp/keepalived.json").write_text("[]")
     scene.start(USUAL, "unshare", "--mount", "sh", "-c", command, "sh")
     assert scene.ask()[0]["dumps"]["one"]["state"] == "MASTER"

@@ -103,7 +103,7 @@ def published(name: str, at: float, *, good: bool = True, interval: float = 0.0)
 
 
 def checks(directory: Path, *scripts: VrrpScript) -> Checks:
-    found = Checks(str(directory), {}, name_of, Source("verdicts", lambda _: None))
+    found = Checks(lambda: [str(directory)], {}, name_of, Source("verdicts", lambda _: None))
     found.configure(Configuration((), scripts, {}, ()))
     return found
 

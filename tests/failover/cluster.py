@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .configmap import ConfigMap
-from .namespace import Namespace, Process, namespace, wait_until
+from .namespace import PATIENCE, Namespace, Process, namespace, wait_until
 from .timeline import Answer, Event, Service, Timeline
 from .web import Web
 
@@ -163,7 +163,7 @@ class Node:
 
     def end_keepalived(self) -> None:
         if self._keepalived:
-            self._keepalived.end(within=5.0)
+            self._keepalived.end(within=PATIENCE)
 
     def _keepalived_said(self, line: str) -> None:
         self._timeline.add(self.name, "keepalived", LOG_STAMP.sub("", line))
@@ -225,15 +225,15 @@ class Cluster:
         if self.master is not heir:
             raise AssertionError(f"{self.master.name} has the VIP\n{self.timeline.told(since)}")
 
-    def wait_for_state(self, node: Node, state: str, *, since: float, within: float = 10.0) -> Event:
+    def wait_for_state(self, node: Node, state: str, *, since: float, within: float = PATIENCE) -> Event:
         what = f"{node.name} entering {state}"
         return self._wait(what, lambda seen: seen.node == node.name and state_of(seen) == state, since, within)
 
-    def wait_for_vip(self, node: Node, *, since: float, within: float = 10.0) -> Event:
+    def wait_for_vip(self, node: Node, *, since: float, within: float = PATIENCE) -> Event:
         what = f"VIP added on {node.name}"
         return self._wait(what, lambda seen: (seen.node, seen.text) == (node.name, "VIP added"), since, within)
 
-    def wait_for_service(self, node: Node, *, since: float, within: float = 10.0) -> Event:
+    def wait_for_service(self, node: Node, *, since: float, within: float = PATIENCE) -> Event:
         answers = f"{node.name} answers"
         return self._wait(f"{answers} the client", lambda seen: seen.text.startswith(answers), since, within)
 
@@ -267,7 +267,7 @@ def _plug(member: Namespace, switch: Namespace, port: str, address: str) -> None
     member.must("ip", "link", "add", "eth0", "type", "veth", "peer", "name", port)
     # The peer goes by a process id of the machine, which exists as such only outside of the process namespace.
     move = ["nsenter", f"--net=/proc/{member.pid}/ns/net", "ip", "link", "set", port, "netns", str(switch.pid)]
-    subprocess.run(move, check=True, timeout=10)
+    subprocess.run(move, check=True, timeout=PATIENCE)
     switch.must("ip", "link", "set", port, "master", "bridge0", "up")
     member.must("ip", "address", "add", f"{address}/24", "dev", "eth0")
     member.must("ip", "link", "set", "eth0", "up")

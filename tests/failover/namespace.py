@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -20,13 +21,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+PATIENCE = 60.0
+"""Seconds in which whatever must come has come, however busy the machine is."""
 # What a container has.  The caller's own may start with pyenv's shims, which need half a second for a Python.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 
 HOLD = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
+# Where this tree and its Python are, whatever a namespace has in place of the machine's directories.
+KEPT = sorted({str(Path(__file__).parents[2]), sys.prefix, sys.base_prefix})
 # Ignoring SIGCHLD survives the exec and has the kernel reap the orphans that end up with process 1.
 HOLDER = "set -e; trap '' CHLD; ip link set lo up; {setup}\necho ready; exec sleep infinity"
+
+
+def covered(directory: str, options: str = "mode=1777") -> str:
+    """The commands that put an empty directory in a place, in which this tree and its Python stay visible."""
+    kept = [path for path in KEPT if path.startswith(f"{directory}/")]
+    # A directory that is open can be bound though something else has been mounted over it.
+    return "\n".join(
+        [
+            *(f"exec {number}<'{path}'" for number, path in enumerate(kept, 7)),
+            f"mount -t tmpfs -o {options} tmpfs {directory}",
+            *(
+                f"mkdir -p '{path}'; mount --no-canonicalize --bind /proc/self/fd/{number} '{path}'; exec {number}<&-"
+                for number, path in enumerate(kept, 7)
+            ),
+            "",
+        ]
+    )
 
 
 class Process:
@@ -109,7 +131,7 @@ class Namespace:
         """How a file of the namespace is called from outside."""
         return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
 
-    def run(self, *argv: str, timeout: float = 10.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; stdout and stderr are captured, an exit code other than 0 is no exception."""
         return subprocess.run(
             [*self._enter, *argv],
@@ -163,7 +185,7 @@ def namespace(setup: str = "") -> Iterator[Namespace]:
             holder.kill()
 
 
-def _wait_until_ready(holder: subprocess.Popen[bytes], within: float = 5.0) -> None:
+def _wait_until_ready(holder: subprocess.Popen[bytes], within: float = PATIENCE) -> None:
     assert holder.stdout is not None
     assert holder.stderr is not None
     readable, _, _ = select.select([holder.stdout], [], [], within)
@@ -172,7 +194,7 @@ def _wait_until_ready(holder: subprocess.Popen[bytes], within: float = 5.0) -> N
         raise RuntimeError(f"cannot make a namespace: {holder.stderr.read().decode().strip() or 'no answer'}")
 
 
-def wait_until(what: str, true: Callable[[], bool], within: float = 5.0) -> None:
+def wait_until(what: str, true: Callable[[], bool], within: float = PATIENCE) -> None:
     """Look every 20 ms until `true()`; `what` names it in the complaint."""
     end = time.monotonic() + within
     while not true():

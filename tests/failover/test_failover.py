@@ -26,7 +26,6 @@ def break_and_watch(cluster: Cluster, breakage: str = "kill") -> None:
     began = time.monotonic()
     BREAKAGES[breakage](cluster.a.web)
     cluster.wait_for_failover(cluster.a, since=began)
-    assert cluster.service.outage(since=began) < 10.0
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
+import statistics
 import sys
 import time
 from contextlib import contextmanager, suppress
@@ -15,7 +15,7 @@ import pytest
 
 from hachecks import journal
 
-from .namespace import Namespace, namespace, wait_until
+from .namespace import PATIENCE, Namespace, namespace, wait_until
 from .requirements import EXECUTABLE, missing
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Storm:
         before = len(self.said)
         self.keepalived.terminate()
         counts.append(self.await_states("STOP", before))
-        self.keepalived.end(within=10)
+        self.keepalived.end(within=PATIENCE)
         return counts
 
 
@@ -143,7 +143,7 @@ def test_every_transition_of_255_instances_is_recorded_in_the_order_of_the_fifo(
     def attempt(node: Namespace) -> None:
         storm = Storm(node, HOOK)
         counts = storm.through_all()
-        wait_until("all is recorded", lambda: len(recorded(node)) >= len(storm.said), within=10)
+        wait_until("all is recorded", lambda: len(recorded(node)) >= len(storm.said))
         assert [(one.name, one.state) for one in recorded(node)] == storm.said
         if counts != [2 * COUNT, COUNT, 2 * COUNT, COUNT]:
             raise Disturbed
@@ -161,12 +161,12 @@ def test_the_fifo_is_followed_from_the_first_line_to_the_last(node: Namespace) -
     def count(state: str) -> int:
         return sum(one.state == state for one in recorded(node))
 
-    wait_until("all are MASTER", lambda: count("MASTER") == 20, within=20)
+    wait_until("all are MASTER", lambda: count("MASTER") == 20)
     node.must("ip", "link", "set", "eth1", "down")
-    wait_until("all are FAULT", lambda: count("FAULT") == 20, within=20)
+    wait_until("all are FAULT", lambda: count("FAULT") == 20)
     keepalived.terminate()
-    wait_until("all have stopped", lambda: count("STOP") == 20, within=20)
-    keepalived.end(within=10)
+    wait_until("all have stopped", lambda: count("STOP") == 20)
+    keepalived.end(within=PATIENCE)
     assert [one.state for one in recorded(node)] == ["BACKUP"] * 20 + ["MASTER"] * 20 + ["FAULT"] * 20 + ["STOP"] * 20
 
 
@@ -174,19 +174,19 @@ def test_a_full_down_and_up_of_255_vips_is_three_messages_at_most() -> None:
     def attempt(node: Namespace) -> None:
         heard: list[str] = []
         node.start(sys.executable, str(Path(__file__).with_name("slack_receiver.py")), heard=heard.append)
-        wait_until("Slack listens", lambda: bool(heard), within=10)
+        wait_until("Slack listens", lambda: bool(heard))
         node.path("/run/hook").write_text(heard.pop())
         node.path("/etc/keepalive/hacheck.toml").write_text(
             '[notifier.team]\nnotifier = "slack"\nurl_file = "/run/hook"\n'
         )
         storm = Storm(node, HOOK)
         storm.await_states("MASTER", 0)
-        wait_until("the start is told", lambda: len(heard) == 1 and is_idle(node), within=40)
+        wait_until("the start is told", lambda: len(heard) == 1 and is_idle(node))
         for command, state in (("down", "FAULT"), ("up", "MASTER")):
             before = len(storm.said)
             node.must("ip", "link", "set", "eth1", command)
             storm.await_states(state, before)
-        wait_until("all is told", lambda: is_idle(node), within=60)
+        wait_until("all is told", lambda: is_idle(node))
         assert 1 <= len(heard) - 1 <= 3, heard
         assert "255" in heard[1]
 
@@ -199,7 +199,7 @@ def is_idle(node: Namespace) -> bool:
 
 
 def moving(notify: str) -> float:
-    """Seconds from the first VIP of 255 to the last; for ever where Keepalived was ended by the kernel."""
+    """Seconds from the first VIP of 255 to the last; raises `Disturbed` where the kernel ended Keepalived."""
     with prepared() as node:
         storm = Storm(node, notify)
         try:
@@ -207,15 +207,22 @@ def moving(notify: str) -> float:
             began = time.monotonic()
             wait_until("all VIPs are there", lambda: storm.vips() == COUNT, within=15)
         except TimeoutError:
-            return math.inf
+            raise Disturbed from None
         return time.monotonic() - began
 
 
 def test_recording_does_not_hold_the_vips_back() -> None:
-    without = min(moving("") for _ in range(2))
+    """In turns, so that what else the machine does concerns both; the median, so that one of them counts for little."""
+    pairs: list[tuple[float, float]] = []
+    for _ in range(2 * TRIES):
+        with suppress(Disturbed):
+            pairs.append((moving(""), moving(HOOK)))
+        if len(pairs) == 3:
+            break
+    assert len(pairs) == 3, "Keepalived did not move its VIPs undisturbed"
+    without, recording = (statistics.median(times) for times in zip(*pairs))
     # Keepalived's own time for 255 VIPs is some 0.2 s, of which a look at the interface every 20 ms is a large part.
-    allowed = 3 * max(without, 0.3)
-    assert any(moving(HOOK) <= allowed for _ in range(TRIES))
+    assert recording <= 3 * max(without, 0.3), pairs
 
 
 def test_one_notify_is_one_process_and_one_write(node: Namespace) -> None:

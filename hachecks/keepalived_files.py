@@ -1,0 +1,222 @@
+"""The files of a keepalived.conf: opened without waiting, and read no further than a configuration goes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from fnmatch import fnmatchcase
+from itertools import islice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Place = tuple[str, int]
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Of all files together: 255 instances take some hundred thousand."""
+MOST_FILES = 1024
+MOST_ENTRIES = 20_000
+"""Entries of directories that the wildcards of all includes may look at."""
+MOST_PATTERNS = 1024
+"""What the braces of all includes may come to."""
+MOST_FINDINGS = 50
+EXECUTABLE = 0o111
+WILD = frozenset("*?[")
+
+
+class Unreadable(ValueError):  # noqa: N818 - the name says what happened
+    """Why a configuration cannot be read at all, in one line: what, where, and what to do.
+
+    `files` are those that have been looked at, so that one can wait for a change of them.
+    """
+
+    files: tuple[str, ...] = ()
+
+
+class Findings:
+    """What is told beside a configuration, each once, and no more than a person would read."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, None] = {}
+        self.first: dict[str, str] = {}
+        self.untold = 0
+
+    def tell(self, place: Place, what: str) -> None:
+        """Tell a sentence about a line."""
+        sentence = f"{place[0]} line {place[1]}: {what}"
+        if len(self.told) < MOST_FINDINGS:
+            self.told[sentence] = None
+        elif sentence not in self.told:
+            self.untold += 1
+
+    def tell_first(self, place: Place, what: str) -> None:
+        """Tell before all else, once for all places, what makes more of a difference than one line."""
+        if len(self.first) < MOST_FINDINGS:
+            self.first.setdefault(what, f"{place[0]} line {place[1]}: {what}")
+
+    def sentences(self) -> tuple[str, ...]:
+        """All that was told."""
+        more = (f"{self.untold} more of these findings are not shown",) if self.untold else ()
+        return (*self.first.values(), *self.told, *more)
+
+
+class Files:
+    """Reads files; `seen` are all that were read, and the directories that includes look into."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.seen: dict[str, None] = {}
+        self._bytes = MOST_BYTES
+        self._count = MOST_FILES
+        self._entries = MOST_ENTRIES
+        self._patterns = MOST_PATTERNS
+
+    def see(self, path: str) -> None:
+        """Remember what a change of would be a change of the configuration."""
+        if len(self.seen) < 2 * MOST_FILES:
+            self.seen[path] = None
+
+    def content(self, path: str) -> bytes:
+        """What a regular file contains, as far as the limit of bytes goes; raises `Unreadable`."""
+        self.see(path)
+        try:
+            # Asked before it is opened, since to open a device may do something, and after it, since it may change.
+            _regular(path, os.stat(path))
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            with open(descriptor, "rb") as file:
+                status = os.fstat(descriptor)
+                _regular(path, status)
+                content = file.read(self._bytes + 1)
+        except OSError as error:
+            raise Unreadable(_refusal(path, error)) from error
+        if len(content) > self._bytes:
+            content = content[: self._bytes]
+            why = (
+                f"the configuration is more than {MOST_BYTES} bytes, and is read no further; is this one of its files?"
+            )
+            self.findings.tell_first((path, content.count(b"\n") + 1), why)
+        self._bytes -= len(content)
+        if status.st_mode & EXECUTABLE:
+            self.findings.tell((path, 1), f"Keepalived reads no executable file; chmod a-x {path}")
+        return content
+
+    def included(self, pattern: str, place: Place, reading: list[str]) -> Iterator[str]:
+        """The paths of the files that an include adds, and findings about those that it does not."""
+        for path in self._matching(os.path.join(os.path.dirname(place[0]), pattern), place):
+            why = self._unwanted(path, reading)
+            if why:
+                self.findings.tell(place, why)
+            elif not self._count:
+                return self.findings.tell_first(place, f"there are more than {MOST_FILES} files; the rest is not read")
+            else:
+                self._count -= 1
+                yield path
+        return None
+
+    def _unwanted(self, path: str, reading: list[str]) -> str:
+        """Why Keepalived, or we, pass over a file."""
+        try:
+            mode = os.stat(path).st_mode
+        except FileNotFoundError:
+            self.see(path)
+            if '"' in path:
+                return f"Keepalived takes the quotes of {path} for a part of its name; leave them out"
+            return f"there is no {path} to include; put it there"
+        except OSError as error:
+            self.see(path)
+            return _refusal(path, error)
+        if not stat.S_ISREG(mode):
+            return f"Keepalived includes no {_kind(mode)} like {path}; leave it out"
+        if mode & EXECUTABLE:
+            return f"Keepalived includes no executable; chmod a-x {path}"
+        if os.path.realpath(path) in reading:
+            return f"the include leads back to {path}; leave it out"
+        return ""
+
+    def _matching(self, pattern: str, place: Place) -> Iterator[str]:
+        """What a pattern stands for, as glob(3) with braces has it."""
+        patterns = list(islice(alternatives(pattern), self._patterns + 1))
+        if len(patterns) > self._patterns:
+            why = f"the braces of the includes come to more than {MOST_PATTERNS} names; the rest is not read"
+            self.findings.tell_first(place, why)
+            patterns.pop()
+        self._patterns -= len(patterns)
+        for one in patterns:
+            self.see(os.path.dirname(one) or ".")
+            if WILD.isdisjoint(one):
+                yield one.replace("\\", "")
+                continue
+            parts = [part for part in one.split("/") if part]
+            yield from sorted(self._walk("/" if one.startswith("/") else "", parts, place, False))
+
+    def _walk(self, directory: str, parts: list[str], place: Place, wild: bool) -> Iterator[str]:
+        """The paths below a directory whose parts match those of a pattern; what follows no wildcard is to be there."""
+        part, *rest = parts
+        plain = WILD.isdisjoint(part)
+        for name in [part.replace("\\", "")] if plain else self._names(directory, part, place):
+            path = os.path.join(directory, name)
+            if not rest:
+                if os.path.lexists(path):
+                    yield path
+            elif os.path.isdir(path):
+                yield from self._walk(path, rest, place, wild or not plain)
+            elif plain and not wild:
+                self.see(path)
+                self.findings.tell(place, f"there is no {path} to include; put it there")
+
+    def _names(self, directory: str, part: str, place: Place) -> list[str]:
+        self.see(directory or ".")
+        names = []
+        try:
+            with os.scandir(directory or ".") as entries:
+                for entry in islice(entries, self._entries):
+                    self._entries -= 1
+                    names.append(entry.name)
+        except OSError as error:
+            self.findings.tell(place, _refusal(directory, error))
+        if not self._entries:
+            why = f"the includes look at more than {MOST_ENTRIES} files; name the directory more closely"
+            self.findings.tell_first(place, why)
+        wanted = part.replace("[^", "[!")
+        hidden = part.startswith(".")
+        return sorted(name for name in names if name.startswith(".") <= hidden and fnmatchcase(name, wanted))
+
+
+def _regular(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise Unreadable(f"{path} is no regular file; name the file that Keepalived reads")
+
+
+def _kind(mode: int) -> str:
+    return "directory" if stat.S_ISDIR(mode) else "FIFO" if stat.S_ISFIFO(mode) else "device or socket"
+
+
+def _refusal(path: str, error: OSError) -> str:
+    remedy = "let this user read it" if isinstance(error, PermissionError) else "name the file that Keepalived reads"
+    return f"{path} cannot be read: {error.strerror or error}; {remedy}"
+
+
+def alternatives(pattern: str) -> Iterator[str]:
+    """The patterns that one with `{a,b{c,d}}` stands for, in order; one at a time, since they may be very many."""
+    start, parts, end = _first_braces(pattern)
+    if not parts:
+        yield pattern
+        return
+    for part in parts:
+        yield from alternatives(pattern[:start] + part + pattern[end:])
+
+
+def _first_braces(pattern: str) -> tuple[int, list[str], int]:
+    """Where the first braces begin, what the commas of their own part, and where they end."""
+    start = pattern.find("{")
+    depth, begin, parts = 0, start + 1, []
+    for index in range(start, len(pattern) if start >= 0 else 0):
+        letter = pattern[index]
+        depth += (letter == "{") - (letter == "}")
+        if depth == 1 and letter == ",":
+            parts.append(pattern[begin:index])
+            begin = index + 1
+        elif depth == 0 and letter == "}":
+            return start, [*parts, pattern[begin:index]], index + 1
+    return start, [], start

@@ -1,0 +1,40 @@
+"""The tests' own machine: what they write to its directories of state is not there for others, nor the other way."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+
+CLONE_NEWNS = 0x20000
+# /run can be read as it is, since name resolution may depend on it, but for /run/hacheck: the device is an overlay's
+# word for what is not there. A directory that is open can be bound though something else has been mounted over it.
+PRIVATE = """
+mount --make-rprivate /
+exec 7</run
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir /run/upper /run/work /run/lower
+mknod /run/upper/hacheck c 0 0
+mount --no-canonicalize --bind /proc/self/fd/7 /run/lower
+mount -t overlay -o lowerdir=/run/lower,upperdir=/run/upper,workdir=/run/work overlay /run
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+"""
+
+BEFORE = {directory: os.stat(directory).st_dev for directory in ("/run", "/dev/shm")}
+"""The file systems that were there when we came."""
+
+
+def pytest_configure() -> None:
+    # In the background and under nohup it is ignored, and so it would be by whatever the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.geteuid() == 0:
+        keep_to_ourselves()
+
+
+def keep_to_ourselves() -> None:
+    """Have a /run and a /dev/shm of our own from now on, in this thread and whatever it starts."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "the tests cannot have mounts of their own")
+    subprocess.run(["sh", "-ec", PRIVATE], check=True, stdin=subprocess.DEVNULL)

@@ -1,0 +1,332 @@
+"""The parsers that read what others write, each as a target of generated inputs."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import smtplib
+import tempfile
+import time
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any
+
+from hachecks import dns_message, event, history, journal, keepalived, published, queue_state, units
+from hachecks.backlog import Backlog
+from hachecks.channel import Channel, DeliveryOptions
+from hachecks.config import Configuration
+from hachecks.dead_letters import NAME as DEAD_LETTERS
+from hachecks.deadline import Deadline, TimedOut
+from hachecks.delivery import Delivery
+from hachecks.dialogue import Step
+from hachecks.exporter import keepalived_json
+from hachecks.exporter.web_config import WebConfig
+from hachecks.http.conditions import Condition
+from hachecks.http.document import document_in
+from hachecks.http.exchange import exchange
+from hachecks.http.headers import Header, HeaderPattern
+from hachecks.http.limits import PhaseLimit
+from hachecks.http.ranges import StatusRanges
+from hachecks.http.request import Asking
+from hachecks.http.url import ProxyUrl, Url
+from hachecks.ipfailover import vips
+from hachecks.message import TemplateText
+from hachecks.notifiers import NotDelivered
+from hachecks.notifiers.log import LogNotifier
+from hachecks.records import Notifications
+from hachecks.services.exposition import Exposition
+from hachecks.services.slack_answer import judge_api, judge_webhook
+from hachecks.services.smtp import Session as SmtpSession
+from hachecks.settings import Invalid
+from hachecks.sql import credentials, mysql_session, postgresql_session
+from hachecks.sql.database_url import DatabaseUrl
+from hachecks.sql.expectation import Expectation
+from hachecks.sql.lag import Lag
+from hachecks.sql.wire import Wire
+from hachecks.starttls import PROTOCOLS
+from hachecks.streak import Memory
+from hachecks.target import Endpoint, Ip
+from hachecks.target import Target as Address
+from hachecks.tls import TlsOptions
+from hachecks.transition import Transition
+from hachecks.verdict import CannotLook, Failure, Verdict
+from tests.fuzz import seeds
+from tests.fuzz.peer import WHERE, Saying, saying
+from tests.fuzz.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hachecks.http.answer import Answer
+
+REASONS = (Failure, CannotLook, TimedOut)
+URL = Url.parse(f"http://{WHERE}/")
+LOGIN = credentials.Login("u", "p")
+NAMES = ("A", "AAAA", "CNAME", "TXT", "SRV", "MX")
+
+
+@functools.cache
+def directory() -> str:
+    """A directory of state for the inputs that are files, in memory: queues are synced."""
+    made = tempfile.TemporaryDirectory(prefix="hacheck-fuzz-", dir="/dev/shm")
+    atexit.register(made.cleanup)
+    return made.name
+
+
+def file_of(data: bytes, name: str = "input") -> str:
+    path = os.path.join(directory(), name)
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
+def text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def each(*parsers: Callable[[str], object]) -> Callable[[bytes], None]:
+    """Give the text to each of these, which may raise `ValueError`."""
+
+    def run(data: bytes) -> None:
+        for parse in parsers:
+            try:
+                parse(text(data))
+            except ValueError:
+                continue
+
+    return run
+
+
+def keepalived_conf(data: bytes) -> None:
+    keepalived.vips_of(text(data))
+    keepalived.hacheck_command(text(data))
+    file_of(b"vrrp_instance VI_2 {\n interface eth0\n}\n", "part.conf")
+    keepalived.read_configuration(file_of(data, "keepalived.conf"))
+
+
+def an_event() -> history.Event:
+    facts = json.loads(seeds.EVENT)
+    return history.Event(**{**facts, "number": 3, "at": time.time(), "options": (), "order": ("b", 1, 2)})
+
+
+def journal_file(data: bytes) -> None:
+    os.makedirs(os.path.join(directory(), "journal-of"), exist_ok=True)
+    file_of(data, "journal-of/journal")
+    found, _ = journal.read_on([os.path.join(directory(), "journal-of")], journal.Reading())
+    for one in found.transitions:
+        assert Transition.from_record(one.record()[1:-1].decode()).record() == one.record()
+    for one_event in event.Understanding().events_of(found.transitions):
+        assert history.Event.parse(str(one_event)).facts() == one_event.facts()
+
+
+def record(data: bytes) -> None:
+    understanding = event.Understanding()
+    for one in understanding.events_of([Transition.from_record(text(data))]):
+        history.Event.parse(str(one))
+
+
+def fifo_line(data: bytes) -> None:
+    said = Transition.from_fifo_line(text(data))
+    read = Transition.from_record(said.record()[1:-1].decode())
+    assert (read.kind, read.name, read.state) == (said.kind, said.name, said.state), "the record says something else"
+
+
+def history_file(data: bytes) -> None:
+    file_of(data, history.NAME)
+    understanding = event.Understanding()
+    for one in history.events(directory()):
+        understanding.know(one)
+        bool(one.changes)
+        DeliveryOptions().wants(one)
+
+
+def queue_file(data: bytes) -> None:
+    file_of(data, "queue-x")
+    file_of(data, queue_state.SILENCE)
+    queue_state.queues(directory())
+    queue_state.silence_left(directory())
+    channel = Channel("x", LogNotifier(file="/dev/null"), DeliveryOptions(), directory())
+    backlog = Backlog([an_event()])
+    channel.begin(backlog)
+    channel.pending(backlog)
+    told = Delivery("n", {"x": channel}, directory(), {})
+    told.waiting(backlog)
+    list(told.deliver(backlog))
+
+
+def dead_letters(data: bytes) -> None:
+    os.makedirs(os.path.join(directory(), "letters-of"), exist_ok=True)
+    file_of(data, f"letters-of/{DEAD_LETTERS}")
+    environ = {"HACHECK_STATE_DIR": os.path.join(directory(), "letters-of")}
+    told: list[str] = []
+    notifications = Notifications("/nonexistent", environ, told.append)
+    notifications.list()
+    notifications.retry()
+
+
+def verdict_file(data: bytes) -> None:
+    one = published.Published.parse(text(data))
+    assert published.Published.parse(one.told()) == one
+    one.count(Verdict.failing("x"), False, 5.0, 0.1)
+    published.Published.parse(one.told())
+
+
+def streak(data: bytes) -> None:
+    memory = Memory("b", 100.0, 60.0)
+    found = memory.recall(text(data))
+    if found is not None:
+        assert found.contrary >= 0, "a negative streak is believed"
+        assert memory.recall(memory.told(found.after(True, 2, 2))) is not None
+
+
+def condition(data: bytes) -> None:
+    written, _, document = text(data).partition("\0")
+    found = Condition.parse(written)
+    for one in (document, '{"a":[1,2,{"b":null}]}', "[1e999,-0,1]"):
+        try:
+            found.complaint(document_in(one))
+        except ValueError:
+            continue
+
+
+def dns_answer(data: bytes) -> None:
+    kind = NAMES[data[0] % len(NAMES)] if data else "A"
+    query = dns_message.question("a.example", kind if kind in dns_message.TYPES else "A", 7, True)
+    answer = dns_message.Answer((7).to_bytes(2, "big") + data[1:11] + query[12:] + data[11:], query, WHERE)
+    bool(answer.authoritative or answer.truncated)
+    answer.records()
+
+
+def dns_datagram(data: bytes) -> None:
+    dns_message.Answer(data, dns_message.question("a.example", "A", 7, True), WHERE).records()
+
+
+def answered(data: bytes, *, http2: bool = False) -> Answer:
+    with saying(data) as stream:
+        answer = exchange(Asking(URL, http2=http2), Saying(stream), TlsOptions(), Deadline.after(30))
+    assert 100 <= answer.status <= 999
+    assert len(answer.body) <= 65536
+    return answer
+
+
+def http1(data: bytes) -> None:
+    answer = answered(data)
+    bool(answer.text)
+    for location in answer.values_of("Location"):
+        URL.join(location)
+
+
+def slack(data: bytes) -> None:
+    answer = answered(data)
+    for judge in (judge_webhook, judge_api):
+        try:
+            judge(answer, WHERE, ["secret"])
+        except NotDelivered:
+            continue
+
+
+def postgresql(data: bytes) -> None:
+    with saying(data) as stream:
+        session = postgresql_session.Session(Wire(stream, "PostgreSQL"), LOGIN, "d", bool(data[:1] and data[0] & 1))
+        session.parameter("server_version")
+        session.run("select 1")
+        session.end()
+
+
+def mysql(data: bytes) -> None:
+    url = DatabaseUrl.parse(f"mysql://u@{WHERE}/d")
+    with saying(data) as stream, mysql_session.Session(Wire(stream, "MySQL"), LOGIN, url, None, "x") as session:
+        session.log_in()
+        bool(session.version or session.is_mariadb)
+        session.run("select 1")
+        session.pairs("show x")
+
+
+def starttls(data: bytes) -> None:
+    ask = list(PROTOCOLS.values())[data[0] % len(PROTOCOLS) if data else 0]
+    with saying(data[1:]) as stream:
+        ask(stream)
+
+
+def smtp(data: bytes) -> None:
+    mail = EmailMessage()
+    mail["From"] = "a@example.com"
+    mail.set_content("x")
+    with saying(data) as stream, SmtpSession(stream) as session:
+        session.begin(None)
+        session.hand_over(mail, ["b@example.com", "c@example.com"])
+
+
+def web_config(data: bytes) -> None:
+    WebConfig.read(file_of(data, "web.yml"))
+
+
+OPENSHIFT_NAMES = ("VIRTUAL_IPS", "VIP_GROUPS", "VRRP_ID_OFFSET", "CHECK_INTERVAL", "CONFIG_NAME", "UNICAST_PEERS")
+
+
+def openshift(data: bytes) -> None:
+    environ = {
+        f"OPENSHIFT_HA_{name}": line for name, line in zip(OPENSHIFT_NAMES, text(data).replace("\0", " ").split("\n"))
+    }
+    vips.configuration({**environ, "OPENSHIFT_HA_CHECK_SCRIPT": "x", "HA_EXCLUDED_VRRP_IDS": "3 4"})
+    carried = vips.instances(environ)
+    assert sum(map(len, carried.values())) == len(vips.expanded(environ["OPENSHIFT_HA_VIRTUAL_IPS"])), "a VIP is lost"
+
+
+def hacheck_toml(data: bytes) -> None:
+    found = Configuration.read(file_of(data, "hacheck.toml"))
+    for name in found.notifiers:
+        found.notifier(name, {}, DeliveryOptions)
+    found.rows({})
+
+
+def exposition(data: bytes) -> None:
+    known = Exposition.parse(text(data))
+    assert str(Exposition.parse(str(known))) == str(known)
+
+
+def passwords(data: bytes) -> None:
+    credentials.password_in(text(data).split("\n"), ("h", "5432", "d", "u"))
+    credentials.client_options(text(data))
+
+
+WORDS: tuple[Any, ...] = (
+    Url, ProxyUrl, Address, Endpoint, Ip, StatusRanges, Header, HeaderPattern, PhaseLimit, dns_message.Name,
+    DatabaseUrl, Step, Expectation, Lag, TemplateText, Condition,
+)  # fmt: skip
+UNITS = (units.parse_duration, units.parse_size, units.parse_port, units.parse_int, units.parse_bool)
+
+TARGETS = (
+    Target("keepalived.conf", keepalived_conf, seeds.KEEPALIVED_CONF, (keepalived.Unreadable,)),
+    Target("keepalived.conf-includes", keepalived_conf, seeds.INCLUDES, (keepalived.Unreadable,)),
+    Target("keepalived.json", lambda data: list(map(repr, keepalived_json.dumps_of(text(data)).values())),
+           seeds.KEEPALIVED_JSON, (ValueError,)),
+    Target("openshift-variables", openshift, seeds.OPENSHIFT),
+    Target("fifo-line", fifo_line, seeds.FIFO, (ValueError,)),
+    Target("record", record, [seeds.RECORD], (ValueError,)),
+    Target("journal", journal_file, seeds.JOURNAL),
+    Target("journal-reading", lambda data: str(journal.Reading(text(data))), [b"12-ab 34\n"]),
+    Target("history", history_file, seeds.HISTORY),
+    Target("queue", queue_file, seeds.QUEUE),
+    Target("dead-letters", dead_letters, seeds.LETTERS),
+    Target("verdict", verdict_file, seeds.VERDICT, (ValueError,)),
+    Target("streak", streak, seeds.STREAK),
+    Target("exposition", exposition, seeds.EXPOSITION),
+    Target("hacheck.toml", hacheck_toml, seeds.HACHECK_TOML, (Invalid,)),
+    # PyYAML takes a millisecond for some ten tokens, and nobody but the administrator writes this file.
+    Target("web.config", web_config, seeds.WEB_CONFIG, (Invalid,), longest=4096),
+    Target("passwords", passwords, seeds.PASSWORDS),
+    Target("words", each(*(cls.parse for cls in WORDS), *UNITS), seeds.WORDS),
+    Target("redirect", lambda data: URL.join(text(data)), seeds.WORDS, (ValueError,)),
+    Target("json-condition", condition, seeds.CONDITIONS, (ValueError,)),
+    Target("dns-answer", dns_answer, seeds.DNS, REASONS),
+    Target("dns-datagram", dns_datagram, [seeds.DNS_DATAGRAM], REASONS),
+    Target("http1", http1, seeds.HTTP1, (*REASONS, ValueError)),
+    Target("http2", lambda data: answered(data, http2=True), seeds.HTTP2, REASONS),
+    Target("slack", slack, seeds.HTTP1, REASONS),
+    Target("postgresql", postgresql, seeds.POSTGRESQL, REASONS),
+    Target("mysql", mysql, seeds.MYSQL, REASONS),
+    Target("starttls", starttls, seeds.STARTTLS, REASONS),
+    Target("smtp", smtp, seeds.SMTP, (*REASONS, smtplib.SMTPException)),
+)  # fmt: skip

@@ -1,0 +1,66 @@
+"""A run of the tests leaves nothing running, and nothing where the machine keeps its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from .cli import ROOT
+from .conftest import BEFORE
+
+
+def alone(script: str, **how: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.alone", "sh", "-c", script]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30, **how)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_exit_status_is_the_command_s(code: int) -> None:
+    assert alone(f"exit {code}").returncode == code
+
+
+def test_who_survives_is_named_and_ended() -> None:
+    mark = f"600.{uuid.uuid4().int % 10**9}"
+    done = alone(f"env -i /bin/sh -c 'PYTEST_CURRENT_TEST=x setsid sleep {mark} & setsid sleep {mark} &'")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert sorted(line.partition(" of ")[2] for line in lines) == [f"some test: sleep {mark}", f"x: sleep {mark}"]
+    pids = [line.partition("process ")[2].partition(" ")[0] for line in lines]
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_who_ends_in_time_is_no_survivor() -> None:
+    assert alone("setsid sleep 0.3 &").returncode == 0
+
+
+def test_who_is_asked_to_end_ends_the_command() -> None:
+    command = [sys.executable, "-m", "tests.alone", "sh", "-c", "echo ready; exec sleep 60"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for mounts of its own")
+@pytest.mark.parametrize("directory", BEFORE)
+def test_what_a_test_writes_there_is_not_the_machine_s(directory: str) -> None:
+    assert os.stat(directory).st_dev != BEFORE[directory]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for mounts of its own")
+def test_what_the_machine_remembers_is_not_seen() -> None:
+    assert not Path("/run/hacheck/history").exists()
+    assert not list(Path("/dev/shm").glob("hacheck*"))
+
+
+def test_what_a_test_starts_can_be_interrupted() -> None:
+    child = subprocess.Popen(["sleep", "30"])
+    child.send_signal(signal.SIGINT)
+    assert child.wait(10) == -signal.SIGINT
