@@ -10,12 +10,14 @@ import time
 
 from hachecks import history, journal, state
 from hachecks.backlog import Backlog
-from hachecks.channels import channel_name, channel_of, declared_channels, node_name, vips
+from hachecks.channels import KEEPALIVED_CONF, channel_name, channel_of, declared_channels, node_name, vips
 from hachecks.delivering import MARK, is_delivering
 from hachecks.delivery import Delivery
 from hachecks.history import History
 from hachecks.proc import process_start
 from hachecks.settings import Invalid
+from hachecks.taken_out import taken_out
+from hachecks.transition import Transition
 from hachecks.verdict import visible
 
 TYPE_CHECKING = False
@@ -167,11 +169,23 @@ class _Loop:
     def _read(self) -> None:
         foreign = self.reader.foreign
         self._hear(self.reader.read_on())
+        if self._record_what_was_taken_out():
+            self._hear(self.reader.read_on())
         if self.reader.foreign > foreign:
             self.tell(f"{self.reader.foreign - foreign} records that were torn, or not ours, were passed over")
         if self.reader.trouble and self.reader.trouble != self.trouble:
             self.tell(self.reader.trouble)
         self.trouble = self.reader.trouble
+
+    def _record_what_was_taken_out(self) -> bool:
+        """Record DELETED in Keepalived's place where it does not say so itself; returns whether there was any."""
+        path = self.environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF
+        gone = taken_out(self.reader.understanding.latest.values(), path) if not self.reader.has_more else []
+        with contextlib.suppress(OSError):
+            for event in gone:
+                deleted = Transition.of_now(event.kind, event.name, "DELETED", options=event.options)
+                journal.append(deleted, self.environ)
+        return bool(gone)
 
     def _hear(self, events: Iterable[Event]) -> None:
         options = set()

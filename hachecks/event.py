@@ -82,6 +82,11 @@ class Event:
         """Everything about it, as JSON takes it."""
         return {name: getattr(self, name) for name in self.__slots__}
 
+    @property
+    def subject(self) -> tuple[str, str]:
+        """Whose state it is."""
+        return (self.kind, self.name)
+
     def age(self) -> float:
         """Seconds since it happened: by the clock that nobody sets, where it was in this boot."""
         if self.order[0] == _this_boot():

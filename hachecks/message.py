@@ -6,16 +6,17 @@ import hashlib
 import string
 from enum import IntEnum
 
-from hachecks.verdict import in_words
+from hachecks.verdict import in_words, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hachecks.history import Event
+    from hachecks.event import Event
 
 TITLE = "$severity: $summary on $node"
 BODY = "$changes"
+SAME_REASON = "same reason"
 PLACES = ("node", "severity", "summary", "changes", "why", "count")
 
 
@@ -40,7 +41,7 @@ def weight(before: str | None, state: str) -> Severity:
     Who was told of a FAULT, which is critical for a MASTER, is told that it is over.
     """
     ended = {"FAULT": Severity.critical, "STOP": Severity.warning, "DELETED": Severity.warning}
-    over = ended.get(before or "", Severity.info) if state in ("MASTER", "BACKUP") else Severity.info
+    over = ended.get(before or "", Severity.info) if state in ("MASTER", "BACKUP", "DELETED") else Severity.info
     return max(over, Severity.of(before, state))
 
 
@@ -66,6 +67,11 @@ class Change:
         self.why = why if last.state == "FAULT" else ""
 
     @property
+    def label(self) -> str:
+        """What people call it."""
+        return label(self.kind, self.name)
+
+    @property
     def flapped(self) -> bool:
         """Whether it changed more than once."""
         return len(self.events) > 1
@@ -76,15 +82,19 @@ class Change:
         was = f" (was {event.before})" if event.before else ""
         priority = "" if event.priority is None else f" priority {event.priority}"
         why = f": {self.why}" if self.why and event is self.events[-1] else ""
-        return f"{event.kind} {event.name}{vips} {event.state}{was}{priority}{why}"
+        return visible(f"{event.kind} {event.name}{vips} {event.state}{was}{priority}{why}")
 
     def __str__(self) -> str:
+        return self.told(self.why)
+
+    def told(self, why: str) -> str:
+        """The change in one line, with this for its reason."""
         vips = f" ({', '.join(self.vips)})" if self.vips else ""
         changes = f"{len(self.events)} changes, now " if self.flapped else ""
         was = f", was {self.before}" if self.before else ""
         lasted = f" for {in_words(self.lasted)}" if self.before and self.lasted else ""
-        why = f": {self.why}" if self.why else ""
-        return f"{self.name}{vips}: {changes}{self.state}{was}{lasted}{why}"
+        why = f": {why}" if why else ""
+        return visible(f"{self.label}{vips}: {changes}{self.state}{was}{lasted}{why}")
 
 
 class Message:
@@ -139,20 +149,32 @@ class Message:
         """`VI_1 is FAULT`, or `255 instances changed: 250 MASTER, 5 FAULT`."""
         if len(self.changes) == 1:
             (change,) = self.changes
-            return f"{change.name} is {change.state}"
+            return visible(f"{change.label} is {change.state}")
         counts: dict[str, int] = {}
         for change in self.changes:
             counts[change.state] = counts.get(change.state, 0) + 1
         told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items(), key=lambda pair: -pair[1]))
-        return f"{len(self.changes)} instances changed: {told}"
+        kinds = {change.kind for change in self.changes}
+        whose = " and ".join(name for kind, name in (("INSTANCE", "instances"), ("GROUP", "groups")) if kind in kinds)
+        return visible(f"{len(self.changes)} {whose} changed: {told}")
+
+    @property
+    def lines(self) -> list[str]:
+        """Each change in a line. A reason that several share is told once: long ones would push the others out."""
+        told: set[str] = set()
+        lines = []
+        for change in self.changes:
+            lines.append(change.told(SAME_REASON if change.why in told else change.why))
+            told |= {change.why} - {""}
+        return lines
 
     def _places(self) -> dict[str, str]:
         return {
-            "node": self.node,
+            "node": visible(self.node),
             "severity": self.severity.name,
             "summary": self.summary,
-            "changes": "\n".join(map(str, self.changes)),
-            "why": next((change.why for change in self.changes if change.why), ""),
+            "changes": "\n".join(self.lines),
+            "why": visible(next((change.why for change in self.changes if change.why), "")),
             "count": str(len(self.changes)),
         }
 
@@ -183,4 +205,7 @@ def changes_of(events: Sequence[Event], vips: Mapping[str, Sequence[str]], why: 
     by_subject: dict[tuple[str, str], list[Event]] = {}
     for event in events:
         by_subject.setdefault((event.kind, event.name), []).append(event)
-    return [Change(group, vips.get(group[0].name, ()), why) for group in by_subject.values()]
+    return [
+        Change(group, vips.get(name, ()) if kind == "INSTANCE" else (), why)
+        for (kind, name), group in by_subject.items()
+    ]

@@ -89,8 +89,17 @@ class Transition:
         state, _, priority = words.partition(" ")
         if kind not in KINDS or not quote or not name or not end or not state:
             raise ValueError(f"{line[:100]!r} is no line of a notify FIFO")
+        return cls.of_now(kind, name, state, _priority(priority))
+
+    @classmethod
+    def of_now(
+        cls, kind: str, name: str, state: str, priority: int | None = None, options: Sequence[str] = ()
+    ) -> Transition:
+        """What this process has heard now: after all that any process was told before, however many at once."""
         started, within = divmod(_next_moment(), NANOSECONDS_OF_A_TICK)
-        return cls(kind, name, state, _priority(priority), boot=boot_id(), started=started, pid=BEYOND_PIDS + within)
+        return cls(
+            kind, name, state, priority, boot=boot_id(), started=started, pid=BEYOND_PIDS + within, options=options
+        )
 
     @classmethod
     def from_record(cls, record: str) -> Transition:

@@ -166,9 +166,9 @@ def test_a_broken_configuration_falls_back_to_the_log_and_says_so(node: Node) ->
     node.config.write_text('[notifier.people]\nnotifier = "slak"\n')
     assert node.notify("INSTANCE", "VI_1", "FAULT", "100").wait(20) == 0
     eventually(lambda: len(node.lines()) == 1, node.lines)
-    diary = (node.state / deliverer.DIARY).read_text()
-    assert f"{node.config}: [notifier.people]: no notifier slak; did you mean slack?" in diary
-    assert "log: wrote " in diary
+    diary = node.state / deliverer.DIARY
+    eventually(lambda: "log: wrote " in diary.read_text(), diary.read_text)
+    assert f"{node.config}: [notifier.people]: no notifier slak; did you mean slack?" in diary.read_text()
 
 
 def test_a_notifier_on_the_command_line_is_told_its_own_and_the_others_theirs(node: Node, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hachecks.services.http_channel import JSON, HttpOptions, LoginOptions, secr
 from hachecks.services.payload import encoded
 from hachecks.settings import option, settings
 from hachecks.units import Duration
-from hachecks.verdict import in_words
+from hachecks.verdict import in_words, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,12 +110,12 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
         for change in message.changes:
             for event in change.events:
                 if event.before in ALERTS and event.before != event.state and event.since is not None:
-                    alert = self._alert(message, change, event.before, event.since, min(event.at, now))
+                    alert = self._alert(message, change, event.before, min(event.since, now), min(event.at, now))
                     alerts[change.kind, change.name, event.before] = alert
                 if event.state in ALERTS:
                     began = event.since if event.before == event.state and event.since is not None else event.at
                     ends = now + (TEST_LASTS if message.test else self.resolve_after)
-                    alert = self._alert(message, change, event.state, began, ends)
+                    alert = self._alert(message, change, event.state, min(began, now), ends)
                     alerts[change.kind, change.name, event.state] = alert
         return list(alerts.values())
 
@@ -129,11 +129,13 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
             "severity": "warning",
             **{label.name: label.value for label in self.label},
         }
-        annotations = {"summary": f"{change.name} is {state} on {message.node}", "description": str(change)}
+        summary = visible(f"{change.label} is {state} on {message.node}")
+        annotations = {"summary": summary, "description": str(change)}
         return {
             "labels": {name: value for name, value in labels.items() if value},
             "annotations": annotations,
-            "startsAt": rfc3339(began),
+            # A clock that was set back dates the end before the beginning: Alertmanager refuses that for ever.
+            "startsAt": rfc3339(min(began, ends)),
             "endsAt": rfc3339(ends),
         }
 

@@ -6,6 +6,7 @@ import os
 import shlex
 
 from hachecks.deadline import TimedOut
+from hachecks.message import label
 from hachecks.services.command import run
 from hachecks.services.facts import facts
 from hachecks.services.progress import Progress
@@ -71,17 +72,17 @@ class ExecNotifier:
         """Run the command for what has not been done yet, last for those where it failed before."""
         progress = Progress.of(self)
         turns = [turn for turn in self._turns(message) if turn[1].key not in progress.settled]
-        failed_before = {event.name for _, event in turns if progress.again.get(event.key)}
+        failed_before = {event.subject for _, event in turns if progress.again.get(event.key)}
         progress.begin()
-        waiting: set[str] = set()
+        waiting: set[tuple[str, str]] = set()
         said = ""
-        for number, (change, event) in enumerate(sorted(turns, key=lambda turn: turn[1].name in failed_before)):
-            if event.name not in waiting:
+        for number, (change, event) in enumerate(sorted(turns, key=lambda turn: turn[1].subject in failed_before)):
+            if event.subject not in waiting:
                 said = self._run(message, change, event, deadline, others_had_time=number > 0) or said
             else:
                 progress.failed(event.key, "", again=True)
             if event.key in progress.again:
-                waiting.add(event.name)
+                waiting.add(event.subject)
         count = progress.conclude([event.key for _, event in turns])
         return one_line(f"ran {count} {'command' if count == 1 else 'commands'}{said and f': {said}'}")
 
@@ -98,7 +99,7 @@ class ExecNotifier:
         else:
             # Killed when others had used up the time is no failure of its own.
             again = self.again or ended.status == EX_TEMPFAIL or (ended.killed and others_had_time)
-            progress.failed(event.key, f"{event.name} {event.state}: {ended}", again=again)
+            progress.failed(event.key, f"{label(*event.subject)} {event.state}: {ended}", again=again)
         return ended.output
 
     def _turns(self, message: Message) -> list[tuple[Change, Event]]:
@@ -106,7 +107,7 @@ class ExecNotifier:
         turns = [(change, event) for change, event in message.one_by_one if not event.late]
         if self.mode == "every":
             return turns
-        latest = {(event.kind, event.name): event for _, event in turns}
+        latest = {event.subject: event for _, event in turns}
         return [turn for turn in turns if turn[1] in latest.values()]
 
 

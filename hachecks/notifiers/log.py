@@ -10,6 +10,7 @@ from hachecks import journal, state
 from hachecks.notifiers import NotDelivered
 from hachecks.settings import option, settings
 from hachecks.units import Size
+from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class LogNotifier:
 
     def _as_text(self, message: Message, change: Change, event: Event) -> str:
         at = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(event.at))
-        return f"{at} {message.node} {'[test] ' if message.test else ''}{change.line(event)}"
+        return f"{at} {visible(message.node)} {'[test] ' if message.test else ''}{change.line(event)}"
 
     def _as_json(self, message: Message, change: Change, event: Event) -> str:
         facts = {**event.facts(), "node": message.node, "vips": change.vips, "severity": change.severity.name}

@@ -14,6 +14,7 @@ from hachecks.services.digest import cut, rfc3339, units
 from hachecks.services.http_channel import JSON, HttpOptions, secret_in
 from hachecks.services.payload import encoded, facts_of
 from hachecks.settings import option, settings
+from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,14 +167,15 @@ class PagerdutyNotifier(HttpOptions):
     def _trigger(self, message: Message, change: Change, severity: str) -> dict[str, Any]:
         vips = f" ({', '.join(change.vips)})" if change.vips else ""
         why = f": {change.why}" if change.why else ""
-        summary = f"{'[test] ' if message.test else ''}{change.name}{vips} is {change.state} on {message.node}{why}"
+        test = "[test] " if message.test else ""
+        summary = visible(f"{test}{change.label}{vips} is {change.state} on {message.node}{why}")
         payload = {
             "summary": cut(summary, SUMMARY, units),
-            "source": cut(message.node, SOURCE, units) or "?",
+            "source": cut(visible(message.node), SOURCE, units) or "?",
             "severity": severity,
             "timestamp": rfc3339(change.at),
-            "component": cut(change.name, SOURCE, units),
-            "group": cut(self.cluster, SOURCE, units),
+            "component": cut(visible(change.label), SOURCE, units),
+            "group": cut(visible(self.cluster), SOURCE, units),
             "class": f"keepalived {change.kind.lower()}",
             "custom_details": {"key": message.key, **facts_of(change)},
         }

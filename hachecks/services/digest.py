@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from hachecks.verdict import in_words
+from hachecks.verdict import in_words, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ class Line:
     __slots__ = ("count", "text")
 
     def __init__(self, text: str, count: int = 1) -> None:
-        self.text = "".join(character if character.isprintable() else " " for character in text)
+        self.text = visible(text)
         self.count = count
 
 
 def lines_of(message: Message) -> list[Line]:
     """The message's text, or many instances grouped by what became of them, the worst first."""
-    if len(message.changes) <= MANY or message.body != "\n".join(map(str, message.changes)):
-        lines = [line for line in map(Line, message.body.splitlines()) if line.text.strip()]
+    if len(message.changes) <= MANY or message.body != "\n".join(message.lines):
+        lines = [line for line in map(Line, message.body.split("\n")) if line.text.strip()]
         return lines or [Line(message.summary)]
     groups: dict[tuple[str, ...], list[Change]] = {}
     for change in message.changes:
@@ -47,7 +47,7 @@ def _group(changes: Sequence[Change]) -> list[Line]:
     longest = f" for up to {in_words(max(lasted))}" if first.before and lasted else ""
     why = f": {first.why}" if first.why else ""
     ordered = sorted(changes, key=lambda change: _as_people_count(change.name))
-    names = [f"{change.name} ({', '.join(change.vips)})" if change.vips else change.name for change in ordered]
+    names = [f"{change.label} ({', '.join(change.vips)})" if change.vips else change.label for change in ordered]
     told = [names[at : at + ON_A_LINE] for at in range(0, len(names), ON_A_LINE)]
     heading = Line(f"{len(changes)} {first.state}{was}{longest}{why}", 0)
     return [heading, *(Line(f"  {', '.join(few)}", len(few)) for few in told)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from hachecks.verdict import visible
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +83,7 @@ class Exposition:
         self.told = message.key
 
     def _tell(self, event: Event) -> None:
-        name = "".join(character if character.isprintable() else "?" for character in event.name)
+        name = visible(event.name)
         if event.state == "DELETED":
             self.instances.pop(name, None)
             return

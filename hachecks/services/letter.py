@@ -9,8 +9,9 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
+from hachecks.services.digest import cut
 from hachecks.services.facts import timestamp
-from hachecks.verdict import one_line
+from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hachecks.message import Message
 
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.\[\]:-]+")
+LONGEST_SUBJECT = 400
 MOST_THREADS = 20
 """Instances whose threads one mail is put into; a header with 255 would be cut by some."""
 
@@ -56,7 +58,7 @@ def letter(message: Message, sender: MailAddress | None, recipients: Sequence[Ma
     mail = EmailMessage(email.policy.SMTP)
     mail["From"] = sender.header
     mail["To"] = [recipient.header for recipient in recipients]
-    mail["Subject"] = one_line(message.title)
+    mail["Subject"] = cut(visible(message.title), LONGEST_SUBJECT)
     mail["Date"] = formatdate(message.at, localtime=True)
     mail["Message-ID"] = f"<{message.key}@{node}>"
     threads = [_thread(change.kind, change.name, sender) for change in message.changes][:MOST_THREADS]
@@ -71,7 +73,7 @@ def letter(message: Message, sender: MailAddress | None, recipients: Sequence[Ma
 
 def _thread(kind: str, name: str, sender: MailAddress) -> str:
     """The mail that all about an instance answer; it was never sent, and mail programs put the answers together."""
-    identity = hashlib.sha256(f"{kind} {name}".encode()).hexdigest()[:16]
+    identity = hashlib.sha256(f"{kind} {name}".encode("utf-8", "replace")).hexdigest()[:16]
     return f"<{identity}.thread@{sender.address.rpartition('@')[2]}>"
 
 
@@ -79,7 +81,7 @@ def _text(message: Message) -> str:
     lines = [message.body, ""]
     for change, event in message.one_by_one:
         lines.append(f"{timestamp(event.at)} {change.line(event)}")
-    lines += ["", f"Node: {message.node}", f"Severity: {message.severity.name}", f"Key: {message.key}"]
+    lines += ["", f"Node: {visible(message.node)}", f"Severity: {message.severity.name}", f"Key: {message.key}"]
     if message.test:
         lines.append("This is a test: nothing has happened.")
     if message.possible_duplicate:

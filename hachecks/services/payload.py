@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hachecks.http.headers import Header
-from hachecks.services.digest import rfc3339
+from hachecks.services.digest import cut, rfc3339
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from hachecks.message import Change, Message
 
+SHORT_REASON = 60
+"""Characters of a reason that is told again, where there is not enough room for all."""
 TYPE = "hachecks.transition"
 PLAIN = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "%"}
 """What CloudEvents' HTTP binding leaves as it is in a header."""
@@ -27,7 +29,7 @@ def encoded(document: Any) -> bytes:
 
 def data_of(message: Message, limit: int) -> dict[str, Any]:
     """The message in at most so many bytes: the worst changes first, and `omitted` says how many are missing."""
-    data = {
+    data: dict[str, Any] = {
         "key": message.key,
         "node": message.node,
         "at": rfc3339(message.at),
@@ -40,14 +42,28 @@ def data_of(message: Message, limit: int) -> dict[str, Any]:
         "changes": [],
     }
     room = limit - len(encoded(data))
-    for change in message.changes:
-        facts = facts_of(change)
+    changes = _as_many_as_fit([facts_of(change) for change in message.changes], room)
+    if len(changes) < len(message.changes):  # a long reason in each would push others out
+        changes = _as_many_as_fit(_with_reasons_once([facts_of(change) for change in message.changes]), room)
+    return {**data, "omitted": len(message.changes) - len(changes), "changes": changes}
+
+
+def _as_many_as_fit(changes: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
+    for count, facts in enumerate(changes):
         room -= len(encoded(facts)) + 1
         if room < 0:
-            break
-        data["changes"].append(facts)  # type: ignore[attr-defined]
-    data["omitted"] = len(message.changes) - len(data["changes"])  # type: ignore[arg-type]
-    return data
+            return changes[:count]
+    return changes
+
+
+def _with_reasons_once(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The changes with only the beginning of a reason that an earlier one tells whole."""
+    told: set[str] = set()
+    for facts in changes:
+        why = facts["why"]
+        facts["why"] = cut(why, SHORT_REASON) if why in told else why
+        told.add(why)
+    return changes
 
 
 def facts_of(change: Change) -> dict[str, Any]:
@@ -85,7 +101,7 @@ def cloud_event(message: Message) -> dict[str, str]:
         "type": TYPE,
         "time": rfc3339(message.at),
     }
-    return {**attributes, "subject": message.changes[0].name} if len(message.changes) == 1 else attributes
+    return {**attributes, "subject": message.changes[0].label} if len(message.changes) == 1 else attributes
 
 
 def structured(message: Message, limit: int) -> bytes:

@@ -7,6 +7,7 @@ import re
 
 from hachecks.message import Severity
 from hachecks.services.digest import cut, lines_of, rfc3339, units, within
+from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _bytes(text: str) -> int:
 
 
 def _line(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text) or "…"
+    return visible(text) or "…"
 
 
 def _footer(message: Message) -> tuple[str, ...]:

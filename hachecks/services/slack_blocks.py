@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hachecks.message import Severity
 from hachecks.services.digest import cut, lines_of, rfc3339, units, within
+from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,21 +34,16 @@ def length(text: str) -> int:
     return units(escaped(text))
 
 
-def line(text: str) -> str:
-    """The text on one line, without control characters."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
 def content(message: Message, notices: Sequence[str] = (), earlier: Sequence[str] = ()) -> dict[str, Any]:
     """`text`, for notifications and screen readers, and `blocks`, which people see.
 
     `notices` are said below the details. `earlier` is what the message said before it was edited, the newest first.
     """
-    title = f"{SIGNS.get(message.severity, WORST_SIGN)} {line(message.title)}"
+    title = f"{SIGNS.get(message.severity, WORST_SIGN)} {visible(message.title)}"
     details = within(lines_of(message), DETAILS - (EARLIER if earlier else 0), length)
     blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(cut(title, HEADER, length))}]
     blocks += map(_section, sections(details))
-    blocks += [_section(cut(line(notice), NOTICE, length)) for notice in notices]
+    blocks += [_section(cut(visible(notice), NOTICE, length)) for notice in notices]
     room = EARLIER
     for text in earlier:
         if length(text) > room:
@@ -62,7 +58,7 @@ def content(message: Message, notices: Sequence[str] = (), earlier: Sequence[str
 def remembered(message: Message) -> str:
     """What is shown of it once it has been edited: short enough for several to fit."""
     details = within(lines_of(message), EARLIER // 3, length)
-    return "\n".join([cut(f"{rfc3339(message.at)} {line(message.title)}", HEADER, length), *details])
+    return "\n".join([cut(f"{rfc3339(message.at)} {visible(message.title)}", HEADER, length), *details])
 
 
 def sections(lines: Sequence[str]) -> list[str]:
@@ -79,7 +75,7 @@ def sections(lines: Sequence[str]) -> list[str]:
 
 def _footer(message: Message) -> str:
     """Where and when, in the reader's own time."""
-    node = escaped(cut(line(message.node), NODE, length))
+    node = escaped(cut(visible(message.node), NODE, length))
     told = f"{node} · <!date^{int(message.at)}^{{date_short_pretty}} {{time_secs}}|{rfc3339(message.at)}>"
     return f"{told} · possibly sent before" if message.possible_duplicate else told
 

@@ -9,9 +9,11 @@ import time
 import zlib
 
 from hachecks import journal, state
+from hachecks.kept import is_number, is_text, is_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from hachecks.message import Change, Message
@@ -27,13 +29,20 @@ class Thread:
     """A first message, what it and its follow-ups tell of, and what of that has not recovered."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
-        self.ts = str(facts["ts"])
-        self.channel = str(facts["channel"])
-        self.at = float(facts["at"])
-        self.names = set(map(str, facts["names"]))
-        self.open = list(map(str, facts["open"]))
-        self.earlier = list(map(str, facts["earlier"]))
-        self.keys = list(map(str, facts["keys"]))
+        self.ts: str = facts["ts"]
+        self.channel: str = facts["channel"]
+        self.at: float = facts["at"]
+        self.names: set[str] = set(facts["names"])
+        self.open: list[str] = facts["open"]
+        self.earlier: list[str] = facts["earlier"]
+        self.keys: list[str] = facts["keys"]
+
+    @classmethod
+    def kept(cls, facts: object) -> Thread | None:
+        """From what `facts` returned, as JSON gives it back; None where it is something else."""
+        if not isinstance(facts, dict) or not all(is_right(facts.get(name)) for name, is_right in _FIELDS.items()):
+            return None
+        return cls(facts)
 
     @classmethod
     def begun(cls, ts: str, channel: str) -> Thread:
@@ -46,7 +55,7 @@ class Thread:
 
     def goes_on(self, lasting: float, now: float) -> bool:
         """Whether something may follow: a problem stays open until it is solved."""
-        return now - self.at < (LONGEST if self.open else lasting)
+        return abs(now - self.at) < (LONGEST if self.open else lasting)  # a clock may have been set back
 
     def still_open(self, message: Message) -> list[str]:
         """What has not recovered once this message has been told."""
@@ -62,16 +71,29 @@ class Thread:
         self.keys = [message.key, *self.keys][:MOST_EARLIER]
 
 
+_FIELDS: dict[str, Callable[[object], bool]] = {
+    "ts": is_text,
+    "channel": is_text,
+    "at": is_number,
+    "names": is_words,
+    "open": is_words,
+    "earlier": is_words,
+    "keys": is_words,
+}
+
+
 class Threads:
     """The threads of one channel; where they cannot be remembered, every message stands alone."""
 
     def __init__(self, api: str, channel: str) -> None:
         self.path = ""
         self.threads: list[Thread] = []
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             name = f"slack-{zlib.crc32(f'{api} {channel}'.encode()):08x}"
             self.path = os.path.join(journal.state_directory(os.environ), name)
-            self.threads = [Thread(facts) for facts in json.loads(state.read(self.path) or "[]")]
+            kept = json.loads(state.read(self.path) or "[]")
+            threads = map(Thread.kept, kept if isinstance(kept, list) else ())
+            self.threads = [thread for thread in threads if thread is not None]
 
     def has(self, key: str) -> bool:
         """Whether Slack took the message of this key already, and only we did not live to note it."""

@@ -6,7 +6,7 @@ import os
 import time
 
 from hachecks.services.facts import facts, severity, timestamp
-from hachecks.verdict import one_line
+from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ def priority(event: Event, facility: str) -> int:
 
 def text_of(message: Message, change: Change, event: Event) -> str:
     """What people read, in one line."""
-    text = f"{'[test] ' if message.test else ''}{change.line(event)}"
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return visible(f"{'[test] ' if message.test else ''}{change.line(event)}")
 
 
 def word(text: str, longest: int) -> str:
@@ -71,7 +70,7 @@ def word(text: str, longest: int) -> str:
 
 def escaped(text: str) -> str:
     """The text as a value of structured data."""
-    return one_line(text).replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")
+    return visible(text).replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")
 
 
 def cut(data: bytes, longest: int) -> bytes:
