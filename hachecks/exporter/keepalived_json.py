@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.exporter.keepalived_signal import Unavailable, ask, keepalived, number_by_program, proc, why_silent
 from hachecks.exporter.stories import LATEST
+from hachecks.verdict import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -191,7 +192,7 @@ def _text(directory: int, path: str, user: int) -> str:
         return ""
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}; run the exporter as Keepalived's user") from None
-    with open(descriptor, encoding="utf-8", errors="replace") as file:
+    with open(descriptor, encoding="utf-8", errors="backslashreplace") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != user:
             raise Unavailable(f"{path} is not Keepalived's: user {found.st_uid} owns it; remove it")
@@ -213,7 +214,7 @@ def _dump(data: dict[str, Any], stats: dict[str, Any]) -> Dump:
     """Field by field, so that the password in `auth_data` is kept nowhere."""
     vipset = _whole(data.get("vipset"))
     return Dump(
-        name=str(data.get("iname") or ""),
+        name=visible(str(data.get("iname") or "")),
         interface=str(data.get("ifp_ifname") or ""),
         vrid=_whole(data.get("vrid")),
         state=_state(data.get("state")),

@@ -87,6 +87,12 @@ def configured(node: Node) -> Iterator[Family]:
         [(labels(vrrp_instance=one.name), one.priority) for one in instances if one.priority is not None],
     )
     yield Family(
+        "hachecks_configuration_findings",
+        "gauge",
+        "What is written in the configuration and does not count as it stands; the status page has the sentences.",
+        [("", len(node.configuration.configuration.findings))],
+    )
+    yield Family(
         "hachecks_check_interval_seconds",
         "gauge",
         "How often Keepalived is configured to run the check.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from hachecks.verdict import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -100,9 +102,9 @@ class Stories:
             if stories is None:
                 continue
             if event.state == "DELETED":
-                stories.pop(event.name, None)
+                stories.pop(visible(event.name), None)
             else:
-                self._story(stories, event.name).hear(event)
+                self._story(stories, visible(event.name)).hear(event)
 
     def _story(self, stories: dict[str, Story], name: str) -> Story:
         story = stories.pop(name, None) or Story()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import resource
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hachecks import journal
-from hachecks.exporter import queues
+from hachecks.exporter import compatibility, metrics, page, queues
 from hachecks.exporter.checks import DEFAULT_INTERVAL, FORGOTTEN, STALE, Checks
 from hachecks.exporter.configuration import ConfigurationSource
+from hachecks.exporter.document import document
+from hachecks.exporter.exposition import TEXT, rendered
 from hachecks.exporter.looking import node_of
 from hachecks.exporter.node import SOME, Node
 from hachecks.exporter.source import Source
@@ -212,6 +216,53 @@ def test_the_variables_of_openshift_count_until_there_is_a_file(tmp_path: Path) 
     assert len(read.configuration.instances) == 3
 
 
+ODD_NAMES = [b"a\xffb", b"a\x85b", "a\u2028b".encode(), "a\u202eb".encode(), b"a\x1bb", b"\xc3"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=repr)
+def test_an_odd_name_is_one_name_wherever_it_is_read(tmp_path: Path, told: list[str], name: bytes) -> None:
+    """Of two names whose bytes are no text one was missing, and neither had a state."""
+    other = name + b"\xfe"
+    blocks = (b"vrrp_instance %s {\n  interface lo\n  virtual_router_id %d\n}\n" % (name, 7),
+              b"vrrp_instance %s {\n  interface lo\n  virtual_router_id %d\n}\n" % (other, 8))  # fmt: skip
+    (tmp_path / "keepalived.conf").write_bytes(b"".join(blocks))
+    node = node_at(tmp_path, told)
+    for one in (name, other):
+        command = [os.fsencode(sys.executable), b"-m", b"hachecks", b"notify", b"INSTANCE", one, b"BACKUP", b"100"]
+        subprocess.run(command, env={**os.environ, "HACHECK_STATE_DIR": str(tmp_path)}, check=True)
+    heard_all(node)
+    assert len(node.instances) == 2
+    for instance in node.instances:
+        assert instance.name.isprintable()
+        assert node.told[instance.name].state == "BACKUP", "what is said and what is configured have one name"
+    assert rendered(metrics.known(node), TEXT).count("hachecks_vrrp_transitions_total{") == 8
+    json.dumps(document(node.view()), ensure_ascii=False).encode()
+    page.render(node.view()).encode()
+
+
+def test_findings_are_counted_and_told_beside_the_rest(tmp_path: Path, told: list[str]) -> None:
+    (tmp_path / "keepalived.conf").write_text(configuration(2))
+    node = node_at(tmp_path, told)
+    heard_all(node)
+    before = node.view().findings
+    (tmp_path / "keepalived.conf").write_text(configuration(2) + "}\n")
+    heard_all(node)
+    after = node.view().findings
+    assert len(after) > len(before)
+    assert document(node.view())["findings"] == list(after)
+    assert len(node.instances) == 2
+    assert f"\nhachecks_configuration_findings {len(after)}\n" in rendered(metrics.configured(node), TEXT)
+
+
+def test_an_instance_without_vips_has_its_series(tmp_path: Path, told: list[str]) -> None:
+    (tmp_path / "keepalived.conf").write_text("vrrp_instance VI_9 {\n  interface lo\n  virtual_router_id 9\n}\n")
+    node = node_at(tmp_path, told)
+    heard_all(node)
+    assert 'hachecks_vrrp_state{vrrp_instance="VI_9",state="UNKNOWN"} 1' in rendered(metrics.known(node), TEXT)
+    text = rendered(compatibility.families(node), TEXT)
+    assert 'keepalived_vrrp_state{iname="VI_9",intf="lo",vrid="9",ip_address=""} 0' in text
+
+
 # The queues of the notifiers
 
 BEST = {"told": 3, "waiting": 1, "deliveries": 4, "failures": {"refused": 2}, "dropped": {"expired": 1},
@@ -279,11 +330,15 @@ def test_many_queues_do_not_fill_the_memory(tmp_path: Path) -> None:
 # The node
 
 
+def node_at(directory: Path, told: list[str]) -> Node:
+    options = NodeOptions(state_dir=str(directory), keepalived_config=str(directory / "keepalived.conf"), config_id="")
+    return node_of(options, dict(os.environ), name_of, told.append)
+
+
 @pytest.fixture
 def node(tmp_path: Path, told: list[str]) -> Node:
     (tmp_path / "keepalived.conf").write_text(configuration(2))
-    options = NodeOptions(state_dir=str(tmp_path), keepalived_config=str(tmp_path / "keepalived.conf"), config_id="")
-    return node_of(options, dict(os.environ), name_of, told.append)
+    return node_at(tmp_path, told)
 
 
 @contextmanager
