@@ -48,7 +48,7 @@ def picture(sources: Sources) -> Picture:
     """Everything that there is to say of instances and VIPs."""
     configured = {instance.name: instance for instance in sources.configuration.instances}
     # Where no configuration is known, what Keepalived speaks of is all there is.
-    unknown = {name: VrrpInstance(name, "", None, None, True, (), ()) for name in sources.stories.of}
+    unknown = {name: VrrpInstance(name, "", None, None, True, (), ()) for name in sorted(sources.stories.of)}
     chosen = configured or unknown
     told = dict(_told(sources, chosen))
     instances = tuple(_instance(sources, one, told[one.name]) for one in chosen.values())
