@@ -22,6 +22,7 @@ from hachecks.exporter.source import Source
 from hachecks.exporter.stories import Stories, Story
 from hachecks.exporter.view import Instance, Notifier, View, Vip
 from hachecks.state import boot_id
+from hachecks.verdict import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -178,8 +179,9 @@ class Node:
         """Everything that is known, as values."""
         now = time.time()
         configured = self.configuration.configuration.instances
+        hints = (*judgement.hints(configured, self.instances, self.running.runs), *self.follower.passed_over)
         return View(
-            node=self.name,
+            node=visible(self.name),
             version=__version__,
             at=now,
             keepalived_runs=self.running.runs,
@@ -190,8 +192,8 @@ class Node:
                 Notifier(queue.name, queue.waiting, queue.trouble, queue.last_success) for queue in self.queues
             ),
             sources=tuple(source.seen() for source in self.sources.values()),
-            hints=(*judgement.hints(configured, self.instances, self.running.runs), *self.follower.passed_over),
-            findings=tuple(self.configuration.configuration.findings),
+            hints=tuple(map(visible, hints)),
+            findings=tuple(map(visible, self.configuration.configuration.findings)),
         )
 
     def _with_reason(self, instance: Instance, now: float) -> Instance:

@@ -8,12 +8,12 @@ import ipaddress
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hachecks.exporter import timeline
+from hachecks.exporter.spelling import escape
 from hachecks.verdict import in_words
 
 if TYPE_CHECKING:

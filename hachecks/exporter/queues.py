@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hachecks import queue_state
 from hachecks.attempt import KINDS
 from hachecks.exporter.stories import LATEST
-from hachecks.verdict import one_line
+from hachecks.verdict import one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,6 +45,7 @@ def _sensible(queue: Queue) -> Queue:
     """The queue with what can be: its file may hold anything that JSON can, Infinity and NaN included."""
     durations = _histogram(queue.durations)
     return queue._replace(
+        name=visible(queue.name),
         waiting=_count(queue.waiting),
         trouble=one_line(queue.trouble),
         attempts=_count(queue.attempts),

@@ -20,6 +20,7 @@ from hachecks.exporter.options import Listen
 from hachecks.exporter.server import Server
 from hachecks.registry import Entry
 from hachecks.status import PORT
+from hachecks.verdict import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,10 +47,14 @@ def serve(
     options: ExporterOptions,
     environ: Mapping[str, str],
     name_of_check: NameOfCheck,
-    tell: Callable[[str], None],
+    tell_line: Callable[[str], None],
 ) -> bool:
     """Serve until SIGTERM or SIGINT; returns False where nothing could be listened on. Raises `Invalid`."""
     _give_memory_back()
+
+    def tell(line: str) -> None:
+        tell_line(visible(line))
+
     complaints = Complaints(tell)
     for library in ("aiohttp", "asyncio"):
         logger = logging.getLogger(library)

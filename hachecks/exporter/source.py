@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hachecks.exporter import view
+from hachecks.verdict import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ class Source:
 
     def fails(self, trouble: str) -> None:
         """It did not; the line says what, where and what to do."""
+        trouble = visible(trouble)
         if trouble != self.trouble:
             self._tell(trouble)
             self.version += 1

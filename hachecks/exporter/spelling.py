@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 from hachecks.verdict import visible
@@ -19,6 +20,11 @@ def spelled_out(configuration: Configuration) -> Configuration:
     groups = {visible(name): tuple(map(visible, members)) for name, members in configuration.groups.items()}
     named = tuple(_named(name, one) for name, one in reversed(instances.items()))
     return configuration._replace(instances=named, groups=groups)
+
+
+def escape(text: str) -> str:
+    """The text for a page: nothing in it is markup, hidden, or turns the order of what follows."""
+    return html.escape(visible(text))
 
 
 def _named(name: str, instance: VrrpInstance) -> VrrpInstance:

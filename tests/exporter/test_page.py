@@ -448,6 +448,15 @@ def test_a_page_of_255_vips_is_small_and_soon_made() -> None:
     assert (time.process_time() - began) / 10 < 0.05, "15 ms on a quiet machine"
 
 
+def test_a_name_cannot_hide_or_turn_what_follows() -> None:
+    odd = "VI_\u202e\x1b\udcff\n1"
+    view = replace(healthy(), node=odd, hints=(odd,), findings=(odd,))
+    view = replace(view, notifiers=(Notifier(odd, 1, odd, None),), sources=(Source(odd, False, odd, None, 1),))
+    text = page.render(view)
+    assert text.count(r"VI_\u202e\x1b\xff\n1") == 10
+    assert not set("\u202e\x1b\udcff") & set(text)
+
+
 def agreeing() -> View:
     """A node of which all is known, and all agrees."""
     return replace(healthy(), sources=(Source("configuration", True, "", AT, 0),))

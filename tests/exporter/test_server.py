@@ -328,3 +328,24 @@ def test_hacheck_status_watches_until_it_is_interrupted(state: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_what_a_neighbour_names_in_a_shared_place_changes_nothing(state: Path) -> None:
+    """Names of files are bytes: whoever shows them has to make text of them."""
+    odd = b"\xff\x1b[2J\xe2\x80\xae\n"
+    made = [b"/dev/shm/hacheck-" + odd, *(os.fsencode(state) + b"/" + name + odd for name in (b"queue-", b"verdict-"))]
+    try:
+        os.mkdir(made[0], 0o777)
+        os.chmod(made[0], 0o777)
+        for path in made[1:]:
+            with open(path, "w") as file:
+                file.write('{"told": 1, "waiting": 1, "trouble": "\\ud800\\u202e"}')
+        for running in run(state):
+            for page in ("metrics", "", "api/status"):
+                answer = running.get(page)
+                assert answer.status == 200
+                assert not {"\x1b", "\u202e"} & set(answer.body.decode()), page
+            assert all(map(str.isprintable, running.lines))
+            assert running.metrics().of("hachecks_notify_queue_length", notifier=r"\xff\x1b[2J\u202e\n") == 1
+    finally:
+        os.rmdir(made[0])
