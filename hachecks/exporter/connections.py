@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
         """Hand it on, while it can be a request."""
         self.received += len(data)
         if self.received > LARGEST_REQUEST:
-            self.all.complaints.add(f"{self.peer} sent a request of more than {LARGEST_REQUEST // 1024} KiB")
+            self.all.complaints.add("request", f"{self.peer} sent a request of more than {LARGEST_REQUEST // 1024} KiB")
             self.drop()
             return
         self.begun = time.monotonic() if self.begun is None else self.begun
@@ -152,7 +152,7 @@ class Connections:
             self._admit(connection, _network(address[0]))
 
     def _pause(self, listening: socket.socket, error: OSError) -> None:
-        self.complaints.add(f"nobody can connect: {error.strerror}; this is tried again every {PAUSE:g} s")
+        self.complaints.add("lack", f"nobody can connect: {error.strerror}; this is tried again every {PAUSE:g} s")
         loop = asyncio.get_running_loop()
         loop.remove_reader(listening)
         if self.open:
@@ -186,7 +186,7 @@ class Connections:
             await loop.connect_accepted_socket(lambda: connection, accepted, **handshake)
         except (OSError, MemoryError) as error:  # a client that speaks no TLS, or is gone, is no news
             if isinstance(error, MemoryError):
-                self.complaints.add("there is not enough memory to let somebody in")
+                self.complaints.add("lack", "there is not enough memory to let somebody in")
         finally:
             if connection.transport is None:
                 self.forget(connection)

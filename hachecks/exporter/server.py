@@ -103,7 +103,7 @@ class Server:
                 raise _last(web.HTTPUnauthorized(headers={hdrs.WWW_AUTHENTICATE: "Basic"}))
         if self._is_public and request.path not in FOR_PROBES and not self.hosts.takes(request.headers.get(hdrs.HOST)):
             told = f"{request.headers[hdrs.HOST]} is not known as a name of this node"
-            self.complaints.add(f"{peer} asked, and {told}; allow it with --allowed-host, if it is one")
+            self.complaints.add("host", f"{peer} asked, and {told}; allow it with --allowed-host, if it is one")
             advice = "ask by its address, or start the exporter with --allowed-host"
             raise _last(web.HTTPMisdirectedRequest(text=f"{visible(told)}; {advice}\n"))
 
