@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 IN_MEMORY = 10_000
 """Events, of half a kilobyte each: a notifier that cannot be told for days must not fill the memory."""
-AT_ONCE = 5_000
+AT_ONCE = 10_000
 """Events that are looked at for one message."""
 
 

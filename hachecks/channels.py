@@ -6,7 +6,7 @@ import os
 import re
 import zlib
 
-from hachecks import argv
+from hachecks import argv, homes
 from hachecks.channel import Channel, DeliveryOptions
 from hachecks.config import Configuration, nearest
 from hachecks.ipfailover import vips as openshift
@@ -15,7 +15,6 @@ from hachecks.keepalived import Unreadable, read_configuration, vips_by_instance
 from hachecks.notifiers.log import LogNotifier
 from hachecks.registry import NOTIFIERS
 from hachecks.settings import Invalid, build
-from hachecks.state import homes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def declared_channels(
     except Invalid as error:
         tell(str(error))
     # Beside the journal: where no more files can be made, the queue is elsewhere, and people look here.
-    home = next(iter(homes(places(environ))), directory)
+    home = next(iter(homes.own(places(environ))), directory)
     log = LogNotifier(file=os.path.join(home, "transitions.log")) if home else LogNotifier()
     return {"log": Channel("log", log, DeliveryOptions(), directory)}
 

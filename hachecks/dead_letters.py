@@ -11,7 +11,6 @@ import errno
 import fcntl
 import json
 import os
-import stat
 import time
 from typing import NamedTuple
 
@@ -28,7 +27,6 @@ NAME = "dead-letters"
 PATIENCE = 2.0
 """Seconds to wait for another that has the file: nobody holds it while a service is asked."""
 LOOK = 0.01
-NO_WAIT = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Letter(NamedTuple):
@@ -64,7 +62,7 @@ class DeadLetters:
         """Keep one more; raises `OSError`, and leaves nothing of it then."""
         data = f"{letter}\n".encode()
         with self._locked():
-            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | NO_WAIT, 0o644)
+            descriptor = state.written(self.path, os.O_RDWR | os.O_APPEND)
             try:
                 end = os.fstat(descriptor).st_size
                 if end and os.pread(descriptor, 1, end - 1) != b"\n":  # by one who was killed here
@@ -78,11 +76,10 @@ class DeadLetters:
                     raise
             finally:
                 os.close(descriptor)
-        state.let_read(self.path)
 
     def lines(self) -> Iterator[tuple[str, Letter | None]]:
         """Each line, and the letter that it is; None where it is none."""
-        with contextlib.suppress(FileNotFoundError), self._opened() as file:
+        with contextlib.suppress(FileNotFoundError, state.Foreign), self._opened() as file:
             for line in file:
                 letter = None
                 with contextlib.suppress(ValueError):
@@ -105,15 +102,11 @@ class DeadLetters:
         return count
 
     def _opened(self) -> IO[str]:
-        descriptor = os.open(self.path, os.O_RDONLY | NO_WAIT)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise OSError(errno.EINVAL, "it is no plain file", self.path)
-        return open(descriptor, encoding="utf-8", errors="backslashreplace", newline="\n")
+        return open(state.opened(self.path), encoding="utf-8", errors="backslashreplace", newline="\n")
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = os.open(f"{self.path}~lock", os.O_RDWR | os.O_CREAT | NO_WAIT, 0o600)
+        lock = state.written(f"{self.path}~lock", os.O_RDWR, 0o600)
         until = time.monotonic() + PATIENCE
         try:
             while True:

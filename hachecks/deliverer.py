@@ -8,7 +8,7 @@ import os
 import signal
 import time
 
-from hachecks import history, journal, state
+from hachecks import history, homes, journal, state
 from hachecks.backlog import Backlog
 from hachecks.channels import KEEPALIVED_CONF, channel_name, channel_of, declared_channels, node_name, vips
 from hachecks.delivering import MARK, is_delivering
@@ -36,7 +36,7 @@ LINGER = 5.0
 """Seconds for which the deliverer waits for more when everything has been told."""
 LONGEST = 3600.0
 """Seconds after which the configuration is read again."""
-LOOK = 0.1
+LOOK, SHORT_LOOK = 0.1, 0.01
 CLAIM = "claim-"
 """The shell's notify makes such a file to be the one that starts the deliverer."""
 DIARY = "deliveries.log"
@@ -92,8 +92,8 @@ class Diary:
         try:
             self._write(text)
         except OSError:
-            with contextlib.suppress(OSError), open("/proc/1/fd/1", "a", encoding="utf-8", errors="replace") as output:
-                output.write(f"hacheck: {text}")
+            with contextlib.suppress(OSError):
+                journal.say_on_console(f"hacheck: {text}")
         self.further(line)
 
     def _write(self, text: str) -> None:
@@ -111,7 +111,7 @@ def _mark(reader: History) -> None:
             if name.startswith(CLAIM):
                 with contextlib.suppress(OSError):
                     os.unlink(os.path.join(directory, name))
-        if directory == reader.directory or state.has_inodes(directory):  # the last one is the log's
+        if directory == reader.directory or homes.has_inodes(directory):  # the last one is the log's
             with contextlib.suppress(OSError):
                 state.replace(os.path.join(directory, MARK), f"{os.getpid()} {process_start()}\n")
 
@@ -149,22 +149,24 @@ class _Loop:
         """Look, wait for the end of the storm, read, tell; until there is nothing left to do."""
         started = idle_since = time.monotonic()
         while time.monotonic() - started < LONGEST:
-            if self._grown() or self.reader.has_more:
+            # Of a long journal no more is read than those who can be told have been told of.
+            if self._grown() or (self.reader.has_more and not self.delivery.is_telling(self.backlog)):
                 self._await_quiet()
                 self._read()
                 idle_since = time.monotonic()
             for channel, said in self.delivery.deliver(self.backlog):
                 self.tell(f"{channel.name}: {said}")
             self.backlog.forget(self.delivery.known_to_all)
-            if self.reader.has_more:
-                continue
-            if self.delivery.waiting(self.backlog) is None and time.monotonic() - idle_since > LINGER:
+            if self._has_nothing_to_do() and time.monotonic() - idle_since > LINGER:
                 return
-            time.sleep(LOOK)
+            time.sleep(SHORT_LOOK if self.reader.has_more else LOOK)
 
     def has_more(self) -> bool:
         """Whether something has been recorded since the last look, or somebody is to be told again."""
-        return self._grown() or self.reader.has_more or self.delivery.waiting(self.backlog) is not None
+        return self._grown() or not self._has_nothing_to_do()
+
+    def _has_nothing_to_do(self) -> bool:
+        return not self.reader.has_more and self.delivery.waiting(self.backlog) is None
 
     def _read(self) -> None:
         foreign = self.reader.foreign
@@ -202,6 +204,8 @@ class _Loop:
                 self.tell(str(error))
 
     def _grown(self) -> bool:
+        if self.reader.has_more and self.sizes is not None:
+            return False
         sizes = journal.sizes(self.reader.directories)
         grown, self.sizes = sizes != self.sizes, sizes
         return grown

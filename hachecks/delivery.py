@@ -17,6 +17,7 @@ from threading import Lock
 from hachecks import state
 from hachecks.channel import LONGEST_ASKED, LONGEST_BACKOFF, OLD_NEWS, Channel, backoff
 from hachecks.dead_letters import DeadLetters, Letter
+from hachecks.kept import is_number
 from hachecks.message import Message, changes_of
 from hachecks.notifiers import NotDelivered
 from hachecks.queue_state import EXPIRED, REFUSED, silence_left
@@ -99,6 +100,12 @@ class Delivery:
             return False
         return not backlog.holds(start) or bool(channel.pending(backlog).events)
 
+    def is_telling(self, backlog: Backlog) -> bool:
+        """Whether somebody who is not to be left alone for a while does not know all of it yet."""
+        return any(
+            not channel.retry_left() and (channel.told or 0) < backlog.last for channel in self.channels.values()
+        )
+
     @property
     def known_to_all(self) -> int:
         """Up to which number no channel needs to be told any more."""
@@ -141,7 +148,7 @@ class Delivery:
         return self._give_up(channel, too_old if failure.again else pending, EXPIRED if failure.again else REFUSED)
 
     def _try_later(self, channel: Channel, pending: Sequence[Event], failure: NotDelivered) -> str:
-        asked = failure.after or 0.0
+        asked: float = failure.after if failure.after is not None and is_number(failure.after) else 0.0
         wait = backoff(channel.attempts) if failure.after is None else min(asked, LONGEST_ASKED)
         told = f"{channel.trouble}; trying again in {in_words(max(wait, 0.001))}"
         if asked > wait:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+MOST_SUBJECTS = 10_000
+"""Instances and groups whose state is remembered; Keepalived has hundreds, and made-up names must fill no memory."""
 RECENT = 20_000
 """Events that a reader recognises when it reads them again; what is read of a journal at once holds fewer."""
 STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
@@ -136,7 +138,7 @@ def key_of(transition: Transition) -> str:
 class Understanding:
     """What makes events of transitions: the latest of each instance, and which ones are known already.
 
-    Only so many of those heard last are recognised when they come again.
+    Only so many of those heard last are recognised when they come again, and so many instances remembered.
     """
 
     def __init__(self, most_keys: int = RECENT) -> None:
@@ -156,7 +158,10 @@ class Understanding:
         if len(self.recent) > self.most_keys:
             self.keys.remove(self.recent.popleft())
         if event.state in STATES and not event.late:
-            self.latest[event.kind, event.name] = event
+            self.latest.pop(event.subject, None)
+            self.latest[event.subject] = event
+            if len(self.latest) > MOST_SUBJECTS:
+                del self.latest[next(iter(self.latest))]
         return True
 
     def events_of(self, transitions: Sequence[Transition]) -> Iterator[Event]:

@@ -13,7 +13,7 @@ import itertools
 import os
 import time
 
-from hachecks import journal, state
+from hachecks import homes, journal, state
 from hachecks.event import RECENT as RECENT  # noqa: PLC0414 - what a reader's memory is measured by
 from hachecks.event import Event as Event  # noqa: PLC0414 - what a history consists of
 from hachecks.event import Understanding
@@ -67,7 +67,7 @@ class History:
     @property
     def directories(self) -> list[str]:
         """Where this user has recorded something."""
-        return state.homes(self.places)
+        return homes.own(self.places)
 
     def read_on(self) -> list[Event]:
         """Add the next portion of what the journal has brought since; returns it, written down or not."""
@@ -154,7 +154,7 @@ class Follower:
 
     def directories(self) -> list[str]:
         """The directories that are read now."""
-        return state.directories(self.places, self.users)
+        return homes.readable(self.places, self.users)
 
     def read_on(self) -> Iterator[Event]:
         """What is new since the last call, oldest first, each once; all there is at the first. It is read on the way.
@@ -162,7 +162,7 @@ class Follower:
         Nothing new costs a few calls of stat(2).
         """
         refusals: list[OSError] = []
-        directories = state.directories(self.places, self.users, refusals)
+        directories = homes.readable(self.places, self.users, refusals)
         seen = journal.sizes(directories), list(map(str, refusals))
         if seen == self.seen and not self.trouble:
             return
@@ -203,7 +203,7 @@ class Follower:
 def users_of(places: Sequence[str]) -> list[int]:
     """The users that keep state of their own at these places."""
     found: set[int] = set()
-    for directory in state.directories(places, state.ANYBODY):
+    for directory in homes.readable(places, homes.ANYBODY):
         with contextlib.suppress(OSError):
             found.add(os.lstat(directory).st_uid)
     return sorted(found)

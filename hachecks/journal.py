@@ -12,7 +12,7 @@ import ctypes
 import os
 import time
 
-from hachecks import state
+from hachecks import homes, state
 from hachecks.state import boot_id
 from hachecks.transition import BEGIN, END, Transition
 
@@ -50,7 +50,7 @@ def state_directory(environ: Mapping[str, str]) -> str:
         try:
             directory = state.home(place)
             if not os.path.lexists(os.path.join(directory, KEPT_HERE)):
-                state.try_to_make_files(directory)
+                homes.try_to_make_files(directory)
             return directory
         except OSError as error:
             refusals.append(f"{error.filename or place}: {error.strerror}")
@@ -68,7 +68,7 @@ def append(transition: Transition, environ: Mapping[str, str]) -> str:
         except OSError as error:
             refusal = error
     with contextlib.suppress(OSError):  # a container's output, for people
-        _say_on_console(f"hacheck: {transition}: there is no place to record this\n")
+        say_on_console(f"hacheck: {transition}: there is no place to record this\n")
     raise refusal
 
 
@@ -83,10 +83,11 @@ def _append(descriptor: int, transition: Transition, sync: bool) -> None:
         os.close(descriptor)
 
 
-def _say_on_console(line: str) -> None:
+def say_on_console(line: str) -> None:
+    """Tell people by a container's output what can be written nowhere else; raises `OSError`, and never waits."""
     descriptor = os.open("/proc/1/fd/1", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
-        os.write(descriptor, line.encode())
+        os.write(descriptor, line.encode("utf-8", "replace"))
     finally:
         os.close(descriptor)
 

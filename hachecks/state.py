@@ -5,7 +5,7 @@ directory that is his and that nobody else can write. `home` says which: the one
 `hacheck-UID` in it, where it is meant to be shared (sticky, as /dev/shm is). A directory of his that others can write,
 such as a fresh emptyDir (0777), is closed to them first. So nobody writes where another one reads as himself, and each
 delivers what he recorded himself; whoever only looks (`history`, `status`, the exporter) reads the directories of root,
-of himself and of Keepalived's script user (`directories`).
+of himself and of Keepalived's script user (see `homes`).
 
 A file is not to be trusted for being there. It is opened without following a link and without waiting for a FIFO, and
 must be a plain file of the directory's owner or of root that nobody else can write. Else it is passed over; what stands
@@ -26,7 +26,7 @@ from time import monotonic, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable
 
 SHARED = "/dev/shm"  # noqa: S108 - only a directory of our own in it is ever used
 DEDICATED = "/run/hacheck"
@@ -37,7 +37,6 @@ READABLE = 0o644
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 LARGEST = 4 * 1024 * 1024
 """Bytes that are read of a file at most: all that is kept here, but the journal and the history, is far smaller."""
-FEW_INODES = 8
 LARGEST_OF_OTHERS = 64 * 1024 * 1024
 """Bytes of a file of another user's that is read at all: a history is closed at 4 MiB, and a journal at one."""
 LOCK_PATIENCE = 0.05
@@ -45,15 +44,6 @@ LOCK_PATIENCE = 0.05
 LINK_PATIENCE = 0.05
 """Seconds for which a file of ours may have a second name: the reader of the journal gives it one when closing it."""
 NO_WAIT = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-
-
-class _Anybody:
-    def __contains__(self, user: object) -> bool:
-        return True
-
-
-ANYBODY = _Anybody()
-"""For one who shows what every user has recorded, and by whom."""
 
 
 class Foreign(PermissionError):  # noqa: N818 - the name says what it is
@@ -72,7 +62,7 @@ def boot_id() -> str:
 def home(base: str) -> str:
     """The directory of this user's own for the state that is asked for at `base`, made if need be; raises `OSError`."""
     status = _made(base)
-    if not _is_shared(base, status):
+    if not is_shared(base, status):
         if status.st_uid == os.geteuid():
             return _closed_to_others(base, status)
         if status.st_mode & OTHERS_WRITE:
@@ -127,7 +117,7 @@ def _below(base: str) -> str:
         made = False
     if made:
         return own
-    for path in _entries(base):
+    for path in entries(base):
         if path.startswith(f"{own}-") and _mine(path, os.lstat(path)):
             return path
     other = f"{own}-{os.urandom(8).hex()}"
@@ -139,75 +129,15 @@ def _mine(path: str, status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and stat.S_ISDIR(status.st_mode) and bool(_closed_to_others(path, status))
 
 
-def try_to_make_files(directory: str) -> None:
-    """Raise `OSError` where no file can be made: on a full disk (or one without inodes), or a read-only one."""
-    path = f"{directory}/~{os.getpid()}"
-    os.close(written(path, os.O_WRONLY))
-    os.unlink(path)
-
-
-def has_inodes(directory: str) -> bool:
-    """Whether a few more files can be made; a file system that does not count them always says so."""
-    status = os.statvfs(directory)
-    return not status.f_files or status.f_favail > FEW_INODES
-
-
-def homes(bases: Iterable[str], refusals: list[OSError] | None = None) -> list[str]:
-    """This user's own directories of these places, none of which is made."""
-    return directories(bases, (os.geteuid(),), refusals)
-
-
-def directories(bases: Iterable[str], users: Container[int], refusals: list[OSError] | None = None) -> list[str]:
-    """The directories of these users that there are at these places, and that nobody but their owner can write.
-
-    Why others are passed over is added to `refusals`, and what cannot be listed.
-    """
-    refusals = [] if refusals is None else refusals
-    found: list[str] = []
-    for path in _candidates(bases, refusals):
-        try:
-            status = os.lstat(path)
-            if _is_shared(path, status):
-                continue
-            _check_directory(path, status, users)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            refusals.append(error)
-        else:
-            found.append(path)
-    return found
-
-
-def _candidates(bases: Iterable[str], refusals: list[OSError]) -> Iterator[str]:
-    for base in bases:
-        yield base
-        try:
-            yield from _entries(base)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            refusals.append(error)
-
-
-def _entries(base: str) -> list[str]:
+def entries(base: str) -> list[str]:
+    """The users' own directories that there are in a shared one, whosoever they are; raises `OSError`."""
     return [f"{base}/{name}" for name in sorted(os.listdir(base)) if name.startswith(OWN)]
 
 
-def _is_shared(path: str, status: os.stat_result) -> bool:
+def is_shared(path: str, status: os.stat_result) -> bool:
+    """Whether a directory is for everybody's use, so that each user has one of his own in it."""
     sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
     return path == SHARED or bool(sticky and path != DEDICATED)  # a tmpfs is 1777 where no mode is asked for
-
-
-def _check_directory(path: str, status: os.stat_result, users: Container[int]) -> None:
-    if stat.S_ISLNK(status.st_mode):
-        raise Foreign(path, "it is a link")
-    if not stat.S_ISDIR(status.st_mode):
-        raise Foreign(path, "it is no directory")
-    if status.st_uid not in users:
-        raise Foreign(path, f"it belongs to uid {status.st_uid}, who is neither root nor Keepalived's script user")
-    if status.st_mode & OTHERS_WRITE:
-        raise Foreign(path, "others than its owner can write it")
 
 
 def exchange(directory: str, name: str, change: Callable[[str], str]) -> None:
@@ -260,7 +190,7 @@ def written(path: str, flags: int, mode: int = READABLE) -> int:
     What stands there and is no plain file of ours is set aside. Everybody may read it, whatever the umask is, unless
     `mode` says otherwise.
     """
-    until = monotonic() + LINK_PATIENCE
+    until = None
     while True:
         try:
             descriptor = os.open(path, flags & ~os.O_TRUNC | os.O_CREAT | NO_WAIT, mode)
@@ -281,6 +211,7 @@ def written(path: str, flags: int, mode: int = READABLE) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+        until = until or monotonic() + LINK_PATIENCE
         if status.st_nlink == 2 and monotonic() < until:
             sleep(0.001)
         elif status.st_nlink:  # none: it has just been replaced

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,6 @@ from tests.logdaemons import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Node:
@@ -215,3 +215,113 @@ def test_a_deliverer_whose_parent_has_not_looked_after_it_is_dead(node: Node) ->
     child.kill()
     eventually(lambda: not delivering.is_delivering(str(node.state)))
     child.wait()
+
+
+RECORDING_AT_THE_LAST_MOMENT = """
+import os, sys
+from hachecks import cli
+from hachecks.journal import append
+from hachecks.transition import Transition
+
+def watch(event, words):
+    if event == "os.remove" and str(words[0]).endswith("/delivering") and os.path.exists(words[0]) and moments:
+        moments.pop()
+        # The mark is still there: whoever records now starts nobody.
+        append(Transition.of_now("INSTANCE", "V_LAST", "FAULT"), os.environ)
+
+moments = [1]
+sys.addaudithook(watch)
+sys.exit(cli.dispatch(["deliver"], os.environ))
+"""
+
+
+def test_what_is_recorded_between_the_last_look_and_the_end_of_the_mark_is_told(node: Node) -> None:
+    node.record("V_FIRST")
+    words = [sys.executable, "-c", RECORDING_AT_THE_LAST_MOMENT]
+    subprocess.run(words, env=node.environ, stdout=subprocess.DEVNULL, timeout=40, check=True)
+    assert [line.split()[3] for line in node.lines()] == ["V_FIRST", "V_LAST"]
+
+
+def test_a_pod_s_last_word_is_told_at_once(node: Node) -> None:
+    node.record("V1", "MASTER")
+    delivering = node.deliver()
+    eventually(lambda: len(node.lines()) == 1, node.lines)
+    began = time.monotonic()
+    for name in ("V1", "V2", "V3"):
+        node.record(name, "STOP")
+    eventually(lambda: len(node.lines()) == 4, node.lines)
+    took = time.monotonic() - began
+    eventually(lambda: "log: wrote 3 lines" in (node.state / deliverer.DIARY).read_text())
+    delivering.kill()
+    delivering.wait(10)
+    assert took < deliverer.QUIET, "others wait for a second without a record"
+
+
+def test_a_storm_of_others_is_still_waited_for(node: Node) -> None:
+    node.record("V1", "MASTER")
+    delivering = node.deliver()
+    eventually(lambda: len(node.lines()) == 1, node.lines)
+    for number in range(4):
+        node.record(f"V_{number}", "FAULT")
+        time.sleep(0.2)
+    eventually(lambda: len(node.lines()) == 5, node.lines)
+    eventually(lambda: "log: wrote 4 lines" in (node.state / deliverer.DIARY).read_text())
+    delivering.kill()
+    delivering.wait(10)
+
+
+def test_a_full_disk_is_said_once_and_keeps_nobody_from_being_told(node: Node, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=640k", "tmpfs", node.state], check=True)
+    try:
+        node.log = tmp_path / "all"
+        node.config.write_text(f'[notifier.file]\nnotifier = "log"\nfile = "{node.log}"\nrate = "10ms"\n')
+        node.record("V0")
+        journal.preallocate(str(node.state / "journal"))
+        first = node.deliver()
+        eventually(lambda: len(node.lines()) == 1, node.lines)
+        with pytest.raises(OSError, match="No space left"):
+            (node.state / "filler").write_bytes(bytes(2**20))
+        for number in range(1, 4):
+            node.record(f"V{number}")
+            eventually(lambda number=number: len(node.lines()) == number + 1, node.lines)  # type: ignore[misc]
+        (node.state / "filler").unlink()
+        node.record("V4")
+        eventually(lambda: len(node.lines()) == 5, node.lines)
+        first.kill()
+        first.wait(10)
+        second = node.deliver()
+        node.record("V5")
+        eventually(lambda: len(node.lines()) == 6, node.lines)
+        second.kill()
+        second.wait(10)
+        assert [line.split()[3] for line in node.lines()] == [f"V{number}" for number in range(6)]
+    finally:
+        subprocess.run(["umount", node.state], check=True)
+
+
+def test_a_journal_of_a_hundred_thousand_records_is_delivered_in_little_memory(node: Node, tmp_path: Path) -> None:
+    node.config.write_text(
+        f'[notifier.file]\nnotifier = "log"\nfile = "{tmp_path}/all"\nrate = "1ms"\nstates = ["STOP"]\n'
+        '[notifier.away]\nnotifier = "webhook"\nurl = "http://127.0.0.1:1/"\n'
+    )
+    count = 100_000
+    one = Transition.of_now("INSTANCE", "VI_1", "MASTER")
+    with (node.state / "journal").open("wb") as file:
+        for number in range(count):
+            one.pid, one.state = number, ("MASTER", "BACKUP")[number % 2]
+            file.write(one.record())
+        one.pid, one.state = count, "STOP"
+        file.write(one.record())
+    delivering = node.deliver()
+    told = tmp_path / "all"
+    until = time.monotonic() + 300
+    while not told.exists():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    peak = next(
+        line.split()[1] for line in Path(f"/proc/{delivering.pid}/status").read_text().splitlines() if "VmHWM" in line
+    )
+    delivering.kill()
+    delivering.wait(10)
+    assert told.read_text().count("\n") == 1
+    assert int(peak) < 80 * 1024

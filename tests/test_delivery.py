@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from hachecks import backlog as backlogs
 from hachecks.attempt import kind_of, send
 from hachecks.backlog import Backlog
 from hachecks.channel import Channel, DeliveryOptions, backoff
@@ -26,7 +27,7 @@ from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.exec import ExecNotifier
 from hachecks.notifiers.log import LogNotifier
 from hachecks.notifiers.webhook import WebhookNotifier
-from hachecks.queue_state import DURATIONS, Queue, Tally, queues
+from hachecks.queue_state import DURATIONS, Queue, Tally, keep_silence, queues, silence_left
 from hachecks.verdict import CannotLook, Failure
 from tests.cli import ROOT
 from tests.messages import event, message
@@ -542,3 +543,249 @@ def test_a_bug_is_of_a_kind_of_its_own_and_an_answer_is_none(tmp_path: Path) -> 
         send(Channel("broken", Breaking(), DeliveryOptions(), str(tmp_path)), message())
     assert kind_of(caught.value) == "internal"
     assert kind_of(NotDelivered("503", again=True)) == "status"
+
+
+WRONG: dict[str, list[Any]] = {
+    "told": ["", 2.5, True, -1, {}, [], 10**400, None],
+    "attempts": ["x", 1.5, True, -1, [], 10**400],
+    "not_before": [{}, "1", True, float("inf"), float("-inf"), float("nan"), 10**400, 1e300],
+    "wait": [{}, "1", True, float("inf"), float("nan"), -1],
+    "sending": [{}, "1", 1.5, True, -1],
+    "trouble": [{}, 1, None, ["x"], "\ud800"],
+    "waiting": [{}, "1", 1.5, True, -1],
+    "fallback_told": [{}, "1", 1.5, True, -1],
+    "deliveries": [[], "1", True, -1, float("nan")],
+    "failures": [3, [], {"status": "x"}, {"status": -1}, {"no such kind": 1}, {"x" * 99: 1}],
+    "dropped": [3, {"expired": ""}, {"expired": True}],
+    "durations": [3, [1], ["x"] * 10, [True] * 10, [-1] * 10],
+    "seconds": ["x", True, float("nan"), float("inf"), -1],
+    "last_success": ["x", True, float("nan"), float("inf"), {}],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
+def test_a_queue_of_another_type_keeps_nobody_from_being_told(tmp_path: Path, field: str, value: object) -> None:
+    (tmp_path / "queue-log").write_text(json.dumps({"told": 0, field: value}))
+    log = Channel("log", LogNotifier(file=str(tmp_path / "log")), DeliveryOptions(), str(tmp_path))
+    deliver(delivery(tmp_path, log), now(1))
+    assert (tmp_path / "log").read_text().count("\n") == 1
+    assert counted_by_name(tmp_path, "log").deliveries == 1
+
+
+def test_every_field_of_a_queue_is_looked_at(tmp_path: Path) -> None:
+    log = Channel("log", LogNotifier(file=str(tmp_path / "log")), DeliveryOptions(), str(tmp_path))
+    log.save()
+    assert set(json.loads((tmp_path / "queue-log").read_text())) == set(WRONG)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "", "null", "1", "[" * 100_000, '{"told": ' * 50_000, "\x00", "\xff"])
+def test_a_queue_that_is_none_keeps_nobody_from_being_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "queue-log").write_text(text, encoding="latin-1")
+    log = Channel("log", LogNotifier(file=str(tmp_path / "log")), DeliveryOptions(), str(tmp_path))
+    deliver(delivery(tmp_path, log), now(1))
+    assert (tmp_path / "log").read_text().count("\n") == 1
+
+
+def counted_by_name(directory: Path, name: str) -> Queue:
+    (found,) = [queue for queue in queues(str(directory)) if queue.name == name]
+    return found
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [{"until": float("nan")}, {"until": float("inf")}, {"until": "x"}, {"until": True}, {"until": 10**400}, []],
+)
+def test_a_silence_of_another_type_is_none(receiver: Receiver, tmp_path: Path, silence: object) -> None:
+    (tmp_path / "silence").write_text(json.dumps(silence))
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)), now())
+    assert len(receiver.told()) == 1
+
+
+def test_a_silence_is_as_long_as_it_was_meant_whatever_the_clock_says(tmp_path: Path) -> None:
+    keep_silence(str(tmp_path), 60, "maintenance")
+    assert silence_left(str(tmp_path)) == pytest.approx(60, abs=5)
+    kept = json.loads((tmp_path / "silence").read_text())
+    (tmp_path / "silence").write_text(json.dumps({**kept, "until": kept["until"] + 86400}))
+    assert silence_left(str(tmp_path)) == pytest.approx(60, abs=5), "the clock was a day ahead when it was written"
+    of_another_boot = {**kept, "boot": "another"}
+    (tmp_path / "silence").write_text(json.dumps({**of_another_boot, "until": kept["until"] + 86400}))
+    assert silence_left(str(tmp_path)) == 0, "nobody knows when it was written"
+    (tmp_path / "silence").write_text(json.dumps(of_another_boot))
+    assert silence_left(str(tmp_path)) == pytest.approx(60, abs=5)
+
+
+def test_a_clock_set_back_keeps_nobody_waiting(receiver: Receiver, tmp_path: Path) -> None:
+    deliver(delivery(tmp_path, channel(receiver, tmp_path)))
+    kept = json.loads((tmp_path / "queue-hook").read_text())
+    for not_before in (time.time() + 86400, time.time() + 4000, 1e11):
+        (tmp_path / "queue-hook").write_text(
+            json.dumps({**kept, "attempts": 1, "not_before": not_before, "wait": 300.0})
+        )
+        one = delivery(tmp_path, channel(receiver, tmp_path))
+        assert one.waiting(Backlog([now(1)])) == 0
+    deliver(one, now(1))
+    assert len(receiver.told()) == 1
+
+
+def test_a_queue_of_a_former_version_waits_no_longer_than_a_service_may_ask(receiver: Receiver, tmp_path: Path) -> None:
+    (tmp_path / "queue-hook").write_text(json.dumps({"told": 0, "attempts": 1, "not_before": time.time() + 3000}))
+    assert delivery(tmp_path, channel(receiver, tmp_path)).waiting(Backlog([now(1)])) == pytest.approx(3000, abs=5)
+    (tmp_path / "queue-hook").write_text(json.dumps({"told": 0, "attempts": 1, "not_before": time.time() + 9000}))
+    assert delivery(tmp_path, channel(receiver, tmp_path)).waiting(Backlog([now(1)])) == 0
+
+
+def test_a_day_that_a_service_asks_for_is_an_hour_and_the_fallback_is_told_meanwhile(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    receiver.answers(Route(b"slow down", 429, {"Retry-After": "86400"}))
+    log = Channel("log", LogNotifier(file=str(tmp_path / "log")), DeliveryOptions(), str(tmp_path))
+    one = delivery(tmp_path, channel(receiver, tmp_path, fallback="log"), log)
+    (said,) = deliver(one, now(1))
+    assert "429" in said
+    assert "trying again in 60 min, not in 24 h as asked; log: wrote 1 line" in said
+    assert one.waiting(Backlog([now(1)])) == pytest.approx(3600, abs=5)
+    one.channels["hook"].not_before = 0
+    (said,) = deliver(one, now(1))
+    assert "log: wrote" not in said, "once is enough"
+    one.channels["hook"].not_before = 0
+    receiver.answers(BROKEN)
+    (said,) = deliver(one, now(1), now(2))
+    assert said.endswith("; given up"), "the fallback knows"
+    (said,) = deliver(one, now(1), now(2))
+    assert "given up; log: wrote 1 line to " in said
+    assert (tmp_path / "log").read_text().count("\n") == 2
+
+
+def test_a_short_pause_is_kept_as_asked_and_bothers_no_fallback(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(Route(b"slow down", 429, {"Retry-After": "200"}))
+    log = Channel("log", LogNotifier(file=str(tmp_path / "log")), DeliveryOptions(), str(tmp_path))
+    (said,) = deliver(delivery(tmp_path, channel(receiver, tmp_path, fallback="log"), log), now(1))
+    assert said.endswith("trying again in 3 min")
+    assert not (tmp_path / "log").exists()
+
+
+def test_what_grows_too_old_while_a_service_wants_to_be_left_alone_is_given_up_without_a_try(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    receiver.answers(Route(b"slow down", 429, {"Retry-After": "3600"}))
+    one = delivery(tmp_path, channel(receiver, tmp_path, max_age=30.0))
+    event = now(1, at=time.time() - 28)
+    deliver(one, event, now(2))
+    assert one.waiting(Backlog([event, now(2)])) == pytest.approx(2, abs=1.9)
+    assert deliver(one, event, now(2)) == []
+    event.at -= 30
+    one.channels["hook"].gives_up_at = 0.1
+    (said,) = deliver(one, event, now(2))
+    assert "given up" in said
+    assert len(receiver.told()) == 1
+    assert counted(tmp_path).dropped == {"expired": 1, "refused": 0}
+    assert counted(tmp_path).told == 1
+
+
+def full(directory: Path) -> None:
+    """Whatever is written there now finds no room."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=3", "tmpfs", directory], check=True)
+    (directory / "dead-letters").touch()
+    (directory / "dead-letters~lock").write_bytes(bytes(4096))
+
+
+def test_what_cannot_be_kept_as_a_dead_letter_is_not_given_up(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(BROKEN)
+    directory = tmp_path / "state"
+    directory.mkdir()
+    full(directory)
+    try:
+        one = delivery(directory, channel(receiver, directory))
+        said, unsaved = deliver(one, now(1))
+        where = f"{directory}/dead-letters cannot be written: No space left on device"
+        assert f"would be given up, but {where}; trying again in 1 s" in said
+        assert unsaved == (
+            f"{directory}/queue-hook cannot be written: No space left on device; "
+            "if this process ends, it will be told again what it knows"
+        )
+        assert one.channels["hook"].told == 0
+        assert one.waiting(Backlog([now(1)])) == pytest.approx(1, abs=0.9)
+        one.channels["hook"].not_before = 0
+        (said,) = deliver(one, now(1))
+        assert "would be given up" in said, "that the queue cannot be kept is said once"
+        (directory / "dead-letters~lock").write_bytes(b"")
+        one.channels["hook"].not_before = 0
+        (said, *_) = deliver(one, now(1))
+        assert "given up" in said
+        assert "would" not in said
+        assert [letter["events"][0]["number"] for letter in dead_letters(directory)] == [1]
+        assert one.channels["hook"].told == 1
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+def test_to_ask_what_is_pending_changes_nothing(receiver: Receiver, tmp_path: Path) -> None:
+    one = channel(receiver, tmp_path)
+    backlog = Backlog([now(1, "old", at=time.time() - 90), now(2, "new")])
+    for _ in range(2):
+        assert [event.name for event in one.pending(backlog).events] == ["new"]
+        assert delivery(tmp_path, one).waiting(backlog) == 0
+    assert one.told is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_directory_there_is_no_queue(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "queue-hook").write_text('{"told": 1}')
+    (tmp_path / "silence").write_text(json.dumps({"until": time.time() + 60}))
+    notifier = WebhookNotifier(url=Url.parse(f"{receiver.server.url}/hook"))
+    one = Channel("hook", notifier, DeliveryOptions(), "")
+    assert one.told is None
+    assert deliver(Delivery("node", {"hook": one}, "", {}), now(1))
+    assert json.loads((tmp_path / "queue-hook").read_text()) == {"told": 1}
+
+
+def test_the_last_word_of_a_pod_keeps_to_no_rate(receiver: Receiver, tmp_path: Path) -> None:
+    one = delivery(tmp_path, channel(receiver, tmp_path, rate=60.0))
+    deliver(one, now(1))
+    assert deliver(one, now(1), now(2, state="BACKUP", before="FAULT")) == []
+    deliver(one, now(1), now(2, state="BACKUP", before="FAULT"), now(3, state="STOP", before="BACKUP"))
+    assert len(receiver.told()) == 2
+
+
+def test_attempts_without_number_break_no_backoff() -> None:
+    assert 1 <= backoff(2**53) <= 300
+
+
+def many(first: int, last: int) -> list[Event]:
+    return [now(number, f"V{number:03d}") for number in range(first, last + 1)]
+
+
+def test_who_lags_behind_the_memory_is_told_from_the_history_in_portions(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlogs, "IN_MEMORY", 20)
+    monkeypatch.setattr(backlogs, "AT_ONCE", 15)
+    everything = many(1, 100)
+    backlog = Backlog(everything, lambda: everything)
+    assert len(backlog.recent) < 40
+    one = delivery(tmp_path, channel(receiver, tmp_path))
+    one.channels["hook"].has_been_told(5)
+    while one.waiting(backlog) is not None:
+        time.sleep(2 * QUICK)
+        list(one.deliver(backlog))
+        backlog.forget(one.known_to_all)
+    assert [name for told in receiver.told() for name in told.names] == [f"V{number:03d}" for number in range(6, 101)]
+    assert max(len(told.names) for told in receiver.told()) == 15
+    assert backlog.recent == []
+
+
+def test_what_the_history_has_forgotten_before_it_was_told_is_counted_and_said(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlogs, "IN_MEMORY", 20)
+    everything = many(1, 100)
+    backlog = Backlog(everything, lambda: everything[50:])
+    one = delivery(tmp_path, channel(receiver, tmp_path))
+    one.channels["hook"].has_been_told(5)
+    said = [line for _, line in one.deliver(backlog)]
+    assert said[0] == "45 events are not in the history any more, and were not told"
+    assert counted(tmp_path).dropped["expired"] == 45
+    assert receiver.told()[0].names[0] == "V051"

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from hachecks.message import Message, Severity, TemplateText
+from hachecks.channel import DeliveryOptions
+from hachecks.message import Message, Severity, TemplateText, weight
+from hachecks.services.digest import lines_of, within
+from hachecks.services.payload import data_of
+from hachecks.verdict import visible
 from tests.messages import AT, event, message, messages, storm
 
 
@@ -100,3 +104,51 @@ def test_no_name_is_taken_for_a_template(told: Message) -> None:
     assert told.summary in told.title
     assert [one.key for one in told.events] == [one.key for _, one in told.one_by_one]
     assert len(told.events) == sum(len(change.events) for change in told.changes)
+
+
+def test_a_group_is_called_one_and_has_no_vip_of_an_instance_of_its_name() -> None:
+    vips = {"V": ["10.0.0.1"]}
+    told = message(event("V", number=1), event("V", number=2, kind="GROUP"), vips=vips)
+    assert [str(change) for change in told.changes] == [
+        "V (10.0.0.1): FAULT, was MASTER for 60 min",
+        "group V: FAULT, was MASTER for 60 min",
+    ]
+    assert told.summary == "2 instances and groups changed: 2 FAULT"
+    assert message(event("G", kind="GROUP")).title == "critical: group G is FAULT on node-1"
+    groups = message(event("G", number=1, kind="GROUP"), event("H", number=2, kind="GROUP"))
+    assert groups.summary == "2 groups changed: 2 FAULT"
+
+
+def test_a_reason_that_several_share_is_told_once() -> None:
+    long = "x" * 400
+    told = message(*(event(f"V{number}", number=number) for number in range(1, 11)), vips={}, why=long)
+    lines = told.body.splitlines()
+    assert len(lines) == 10
+    assert lines[0].endswith(f": {long}")
+    assert all(line.endswith("min: same reason") for line in lines[1:])
+    assert all(str(change).endswith(long) for change in told.changes)
+
+
+def test_a_long_reason_pushes_nobody_out_of_a_small_message() -> None:
+    told = message(*(event(f"V{number}", number=number) for number in range(1, 11)), vips={}, why="x" * 400)
+    shown = "\n".join(within(lines_of(told), 1200))
+    assert [number for number in range(1, 11) if f"V{number}:" not in shown] == []
+    data = data_of(told, 6000)
+    assert (data["omitted"], len(data["changes"])) == (0, 10)
+    assert data["changes"][0]["why"] == "x" * 400
+    assert data["changes"][9]["why"].startswith("xxxx")
+    assert all(change["why"] == "x" * 400 for change in data_of(told, 10**6)["changes"])
+
+
+@pytest.mark.parametrize("name", ["V\x1b[31m", "V\n- all is well", "V\u202eLUAF", "V\x00", "V\u2028x"])
+def test_no_character_of_a_name_acts_on_the_reader(name: str) -> None:
+    told = message(event(name), vips={name: [name]}, why=name, node=name)
+    for text in (told.title, *told.body.split("\n"), told.summary, str(told.changes[0])):
+        assert text.isprintable(), text
+    assert told.body.count("\n") == 0
+    assert visible(name) in told.title
+
+
+def test_who_was_told_of_a_problem_is_told_that_it_was_taken_out() -> None:
+    assert weight("FAULT", "DELETED") == Severity.critical
+    assert DeliveryOptions(severity="critical").wants(event("V", "DELETED", "FAULT"))

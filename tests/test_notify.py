@@ -129,3 +129,18 @@ def test_another_user_may_read_what_is_recorded_under_keepalived_s_umask(program
     environ = {"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": str(tmp_path)}
     subprocess.run(["sh", "-c", words], env=environ, timeout=60, check=True)
     assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_dry_run_and_a_test_need_no_queue_and_no_directory_that_others_write(tmp_path: Path) -> None:
+    for name in ("queue-log", "silence", "last-failure", "dead-letters"):
+        os.mkfifo(tmp_path / name)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    config = tmp_path / "hacheck.toml"
+    config.write_text(f'[notifier.log]\nnotifier = "log"\nfile = "{tmp_path}/told"\n')
+    environ = {"TMPDIR": str(tmp_path), "HACHECK_CONFIG": str(config), "KEEPALIVED_CONFIG": "/dev/null"}
+    answer = hacheck("notify", "--dry-run", "INSTANCE", "V\x1b1", "FAULT", **environ)  # type: ignore[arg-type]
+    assert answer.code == 0
+    assert answer.out.splitlines()[0].startswith(r"log: warning: V\x1b1 is FAULT on ")
+    answer = hacheck("notify", "--test", "log", **environ)  # type: ignore[arg-type]
+    assert answer == (0, f"log: wrote 1 line to {tmp_path}/told\n", "")
+    assert sorted({path.name for path in tmp_path.iterdir()} - {"told", "hacheck.toml"}) == before

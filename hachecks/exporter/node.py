@@ -8,7 +8,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hachecks import __version__, history, journal, state
+from hachecks import __version__, history, homes, journal, state
 from hachecks.exporter import judgement, queues
 from hachecks.exporter.addresses import Addresses
 from hachecks.exporter.checks import Checks
@@ -88,7 +88,7 @@ class Node:
 
     def _directories_of_checks(self) -> list[str]:
         """Where the checks leave their verdicts: what they are told, or what of theirs stands in for it."""
-        return state.directories((self.places[0], state.SHARED), self.follower.users)
+        return homes.readable((self.places[0], state.SHARED), self.follower.users)
 
     def refresh(self) -> None:
         """Look at everything that may have changed; a source that cannot be read says so, and the rest goes on."""

@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from hachecks import journal, state
+from hachecks import homes, journal, state
 from hachecks.notifiers import NotDelivered
 from hachecks.settings import option, settings
 from hachecks.units import Size
@@ -71,7 +71,7 @@ class LogNotifier:
 
     def _opened(self) -> int:
         directory = os.path.dirname(self.file) or "."
-        if directory in state.homes(journal.places(os.environ)):
+        if directory in homes.own(journal.places(os.environ)):
             return state.written(self.file, os.O_WRONLY | os.O_APPEND)
         # No link of another user's is followed, and no FIFO waited for; /proc/1/fd/1 is a link, of the kernel's.
         guard = os.O_NOFOLLOW if os.stat(directory).st_mode & state.OTHERS_WRITE else 0

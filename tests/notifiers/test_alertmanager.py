@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import urllib.request
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,10 @@ from hachecks.deadline import Deadline
 from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.alertmanager import AlertmanagerNotifier, Label
+from hachecks.services.digest import rfc3339
 from tests.cli import hacheck
 from tests.messages import AT, event, message, messages, storm
-from tests.monitors import alertmanager, get_json, until
+from tests.monitors import DIRECT, alertmanager, get_json, until
 from tests.receivers import Always, Receiver
 from tests.servers import Refusing, Route, Silent
 
@@ -214,3 +217,56 @@ def test_a_test_is_an_alert_of_its_own_that_ends(server: str) -> None:
     (alert,) = active(server, "testing")
     assert alert["labels"]["alertname"] == "KeepalivedTest"
     assert seconds(alert["endsAt"]) == pytest.approx(time.time() + 300, abs=20)
+
+
+def post(server: str, *alerts: dict[str, Any]) -> None:
+    """As a clock that is ahead dates them."""
+    request = urllib.request.Request(
+        f"{server}/api/v2/alerts", json.dumps(alerts).encode(), {"Content-Type": "application/json"}
+    )
+    with DIRECT.open(request, timeout=20):
+        pass
+
+
+def test_a_clock_set_back_between_fault_and_recovery_ends_the_alert(server: str, hook: Receiver) -> None:
+    now, ahead = time.time(), time.time() + 3600
+    fault = message(event(at=ahead), node="set back")
+    (fired,) = notifier(server)._alerts(fault)
+    post(server, {**fired, "startsAt": rfc3339(ahead), "endsAt": rfc3339(ahead + 86400)})
+    until(lambda: len(active(server, "set back")) == 1)
+    recovery = event(state="BACKUP", before="FAULT", number=2, at=now, since=ahead)
+    assert send(notifier(server), message(recovery, node="set back"), 20) == "1 of 1 took 1 alert"
+    until(lambda: not active(server, "set back"))
+    until(lambda: told_of(hook, "set back", "resolved"))
+
+
+@pytest.mark.parametrize("began", [-86400.0, -1.0, 0.0, 1.0, 3600.0, 86400.0 * 400])
+@pytest.mark.parametrize("ended", [-86400.0, 0.0, 3600.0])
+def test_no_alert_ends_before_it_starts(began: float, ended: float) -> None:
+    now = time.time()
+    events = [
+        event("a", at=now + began),
+        event("b", state="BACKUP", before="FAULT", number=2, at=now + ended, since=now + began),
+        event("c", state="STOP", before="FAULT", number=3, at=now + ended, since=now + began),
+    ]
+    alerts = notifier("http://127.0.0.1:1")._alerts(message(*events))
+    assert len(alerts) == 4
+    for alert in alerts:
+        assert seconds(alert["startsAt"]) <= seconds(alert["endsAt"])
+        assert seconds(alert["startsAt"]) <= time.time() + 1
+    ends = {alert["labels"]["instance"] + alert["labels"]["alertname"]: seconds(alert["endsAt"]) for alert in alerts}
+    assert ends["bKeepalivedInstanceFault"] <= time.time() + 0.001
+    assert ends["cKeepalivedInstanceStopped"] > time.time()
+
+
+def test_an_instance_and_a_group_of_one_name_are_two_alerts(server: str) -> None:
+    now = time.time()
+    both = message(
+        event("V", at=now), event("V", number=2, at=now, kind="GROUP"), node="twins", vips={"V": ["10.0.0.1"]}
+    )
+    assert send(notifier(server), both, 20) == "1 of 1 took 2 alerts"
+    labels = {alert["labels"]["alertname"]: alert["labels"].get("vip") for alert in active(server, "twins")}
+    assert labels == {"KeepalivedInstanceFault": "10.0.0.1", "KeepalivedGroupFault": None}
+    ended = event("V", "BACKUP", "FAULT", number=3, at=time.time(), since=now, kind="GROUP")
+    send(notifier(server), message(ended, node="twins"), 20)
+    until(lambda: [alert["labels"]["alertname"] for alert in active(server, "twins")] == ["KeepalivedInstanceFault"])
