@@ -52,8 +52,9 @@ class NodeOptions:
 class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
     """Tell whether every VIP is where Keepalived says.
 
-    Exit status 0 when all agrees, 1 when something does not or is not known. Without --url it looks at this node by
-    itself where the package hachecks[agent] is installed, and else asks the exporter at http://127.0.0.1:10112/.
+    Exit status 0 when all agrees, 1 when something does not or is not known, or Keepalived does not run. Without --url
+    it looks at this node by itself where the package hachecks[agent] is installed, and else asks the exporter at
+    http://127.0.0.1:10112/.
     """
 
     url: Url | None = option(default=None, metavar="URL", help="Ask the exporter at http://HOST:10112/.")

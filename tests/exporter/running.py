@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from email.message import Message
     from pathlib import Path
 
-PATIENCE = 10.0
+PATIENCE = 60.0
+"""Seconds that a busy machine is given."""
 SERVING = re.compile(r"serving (https?://\S+/)")
 
 

@@ -366,6 +366,20 @@ def test_another_speaker_of_vrrp_is_not_taken_for_it(scene: Scene, view: str) ->
         assert running.runs is True
 
 
+def test_a_neighbour_who_calls_himself_keepalived_is_none(scene: Scene) -> None:
+    shutil.copy("/bin/sleep", scene.inside.path("/run/keepalived"))
+    neighbour = ("setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", "/run/keepalived", "60")
+    scene.inside.start(*neighbour)
+    wait_until("he is there", lambda: len(scene.pids()) == 1)
+    looker = scene.looker("beside")
+    wait_until("he is no Keepalived", lambda: looker.look().runs is False)
+    began = time.time()
+    scene.start()
+    scene.wait_for("Entering BACKUP STATE")
+    wait_until("Keepalived is seen", lambda: looker.look().runs is True, within=10.0)
+    assert (looker.look().started or 0.0) > began - 1, "it is not he who is taken for it"
+
+
 def test_a_process_that_is_called_alike_is_not_keepalived(scene: Scene) -> None:
     shutil.copy("/bin/sleep", scene.inside.path("/run/keepalived-exporter"))
     scene.inside.start("/run/keepalived-exporter", "60")
