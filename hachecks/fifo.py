@@ -104,7 +104,7 @@ class Follower:
 
     def _record(self, line: bytes) -> bool:
         try:
-            journal.append(Transition.from_fifo_line(line.decode("utf-8", "replace")), self.environ)
+            journal.append(Transition.from_fifo_line(line.decode("utf-8", "backslashreplace")), self.environ)
         except (ValueError, OSError) as error:
             self.complaints.tell(f"notify: not recorded: {error}")
             return False

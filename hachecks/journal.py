@@ -206,7 +206,7 @@ def _take(data: bytes, found: Found) -> None:
     first, *records = data.split(BEGIN.encode())
     found.foreign += bool(first.strip())
     for record in records:
-        text, end, rest = record.decode("utf-8", "replace").partition(END)
+        text, end, rest = record.decode("utf-8", "backslashreplace").partition(END)
         try:
             if not end:
                 raise ValueError("torn")

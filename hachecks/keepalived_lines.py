@@ -157,7 +157,8 @@ class Lines:
             for start in range(0, len(whole), LONGEST) or (0,):
                 if not self._spend(1):
                     return
-                raw = whole[start : start + LONGEST].partition(b"\0")[0].rstrip(b"\r").decode("utf-8", "replace")
+                kept = whole[start : start + LONGEST].partition(b"\0")[0].rstrip(b"\r")
+                raw = kept.decode("utf-8", "backslashreplace")
                 if not raw:
                     self._unfinished = None  # an empty line ends a definition, a mere comment does not
                     continue

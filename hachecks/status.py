@@ -14,7 +14,7 @@ from hachecks.registry import Entry
 from hachecks.services.http_channel import HttpOptions, LoginOptions
 from hachecks.settings import option, settings
 from hachecks.units import Duration
-from hachecks.verdict import CannotLook, Failure, in_words, one_line
+from hachecks.verdict import CannotLook, Failure, in_words, one_line, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ class NodeOptions:
 class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
     """Tell whether every VIP is where Keepalived says.
 
-    Exit status 0 when all agrees, 1 when something does not or is not known. Without --url it looks at this node by
-    itself where the package hachecks[agent] is installed, and else asks the exporter at http://127.0.0.1:10112/.
+    Exit status 0 when all agrees, 1 when something does not or is not known, or Keepalived does not run. Without --url
+    it looks at this node by itself where the package hachecks[agent] is installed, and else asks the exporter at
+    http://127.0.0.1:10112/.
     """
 
     url: Url | None = option(default=None, metavar="URL", help="Ask the exporter at http://HOST:10112/.")
@@ -110,12 +111,14 @@ def _show_once(
     except NotDelivered as failure:
         tell(f"UNKNOWN - {failure}; is the exporter there? (hacheck exporter, or --url)")
         return False
-    if options.format == "json":
-        tell(json.dumps(found, ensure_ascii=False))
-    else:
-        text = "\n".join(table(found))
-        tell(f"{CLEAR}{text}" if options.watch else text)
-    return bool(found["agrees"])
+    try:
+        text = json.dumps(found, ensure_ascii=False) if options.format == "json" else "\n".join(table(found))
+        agrees = bool(found["agrees"])
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        tell(f"UNKNOWN - {options.url} answered with what is no status of an exporter; is it one, of this version?")
+        return False
+    tell(f"{CLEAR}{text}" if options.watch and options.format == "text" else text)
+    return agrees
 
 
 def _found(options: StatusOptions, environ: Mapping[str, str], name_of_check: NameOfCheck) -> dict[str, Any]:
@@ -131,16 +134,16 @@ def _found(options: StatusOptions, environ: Mapping[str, str], name_of_check: Na
 
 def table(found: Mapping[str, Any]) -> Iterator[str]:
     """The document as lines for people, worst first."""
-    yield f"{found['node']}: {headline(found)}"
-    yield from (f"! {one_line(sentence)}" for sentence in found["disagreements"])
+    yield visible(f"{found['node']}: {headline(found)}")
+    yield from (f"! {_cell(sentence)}" for sentence in found["disagreements"])
     troubles = [f"{one['source']}: {one['trouble']}" for one in found["sources"] if one["trouble"]]
-    yield from (f"? {one_line(sentence)}" for sentence in (*found["hints"], *troubles))
+    sentences = (*found["hints"], *found.get("findings", ()), *troubles)
+    yield from (f"? {_cell(sentence)}" for sentence in sentences)
     now = found["at"]
-    if found["vips"]:
+    rows = [_vip(vip, now) for vip in found["vips"]] + [_alone(one, now) for one in _without_vips(found)]
+    if rows:
         yield ""
-        yield from _aligned(
-            ("VIP", "INSTANCE", "ON", "KEEPALIVED SAYS", "FOR", ""), [_vip(vip, now) for vip in found["vips"]]
-        )
+        yield from _aligned(("VIP", "INSTANCE", "ON", "KEEPALIVED SAYS", "FOR", ""), rows)
     if found["checks"]:
         yield ""
         yield from _aligned(("CHECK", "VERDICT", "AGO", ""), [_check(check, now) for check in found["checks"]])
@@ -151,22 +154,42 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def headline(found: Mapping[str, Any]) -> str:
-    """All of it in one sentence."""
-    vips = found["vips"]
+    """All of it in one sentence, in which nothing that is not known looks well."""
+    vips, runs = found["vips"], found["keepalived"]["runs"]
     wrong = sum(bool(vip["trouble"]) for vip in vips)
     unknown = sum(vip["present"] is None or vip["state"] == "UNKNOWN" for vip in vips)
-    dead = "Keepalived does not run; " if found["keepalived"]["runs"] is False else ""
-    if not vips:
-        return f"{dead}no VIP is known"
+    silent = sum(one["state"] == "UNKNOWN" for one in _without_vips(found))
+    prefix = {False: "Keepalived does not run; ", None: "it cannot be told whether Keepalived runs; "}.get(runs, "")
+    if wrong and runs is False:
+        return f"{prefix}{wrong} of {_count(len(vips), 'VIP')} {'is' if wrong == 1 else 'are'} on this node still"
     if wrong:
-        return f"{dead}{wrong} of {_vips(len(vips))} {'is' if wrong == 1 else 'are'} not where Keepalived says"
+        be = "is" if wrong == 1 else "are"
+        return f"{prefix}{wrong} of {_count(len(vips), 'VIP')} {be} not where Keepalived says"
     if unknown:
-        return f"{dead}it is not known where {unknown} of {_vips(len(vips))} should be, or are"
-    return f"{dead}{'the VIP is' if len(vips) == 1 else f'all {len(vips)} VIPs are'} where Keepalived says"
+        return f"{prefix}it is not known where {unknown} of {_count(len(vips), 'VIP')} should be, or are"
+    if silent:
+        return f"{prefix}the state of {silent} of {_count(len(found['instances']), 'instance')} is not known"
+    if not vips:
+        return f"{prefix}no VIP is {'configured' if found['agrees'] else 'known'}"
+    if runs is False:
+        return f"{prefix}no VIP is on this node"
+    if not found["agrees"]:
+        return f"{prefix}nothing is known to be wrong, but not all is known"
+    return f"{'the VIP is' if len(vips) == 1 else f'all {len(vips)} VIPs are'} where Keepalived says"
 
 
-def _vips(count: int) -> str:
-    return f"{count} VIP{'s' if count != 1 else ''}"
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
+
+
+def _without_vips(found: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The instances that have none, which a document of an older exporter names, too."""
+    with_vips = {vip["vrrp_instance"] for vip in found["vips"]}
+    return [one for one in found["instances"] if one["vrrp_instance"] not in with_vips]
+
+
+def _alone(instance: Mapping[str, Any], now: float) -> tuple[str, ...]:
+    return "-", instance["vrrp_instance"], "-", instance["state"], _ago(instance["since"], now), instance["why"]
 
 
 def _vip(vip: Mapping[str, Any], now: float) -> tuple[str, ...]:
@@ -178,12 +201,16 @@ def _check(check: Mapping[str, Any], now: float) -> tuple[str, ...]:
     return check["check"], check["status"] or "-", _ago(check["at"], now), check["reason"]
 
 
+def _cell(cell: object) -> str:
+    return one_line(visible(str(cell)))
+
+
 def _ago(at: float | None, now: float) -> str:
     return "-" if at is None else in_words(max(0.001, now - at))
 
 
 def _aligned(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    shown = [heads, *([one_line(str(cell)) for cell in row] for row in rows)]
+    shown = [heads, *([_cell(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in shown) for column in range(len(heads) - 1)]
     for row in shown:
         yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip()

@@ -34,7 +34,7 @@ NOT_FOR_PROBES = {"argv", "cli", "commands", "composition", "config", "published
 IMPORTERS = {
     "aiohttp": {"exporter.server", "exporter.serving"},
     "apprise": {"notifiers.apprise"},
-    "bcrypt": {"exporter.web_config"},
+    "bcrypt": {"exporter.web_users"},
     "click": {"click_settings", "commands"},
     "h2": {"http.http2"},
     "httpcore": {"http.exchange", "http.http1", "http.http2"},
@@ -44,7 +44,7 @@ IMPORTERS = {
     "pyroute2": {"exporter.addresses"},
     "scramp": {"sql.postgresql_session"},
     "tomli": {"config"},
-    "yaml": {"exporter.web_config"},
+    "yaml": {"exporter.web_file"},
 }
 """What is not the standard library's, and which of our modules alone import it."""
 OF_CLI = {"__main__", "commands", "executable.loader"}
@@ -66,8 +66,8 @@ DEAR = {"asyncio", "contextlib", "dataclasses", "logging", "pathlib", "typing"}
 OUTPUT = {"print", "exit", "quit", "sys.exit", "os._exit", "click.echo", "sys.stdout.write", "sys.stderr.write"}
 ALLOWED_OUTPUT = {"cli": OUTPUT, "commands": {"click.echo"}, "executable.build": OUTPUT, "executable.configmap": OUTPUT}
 """`commands` shows help as click does; the makers of the executable are programs of their own."""
-CATCH_ALL = {"attempt", "cli", "runner"}
-"""Who makes a verdict, or a delivery, of whatever a probe or notifier does; `main` has the net below."""
+CATCH_ALL = {"attempt", "cli", "exporter.source", "runner"}
+"""Who makes a verdict, a delivery or a source that is down of whatever is done there; `main` has the net below."""
 
 
 class Module(NamedTuple):

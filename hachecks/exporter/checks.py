@@ -7,12 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 from hachecks import published
+from hachecks.exporter.stories import LATEST
 from hachecks.exporter.view import Check
 from hachecks.keepalived import hacheck_command
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from hachecks.exporter.source import Source
     from hachecks.keepalived import Configuration
@@ -25,6 +26,13 @@ FORGOTTEN = 3600.0
 """Seconds after which a check is not mentioned any more that nobody has configured: somebody tried it by hand."""
 DEFAULT_INTERVAL = 1.0
 """Seconds between two runs of a `vrrp_script` that names no interval (keepalived.conf(5))."""
+LONGEST_INTERVAL = 4294.0
+"""Keepalived counts an interval in microseconds, in 32 bits."""
+MOST = 500
+"""Verdicts that are shown: those of configured checks, and of others the latest."""
+LARGEST = 2**53
+"""The largest count that Prometheus, for which every number is a float, tells from the next."""
+LONGEST_PROBE = 100
 
 
 class Checks:
@@ -53,7 +61,7 @@ class Checks:
                 continue  # Keepalived shows it, and no verdict comes of it
             if name:
                 self.of_script[script.name] = name
-                self.intervals[name] = script.interval or DEFAULT_INTERVAL
+                self.intervals[name] = min(script.interval or DEFAULT_INTERVAL, LONGEST_INTERVAL)
 
     def refresh(self) -> None:
         """Read the verdicts again if one has come."""
@@ -67,10 +75,14 @@ class Checks:
         changed = seen != self._seen
         if changed:
             published_ones = [one for directory in directories for one in published.read_all(directory)]
-            # Of two users' runs of one check, the later one counts.
-            self.verdicts = {one.name: one for one in sorted(published_ones, key=lambda one: one.at)}
+            self.verdicts = self._most_wanted(published_ones)
             self._seen = seen
         self.source.answers(changed, time.monotonic() - began)
+
+    def _most_wanted(self, verdicts: Iterable[Published]) -> dict[str, Published]:
+        """By name; of two users' runs of one check, the later one counts."""
+        kept = sorted(filter(_makes_sense, verdicts), key=lambda one: (one.name in self.intervals, one.at))
+        return {one.name: one for one in kept[-MOST:]}
 
     def _signature(self, directory: str) -> list[tuple[str, int, int]]:
         with os.scandir(directory) as entries:
@@ -87,17 +99,17 @@ class Checks:
             if name not in self.verdicts:
                 yield name, None
         for name, verdict in self.verdicts.items():
-            if name in self.intervals or now - verdict.at < FORGOTTEN:
+            if name in self.intervals or abs(now - verdict.at) < FORGOTTEN:
                 yield name, verdict
 
     def is_fresh(self, verdict: Published, now: float) -> bool:
-        """Whether the verdict says something about now."""
-        return now - verdict.at < max(STALE, 5 * self.intervals.get(verdict.name, 0.0))
+        """Whether the verdict says something about now; one from the future is of a clock that was set back since."""
+        return abs(now - verdict.at) < max(STALE, 5 * self.intervals.get(verdict.name, 0.0))
 
     def freshness(self) -> object:
         """What changes when a verdict begins or ceases to say something about now."""
         now = time.time()
-        return [(one.name, self.is_fresh(one, now), now - one.at < FORGOTTEN) for one in self.verdicts.values()]
+        return [(one.name, self.is_fresh(one, now), abs(now - one.at) < FORGOTTEN) for one in self.verdicts.values()]
 
     def view(self, now: float) -> tuple[Check, ...]:
         """The checks as values, those that do not pass first."""
@@ -127,3 +139,13 @@ class Checks:
             if verdict and not verdict.good and self.is_fresh(verdict, now):
                 return verdict.reason
         return ""
+
+
+def _makes_sense(one: Published) -> bool:
+    """Whether the numbers are such as a clock or a count can have."""
+    failures = one.failures.values()
+    times = (one.at, one.duration, one.timeout, one.seconds, *(at for _, at in failures))
+    counts = (one.runs, one.consecutive_failures, *one.durations, *(count for count, _ in failures))
+    maybe = (one.last_success or 0.0, one.certificate_expiry or 0.0)
+    small = len(one.probe) <= LONGEST_PROBE
+    return small and max(*times, *maybe) < LATEST and max(counts) <= LARGEST

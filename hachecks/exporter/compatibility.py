@@ -58,7 +58,8 @@ def families(node: Node) -> Iterator[Family]:
                 (_of(by_name[vip.instance], vip), STATE[by_name[vip.instance].state])
                 for vip in node.vips
                 if vip.excluded == excluded and by_name[vip.instance].state in STATE
-            ],
+            ]
+            + ([] if excluded else _without_vips(node)),
         )
     yield from _scripts(node, by_name)
     instances = list(by_name.values())
@@ -82,6 +83,19 @@ def _of(instance: Instance, vip: Vip | None = None) -> str:
     if vip is None:
         return labels(iname=instance.name, intf=instance.interface, vrid=vrid)
     return labels(iname=instance.name, intf=instance.interface, vrid=vrid, ip_address=vip.address)
+
+
+def _without_vips(node: Node) -> list[tuple[str, int]]:
+    """The instances that have none, whose address is empty."""
+    with_vips = {vip.instance for vip in node.vips}
+    return [
+        (
+            labels(iname=one.name, intf=one.interface, vrid="" if one.vrid is None else one.vrid, ip_address=""),
+            STATE[one.state],
+        )
+        for one in node.instances
+        if one.name not in with_vips and one.state in STATE
+    ]
 
 
 def _scripts(node: Node, by_name: dict[str, Instance]) -> Iterator[Family]:

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from hachecks.exporter.spelling import spelled_out
 from hachecks.ipfailover import vips
 from hachecks.keepalived import Unreadable, read_configuration
 
@@ -27,7 +28,7 @@ class ConfigurationSource:
         self.config_id = config_id
         self.environ = environ
         self.source = source
-        self.configuration = vips.configuration(environ)
+        self.configuration = spelled_out(vips.configuration(environ))
         self._files: tuple[str, ...] = (path,)
         self._seen: object = None
         self._unfinished_since: float | None = None
@@ -54,7 +55,7 @@ class ConfigurationSource:
         """Read the file; returns False where it is to be looked at again, since somebody seems to be writing it."""
         if not os.path.exists(self.path) and self.configuration.instances and not self.configuration.files:
             return True  # OpenShift's variables say all, where the file is in another container
-        found = read_configuration(self.path, self.config_id)
+        found = spelled_out(read_configuration(self.path, self.config_id))
         if found.unfinished and self.configuration.files:
             self._unfinished_since = now if self._unfinished_since is None else self._unfinished_since
             if now - self._unfinished_since < PATIENCE:

@@ -3,9 +3,10 @@
 Times are seconds of the epoch, durations are in seconds, and null is what is not known:
 
     node, version, at
-    agrees                     whether every VIP is known to be just where Keepalived says
+    agrees                     whether Keepalived runs, and every VIP is known to be just where it says
     keepalived                 {runs}
-    disagreements, hints       sentences
+    disagreements, hints,
+    findings                   sentences
     vips                       {vip, vrrp_instance, interface, prefixlen, excluded, state, since, present, present_on,
                                expected, why, trouble}, worst first
     instances                  {vrrp_instance, interface, vrid, family, state, since, priority, base_priority, why,
@@ -37,6 +38,7 @@ def document(view: View) -> dict[str, Any]:
         "keepalived": {"runs": view.keepalived_runs},
         "disagreements": list(view.disagreements),
         "hints": list(view.hints),
+        "findings": list(view.findings),
         "vips": [_vip(vip, instances[vip.instance]) for vip in view.vips],
         "instances": [_instance(instance) for instance in view.instances],
         "checks": [_renamed(check, name="check") for check in view.checks],

@@ -41,7 +41,7 @@ def _written(values: tuple[tuple[str, object], ...]) -> str:
 
 
 def _escaped(value: object) -> str:
-    return str(value).encode("utf-8", "replace").decode().translate(ESCAPES)
+    return str(value).encode("utf-8", "backslashreplace").decode().translate(ESCAPES)
 
 
 def rendered(families: Iterable[Family], form: str) -> str:

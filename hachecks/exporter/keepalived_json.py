@@ -15,6 +15,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.exporter.keepalived_signal import Unavailable, ask, keepalived, number_by_program, proc, why_silent
+from hachecks.exporter.stories import LATEST
+from hachecks.verdict import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +31,8 @@ LEAST = 1.0
 """Seconds between two questions; who asks sooner gets the same answer."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 """Seconds between two looks at the file, which is complete 0.4 ms to 20 ms after the signal."""
+LARGEST = 16 * 1024 * 1024
+"""Characters of an answer; 255 instances are 260 kB."""
 IN_MEMORY = ("tmpfs", "ramfs")
 STATES = {0: "UNKNOWN", 1: "BACKUP", 2: "MASTER", 3: "FAULT", 97: "UNKNOWN", 98: "STOP"}
 """Keepalived's numbers; 0 is INIT and 97 a deleted instance."""
@@ -123,7 +127,7 @@ class KeepalivedJson:
             if _identity(directory) not in (before, None):
                 try:
                     return dumps_of(_text(directory, path, process.user))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     trouble = f"{path} is not complete: {error}"
             left = ends - time.monotonic()
             if left <= 0:
@@ -188,11 +192,11 @@ def _text(directory: int, path: str, user: int) -> str:
         return ""
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}; run the exporter as Keepalived's user") from None
-    with open(descriptor, encoding="utf-8", errors="replace") as file:
+    with open(descriptor, encoding="utf-8", errors="backslashreplace") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != user:
             raise Unavailable(f"{path} is not Keepalived's: user {found.st_uid} owns it; remove it")
-        return file.read()
+        return file.read(LARGEST)
 
 
 def dumps_of(text: str) -> Mapping[str, Dump]:
@@ -210,7 +214,7 @@ def _dump(data: dict[str, Any], stats: dict[str, Any]) -> Dump:
     """Field by field, so that the password in `auth_data` is kept nowhere."""
     vipset = _whole(data.get("vipset"))
     return Dump(
-        name=str(data.get("iname") or ""),
+        name=visible(str(data.get("iname") or "")),
         interface=str(data.get("ifp_ifname") or ""),
         vrid=_whole(data.get("vrid")),
         state=_state(data.get("state")),
@@ -218,7 +222,7 @@ def _dump(data: dict[str, Any], stats: dict[str, Any]) -> Dump:
         base_priority=_whole(data.get("base_priority")),
         effective_priority=_whole(data.get("effective_priority")),
         master_priority=_whole(data.get("master_priority")),
-        last_transition=_real(data.get("last_transition")) or None,
+        last_transition=_time(data.get("last_transition")),
         vipset=None if vipset is None else bool(vipset),
         vips=_addresses(data.get("vips")),
         excluded_vips=_addresses(data.get("evips")),
@@ -249,6 +253,11 @@ def _whole(value: object) -> int | None:
 def _real(value: object) -> float | None:
     """A number that is one: not Infinity, which Python's JSON knows, nor NaN."""
     return float(value) if isinstance(value, (int, float)) and abs(value) < 2**64 else None
+
+
+def _time(value: object) -> float | None:
+    seconds = _real(value)
+    return seconds if seconds is not None and 0 < seconds < LATEST else None
 
 
 def _environment(pid: int) -> dict[str, str]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from hachecks.status import NameOfCheck, NodeOptions
 
+PAUSE = 0.05
+"""Seconds between two looks while it is not clear yet whether Keepalived has ended."""
+
 
 def node_of(
     options: NodeOptions, environ: Mapping[str, str], name_of_check: NameOfCheck, tell: Callable[[str], None]
@@ -30,7 +33,6 @@ def look(options: NodeOptions, environ: Mapping[str, str], name_of_check: NameOf
     """The document of one look."""
     node = node_of(options, environ, name_of_check, lambda _: None)
     asyncio.run(_read(node))
-    node.refresh()
     return document(node.view())
 
 
@@ -39,3 +41,7 @@ async def _read(node: Node) -> None:
         await node.addresses.read()
     except OSError as error:
         node.sources["netlink"].fails(f"netlink: {error}")
+    node.refresh()
+    while node.is_behind or node.process.is_undecided:
+        await asyncio.sleep(0 if node.is_behind else PAUSE)
+        node.refresh()

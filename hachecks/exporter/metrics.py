@@ -13,7 +13,6 @@ from hachecks import __version__
 from hachecks.exporter import compatibility, multicast
 from hachecks.exporter.body import Part
 from hachecks.exporter.exposition import OPENMETRICS, Family, histogram, labels, rendered
-from hachecks.exporter.stories import Story
 from hachecks.exporter.view import STATES
 from hachecks.published import BUCKETS, KINDS
 from hachecks.queue_state import DURATIONS
@@ -86,6 +85,12 @@ def configured(node: Node) -> Iterator[Family]:
         "gauge",
         "The priority that is configured.",
         [(labels(vrrp_instance=one.name), one.priority) for one in instances if one.priority is not None],
+    )
+    yield Family(
+        "hachecks_configuration_findings",
+        "gauge",
+        "What is written in the configuration and does not count as it stands; the status page has the sentences.",
+        [("", len(node.configuration.configuration.findings))],
     )
     yield Family(
         "hachecks_check_interval_seconds",
@@ -270,15 +275,11 @@ def notifiers(node: Node) -> Iterator[Family]:
 def current(node: Node) -> Iterator[Family]:
     """What is another at every scrape."""
     now = time.time()
-    silent = Story()
     yield Family(
         "hachecks_vrrp_master_seconds_total",
         "counter",
         "How long the instance has been MASTER.",
-        [
-            (of, round(node.stories.of.get(name, silent).served_at(now), 3))
-            for name, of in node.labels_of_instances.items()
-        ],
+        [(of, round(node.told[name].served_at(now), 3)) for name, of in node.labels_of_instances.items()],
     )
     sources: Sequence[tuple[str, object]] = [(labels(source=name), one) for name, one in node.sources.items()]
     for name, kind, meaning, value in (

@@ -8,32 +8,35 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hachecks import __version__, history, homes, journal, queue_state, state
-from hachecks.exporter import judgement
+from hachecks import __version__, history, homes, journal, state
+from hachecks.exporter import judgement, queues
 from hachecks.exporter.addresses import Addresses
 from hachecks.exporter.checks import Checks
 from hachecks.exporter.configuration import ConfigurationSource
 from hachecks.exporter.exposition import labels
 from hachecks.exporter.fifo import FifoSource
 from hachecks.exporter.keepalived_json import KeepalivedJson, Unavailable
-from hachecks.exporter.process import KeepalivedProcess
+from hachecks.exporter.picture import Sources, picture
+from hachecks.exporter.process import KeepalivedProcess, Running
 from hachecks.exporter.source import Source
 from hachecks.exporter.stories import Stories, Story
 from hachecks.exporter.view import Instance, Notifier, View, Vip
-from hachecks.keepalived import VrrpInstance
 from hachecks.state import boot_id
+from hachecks.verdict import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from hachecks.exporter.keepalived_json import Dump
+    from hachecks.history import Event
     from hachecks.queue_state import Queue
     from hachecks.status import NameOfCheck
 
-RESTART_SLACK = 2.0
-"""Seconds by which a word of Keepalived's may seem older than itself, clock ticks being what both are dated by."""
+MOMENT = 0.05
+"""Seconds for which the history is read at a time."""
+SOME = 200
+"""Events between two looks at the clock."""
 JSON = "keepalived_json"
-ORDER = ("UNKNOWN", "FAULT", "MASTER", "BACKUP", "STOP")
 
 
 class Node:
@@ -55,74 +58,100 @@ class Node:
         self.json: KeepalivedJson | None = None
         self.places = places
         self.boot = boot_id()
-        self.sources = {one: Source(one, tell) for one in ("netlink", "configuration", "journal", "verdicts")}
+        names = ("netlink", "configuration", "journal", "verdicts", "queues", "process")
+        self.sources = {one: Source(one, tell) for one in names}
         self.addresses = Addresses(self.sources["netlink"])
         self.configuration = ConfigurationSource(*configuration, environ, self.sources["configuration"])
-        self.follower = history.Follower(places, journal.trusted_users())
+        self._users = journal.trusted_users()
+        self._begin_anew()
         self.checks = Checks(self._directories_of_checks, environ, name_of_check, self.sources["verdicts"])
-        self.stories = Stories()
         self.process = KeepalivedProcess()
-        self.running = self.process.look(expects_sockets=False)
+        self.running = Running(None, None, False, "nobody has looked yet")
         self.queues: list[Queue] = []
         self.dumps: Mapping[str, Dump] = {}
         self._configured: object = None
         self.instances: tuple[Instance, ...] = ()
         self.vips: tuple[Vip, ...] = ()
+        self.told: Mapping[str, Story] = {}
         self.labels_of_instances: Mapping[str, str] = {}
+        self.is_behind = False
+        self._unread: Iterator[Event] | None = None
         self._built: object = None
         self.version = 0
+        self._looks: dict[str, Callable[[], None]] = {
+            "configuration": self._read_configuration,
+            "journal": self._read_journal,
+            "verdicts": self.checks.refresh,
+            "queues": self._read_queues,
+            "process": self._look_for_keepalived,
+        }
 
     def _directories_of_checks(self) -> list[str]:
         """Where the checks leave their verdicts: what they are told, or what of theirs stands in for it."""
         return homes.readable((self.places[0], state.SHARED), self.follower.users)
 
     def refresh(self) -> None:
-        """Look at everything that may have changed."""
+        """Look at everything that may have changed; a source that cannot be read says so, and the rest goes on."""
         now = time.time()
-        self.configuration.refresh()
-        if self._configured is not self.configuration.configuration:
-            self._configured = self.configuration.configuration
-            self.checks.configure(self.configuration.configuration)
-            self.follower.users = journal.trusted_users(self.configuration.configuration.script_users)
-        if self.fifo:
-            self.fifo.refresh()
-        self._read_journal()
-        self.checks.refresh()
-        self.queues = self._latest_queues()
-        self.running = self.process.look(self._expects_sockets())
-        for story in self.stories.of.values():
+        for name, look in self._looks.items():
+            with self.sources[name].looked_at():
+                look()
+        for story in self.stories.all():
             story.speaks_for_itself(self.running.runs is not False, now)
         built = (
             self._configured,
             *(self.sources[name].version for name in ("netlink", "journal")),
             self.running,
             self.dumps,
+            self._has_heard_all,
         )
         if built != self._built:
             self._built = built
             self.version += 1
-            self._build(now)
+            with self.sources["configuration"].looked_at():
+                self._build(now)
+
+    def _begin_anew(self) -> None:
+        self.follower = history.Follower(self.places, self._users)
+        self.stories = Stories()
+        self._has_heard_all = False
+
+    def _read_configuration(self) -> None:
+        self.configuration.refresh()
+        if self._configured is not self.configuration.configuration:
+            self._configured = self.configuration.configuration
+            self.checks.configure(self.configuration.configuration)
+            self._users = self.follower.users = journal.trusted_users(self.configuration.configuration.script_users)
+
+    def _read_queues(self) -> None:
+        self.queues = queues.latest(self.follower.directories())
+        self.sources["queues"].answers(changed=False)
+
+    def _look_for_keepalived(self) -> None:
+        self.running = self.process.look(self._expects_sockets())
+        self.sources["process"].answers(changed=False)
 
     def _expects_sockets(self) -> bool:
         """Whether Keepalived, if it runs, listens: it does on every interface that exists, up or down."""
         names = {link.name for link in self.addresses.links.values()}
         return any(instance.interface in names for instance in self.configuration.configuration.instances)
 
-    def _latest_queues(self) -> list[Queue]:
-        """The queue of each notifier; of two in two directories, the one that was told last."""
-        found: dict[str, Queue] = {}
-        for queue in (queue for directory in self.follower.directories() for queue in queue_state.queues(directory)):
-            other = found.get(queue.name)
-            if other is None or (queue.last_success or 0.0) > (other.last_success or 0.0):
-                found[queue.name] = queue
-        return list(found.values())
-
     def _read_journal(self) -> None:
+        """Hear what is new, for a moment at most: a week's history would hold up everybody for seconds."""
         source, began = self.sources["journal"], time.monotonic()
-        events = 0
-        for event in self.follower.read_on():
-            self.stories.hear([event])
-            events += 1
+        unread, self._unread = self._unread or self.follower.read_on(), None
+        self.is_behind, events = False, 0
+        try:
+            for event in unread:
+                self.stories.hear([event])
+                events += 1
+                if events % SOME == 0 and time.monotonic() > began + MOMENT:
+                    self._unread, self.is_behind = unread, True
+                    return
+        except Exception:
+            self._begin_anew()  # the follower is further than what was heard
+            raise
+        self._has_heard_all = True
         if self.follower.trouble:
             source.fails(self.follower.trouble)
         elif not any(os.path.lexists(os.path.join(one, journal.NAME)) for one in self.follower.directories()):
@@ -134,73 +163,25 @@ class Node:
     def _build(self, now: float) -> None:
         """Put together what netlink, the journal and the configuration say; done when one of them has changed."""
         self.stories.forget(now)
-        configured = {instance.name: instance for instance in self.configuration.configuration.instances}
-        # Where no configuration is known, what Keepalived speaks of is all there is.
-        unknown = {name: VrrpInstance(name, "", None, None, True, (), ()) for name in self.stories.of}
-        chosen = configured or unknown
-        self.instances = tuple(self._instance(instance) for instance in chosen.values())
-        self.labels_of_instances = {name: labels(vrrp_instance=name) for name in chosen}
-        states = {instance.name: instance.state for instance in self.instances}
-        vips = [vip for instance in chosen.values() for vip in self._vips_of(instance, states[instance.name])]
-        rank = {state: place for place, state in enumerate(ORDER)}
-        self.vips = tuple(sorted(vips, key=lambda vip: (not vip.trouble, rank[states[vip.instance]])))
-
-    def _instance(self, configured: VrrpInstance) -> Instance:
-        story = self.stories.of.get(configured.name, Story())
-        dump = self.dumps.get(configured.name)
-        state = self._state(story)
-        since = story.changes[-1][0] if story.changes and state != "UNKNOWN" else None
-        if state == "UNKNOWN" and dump and self.running.runs is not False:
-            state, since = dump.state, dump.last_transition
-        return Instance(
-            name=configured.name,
-            interface=configured.interface,
-            vrid=configured.vrid,
-            family=configured.family,
-            base_priority=configured.priority,
-            state=state,
-            since=since,
-            priority=story.priority if story.priority is not None else dump.effective_priority if dump else None,
-            why="",
-            entered=dict(story.entered),
-            master_seconds=story.served,
-            timeline=tuple(story.changes),
-            released=story.left_master,
+        sources = Sources(
+            configuration=self.configuration.configuration,
+            # Before all is heard, the last word that is known is an old one.
+            stories=self.stories if self._has_heard_all else Stories(),
+            dumps=self.dumps,
+            running=self.running,
+            boot=self.boot,
+            addresses=self.addresses if self.sources["netlink"].up else None,
         )
-
-    def _state(self, story: Story) -> str:
-        """What was said last, if it was said by the Keepalived that runs now."""
-        if story.boot != self.boot or (self.running.runs is False and story.state != "STOP"):
-            return "UNKNOWN"
-        started = self.running.started
-        if started is not None and story.since is not None and story.since < started - RESTART_SLACK:
-            return "UNKNOWN"
-        return story.state
-
-    def _vips_of(self, instance: VrrpInstance, state: str) -> Iterable[Vip]:
-        netlink = self.sources["netlink"].up
-        for one in instance.addresses:
-            there = self.addresses.interfaces_with(one.address, one.interface) if netlink else ()
-            wanted = judgement.expected(state, self.running.runs)
-            judged = netlink and wanted is not None
-            yield Vip(
-                address=one.address,
-                instance=instance.name,
-                interface=one.interface,
-                prefixlen=one.prefixlen,
-                excluded=one.excluded,
-                present_on=there,
-                present=bool(there) if netlink else None,
-                expected=wanted,
-                trouble=judgement.trouble(one.address, state, self.running.runs, there, bool(wanted)) if judged else "",
-            )
+        self.instances, self.vips, self.told = picture(sources)
+        self.labels_of_instances = {instance.name: labels(vrrp_instance=instance.name) for instance in self.instances}
 
     def view(self) -> View:
         """Everything that is known, as values."""
         now = time.time()
         configured = self.configuration.configuration.instances
+        hints = (*judgement.hints(configured, self.instances, self.running.runs), *self.follower.passed_over)
         return View(
-            node=self.name,
+            node=visible(self.name),
             version=__version__,
             at=now,
             keepalived_runs=self.running.runs,
@@ -211,11 +192,8 @@ class Node:
                 Notifier(queue.name, queue.waiting, queue.trouble, queue.last_success) for queue in self.queues
             ),
             sources=tuple(source.seen() for source in self.sources.values()),
-            hints=(
-                *judgement.hints(configured, self.instances, self.running.runs),
-                *self.follower.passed_over,
-                *self.configuration.configuration.findings,
-            ),
+            hints=tuple(map(visible, hints)),
+            findings=tuple(map(visible, self.configuration.configuration.findings)),
         )
 
     def _with_reason(self, instance: Instance, now: float) -> Instance:
@@ -233,6 +211,7 @@ class Node:
         """Also follow Keepalived's notify FIFO."""
         source = self.sources["fifo"] = Source("fifo", self.tell)
         self.fifo = FifoSource(path, self.environ, source, self.tell)
+        self._looks = {"fifo": self.fifo.refresh, **self._looks}
 
     def ask_for_json(self, directory: str, pid_file: str) -> None:
         """Also ask Keepalived for its JSON, at each scrape."""
@@ -264,5 +243,6 @@ class Node:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the sources have been asked once."""
-        return all(self.sources[name].up or self.sources[name].errors for name in ("netlink", "configuration"))
+        """Whether the sources have been asked once, and what was remembered is read."""
+        asked = [self.sources[name] for name in ("netlink", "configuration", "journal")]
+        return all(source.up or source.errors for source in asked)

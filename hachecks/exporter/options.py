@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal
 
+from hachecks.exporter.hosts import ANY, NAME
 from hachecks.settings import option, settings
 from hachecks.status import PORT, NodeOptions
 
@@ -35,7 +36,8 @@ class ExporterOptions(NodeOptions):
     r"""Serve the state of this node's VIPs to Prometheus, and to people as a page.
 
     It tells what is (which addresses netlink shows), what Keepalived says (by `hacheck notify`, or its FIFO) and what
-    the checks found, and where these disagree. It needs no root, and signals nobody. What is not known is absent.
+    the checks found, and where these disagree. What is not known is absent. It needs no root, and signals nobody,
+    unless --keepalived-json asks Keepalived.
 
     \b
     /metrics       for Prometheus, as text or OpenMetrics
@@ -50,6 +52,12 @@ class ExporterOptions(NodeOptions):
     )
     web_config: str | None = option(
         default=None, metavar="FILE", help="TLS and users, in the web.config.file that Prometheus exporters share."
+    )
+    allowed_host: tuple[str, ...] = option(
+        default=(),
+        metavar="NAME",
+        help="Also answer who asks in this name, *.DOMAIN or *, several times. Without users or TLS only addresses, "
+        "this node's names, single words and private domains are taken: a stranger's page would have another name.",
     )
     fifo: str | None = option(
         default=None, metavar="PATH", help="Follow this notify FIFO, made beforehand with mkfifo; nobody else may."
@@ -68,3 +76,7 @@ class ExporterOptions(NodeOptions):
         """Refuse what makes no sense together."""
         if self.keepalived_json is not None and not os.path.isabs(self.keepalived_json):
             raise ValueError(f"--keepalived-json {self.keepalived_json}: give the directory as an absolute path")
+        for name in self.allowed_host:
+            bare = name[2:] if name.startswith("*.") else name
+            if name != ANY and (":" in name or not NAME.fullmatch(bare.lower().rstrip("."))):
+                raise ValueError(f"--allowed-host {name}: write a name without a port, *.DOMAIN or *")

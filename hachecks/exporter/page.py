@@ -8,12 +8,12 @@ import ipaddress
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hachecks.exporter import timeline
+from hachecks.exporter.spelling import escape
 from hachecks.verdict import in_words
 
 if TYPE_CHECKING:
@@ -88,14 +88,28 @@ def headline(view: View) -> Headline:
     if wrong:
         sentence = f"{wrong} of {total} {vips} {'is' if wrong == 1 else 'are'} not where Keepalived says"
         return Headline("bad", sentence + (f"; of {unknown} it is not known" if unknown else ""), wrong)
-    if not total:
+    if not (total or (view.instances and view.knows_configuration)):
         return Headline("unknown", "Not known: which VIPs this node has", 0)
     if unknown:
         which = f"{unknown} of {total} {vips}" if unknown < total else f"the {vips}"
         verb = "is" if "1" in (str(unknown), str(total)) else "are"
         return Headline("unknown", f"Not known: whether {which} {verb} where Keepalived says", unknown)
-    sentence = "The VIP is where Keepalived says" if total == 1 else f"All {total} VIPs are where Keepalived says"
-    return Headline("warn" if _troubles(view) else "good", sentence, total)
+    if view.silent:
+        count = len(view.silent)
+        return Headline("unknown", f"Not known: the state of {count} of {_instances(len(view.instances))}", count)
+    if view.keepalived_runs is None:
+        return Headline("unknown", "Not known: whether Keepalived runs", total)
+    if not total:
+        sentence = f"{_instances(len(view.instances)).capitalize()} without VIPs"
+    elif view.keepalived_runs is False:
+        sentence = f"Keepalived does not run, and {'the VIP is' if total == 1 else 'its VIPs are'} not here"
+    else:
+        sentence = "The VIP is where Keepalived says" if total == 1 else f"All {total} VIPs are where Keepalived says"
+    return Headline("warn" if _troubles(view) else "good", sentence, total or len(view.instances))
+
+
+def _instances(count: int) -> str:
+    return f"{count} instance{'' if count == 1 else 's'}"
 
 
 def _troubles(view: View) -> list[str]:
@@ -106,6 +120,7 @@ def _troubles(view: View) -> list[str]:
         (sum(check.status == "UNKNOWN" for check in view.checks), "check cannot look", "checks cannot look"),
         (sum(bool(notifier.trouble) for notifier in view.notifiers), "notifier in trouble", "notifiers in trouble"),
         (sum(not source.up for source in view.sources), "source down", "sources down"),
+        (len(view.findings), "finding in the configuration", "findings in the configuration"),
     )
     found = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
     return [*found, *(["Keepalived does not run"] if view.keepalived_runs is False else [])]
@@ -154,6 +169,7 @@ def _sentences(view: View) -> str:
     return (
         _panel("wrong", "bad", "What is wrong", wrong)
         + _panel("down", "warn", "What cannot be seen", down)
+        + _panel("findings", "warn", "What is written and does not count", list(map(escape, view.findings)))
         + _panel("hints", "hint", "For a full picture", list(map(escape, view.hints)))
     )
 
@@ -209,7 +225,8 @@ def _vips(view: View) -> str:
     ranked = sorted(((_rank(vip, instances.get(vip.instance)), vip) for vip in view.vips), key=lambda pair: pair[0])
     rows = [_vip(rank[0], vip, instances.get(vip.instance), strips, view.at) for rank, vip in ranked]
     speaking = {vip.instance for vip in view.vips}
-    rows += [_alone(one, strips, view.at) for one in view.instances if one.name not in speaking]
+    none = "no VIP" if view.knows_configuration else "no VIP known"
+    rows += [_alone(one, none, strips, view.at) for one in view.instances if one.name not in speaking]
     if not rows:
         return (
             '<section id="vips" aria-labelledby="vips-title"><h2 id="vips-title">VIPs</h2><p>No VIP is known: '
@@ -249,10 +266,10 @@ def _vip(rank: int, vip: Vip, instance: Instance | None, strips: dict[str, str],
     return (kind, name, escape(vip.instance), *_said(instance, present, strips, why, now))
 
 
-def _alone(instance: Instance, strips: dict[str, str], now: float) -> tuple[str, ...]:
-    """An instance of which no configuration tells the VIPs."""
+def _alone(instance: Instance, none: str, strips: dict[str, str], now: float) -> tuple[str, ...]:
+    """An instance without VIPs, or of which no configuration tells them."""
     kind = instance.state.lower() if instance.state in ("FAULT", "UNKNOWN") else ""
-    return (kind, "no VIP known", escape(instance.name), *_said(instance, "", strips, "", now))
+    return (kind, none, escape(instance.name), *_said(instance, "", strips, "", now))
 
 
 def _said(instance: Instance | None, present: str, strips: dict[str, str], why: str, now: float) -> tuple[str, ...]:

@@ -83,12 +83,20 @@ class KeepalivedProcess:
             return self._by_process(self._process)
         return self._by_sockets(sockets, expects_sockets, now)
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it may have died just now, or be starting again: a moment later that is known."""
+        return self._without_since is not None and time.monotonic() - self._without_since < GONE_AFTER
+
     def _is_there(self, known: _Process) -> bool:
         now = _stat(known.pid)
         return now is not None and (now.ticks, now.name) == (known.ticks, known.name)
 
     def _scan(self) -> None:
-        self._process = min(_keepaliveds(), key=lambda process: (process.ticks, process.pid), default=None)
+        found = list(_keepaliveds())
+        if found and not _vrrp_sockets():  # without which anybody may call himself keepalived, but for root
+            found = [process for process in found if _user(process.pid) == 0]
+        self._process = min(found, key=lambda one: (_user(one.pid) != 0, one.ticks, one.pid), default=None)
         if self._process:
             self._seen = True
             age = time.clock_gettime(time.CLOCK_BOOTTIME) - self._process.ticks / TICKS
@@ -128,6 +136,13 @@ def _keepaliveds() -> Iterator[_Process]:
             process = _stat(int(name))
             if process:
                 yield process
+
+
+def _user(pid: int) -> int | None:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
 
 
 def _network(pid: str) -> int | None:

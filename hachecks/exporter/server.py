@@ -12,11 +12,15 @@ from prometheus_client.exposition import choose_encoder
 from hachecks.exporter import body, page
 from hachecks.exporter.document import document
 from hachecks.exporter.exposition import OPENMETRICS, TEXT
+from hachecks.verdict import visible
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from hachecks.exporter.body import Part
+    from hachecks.exporter.complaints import Complaints
+    from hachecks.exporter.connections import Connections
+    from hachecks.exporter.hosts import Hosts
     from hachecks.exporter.node import Node
     from hachecks.exporter.web_config import WebConfig
 
@@ -26,17 +30,35 @@ END = {TEXT: b"", OPENMETRICS: b"# EOF\n"}
 SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
 LONGEST_QUESTION = 2.0
 """Seconds that Keepalived is given to write its JSON where the scrape does not say how long it waits."""
+FOR_PROBES = ("/-/healthy", "/-/ready")
+"""What kubelet asks in whatever name it is told, and a stranger learns nothing from."""
+RETRY_AFTER = 5
+"""Seconds."""
 RESERVE = 0.5
 """Seconds of a scrape's timeout that are left for the answer's way."""
+
+
+class Answer(web.Response):
+    """A response that is no longer kept when it is sent: aiohttp keeps the last one of each connection."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send what is left of it."""
+        await super().write_eof(data)
+        self.body = None
 
 
 class Server:
     """The handlers of all paths; each looks at the sources before it answers."""
 
-    def __init__(self, node: Node, parts: Sequence[Part], web_config: WebConfig | None) -> None:
+    def __init__(
+        self, node: Node, parts: Sequence[Part], web_config: WebConfig | None, hosts: Hosts, complaints: Complaints
+    ) -> None:
         self.node = node
         self.parts = parts
         self.web_config = web_config
+        self.hosts = hosts
+        self.complaints = complaints
+        self.connections: Connections | None = None
 
     def application(self) -> web.Application:
         """The application to serve."""
@@ -54,15 +76,44 @@ class Server:
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self.web_config and not self.web_config.allows():
-            raise web.HTTPTooManyRequests
-        if self.web_config and not await self.web_config.admits(request.headers.get(hdrs.AUTHORIZATION)):
-            raise web.HTTPUnauthorized(headers={hdrs.WWW_AUTHENTICATE: "Basic"})
+        connection = self.connections.of(request.protocol) if self.connections else None
+        if self.connections and connection:
+            connection.asks()
+            self.connections.relieve()
+        await self._admit(request, connection.peer if connection else "")
+        if connection:
+            connection.is_welcome = True
         response = await handler(request)
+        if connection and isinstance(response, web.Response) and isinstance(response.body, bytes):
+            connection.answer = len(response.body)
         response.headers["X-Content-Type-Options"] = "nosniff"
         if self.web_config:
             response.headers.update(self.web_config.headers)
         return response
+
+    async def _admit(self, request: web.Request, peer: str) -> None:
+        """Raise the answer to one who may not ask, or not in this name."""
+        if self.web_config and not self.web_config.allows():
+            raise web.HTTPTooManyRequests
+        if self.web_config:
+            admitted = await self.web_config.admits(request.headers.get(hdrs.AUTHORIZATION), peer)
+            if admitted is None:
+                raise _last(web.HTTPTooManyRequests(headers={hdrs.RETRY_AFTER: str(RETRY_AFTER)}))
+            if not admitted:
+                raise _last(web.HTTPUnauthorized(headers={hdrs.WWW_AUTHENTICATE: "Basic"}))
+        if self._is_public and request.path not in FOR_PROBES and not self.hosts.takes(request.headers.get(hdrs.HOST)):
+            told = f"{request.headers[hdrs.HOST]} is not known as a name of this node"
+            self.complaints.add("host", f"{peer} asked, and {told}; allow it with --allowed-host, if it is one")
+            advice = "ask by its address, or start the exporter with --allowed-host"
+            raise _last(web.HTTPMisdirectedRequest(text=f"{visible(told)}; {advice}\n"))
+
+    @property
+    def _is_public(self) -> bool:
+        """Whether a browser would send all that it takes to be answered: it has no password for a stranger's name.
+
+        Nor would it take our certificate for the stranger's.
+        """
+        return self.web_config is None or not (self.web_config.has_users or self.web_config.ssl_context())
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The metrics, as the scraper takes them."""
@@ -73,8 +124,8 @@ class Server:
         headers = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: "Accept, Accept-Encoding"}
         if _takes_gzip(request):
             headers[hdrs.CONTENT_ENCODING] = "gzip"
-            return web.Response(body=body.gzipped(self.parts, form, END[form]), headers=headers)
-        return web.Response(body=body.joined(self.parts, form, END[form]), headers=headers)
+            return Answer(body=body.gzipped(self.parts, form, END[form]), headers=headers)
+        return Answer(body=body.joined(self.parts, form, END[form]), headers=headers)
 
     async def page(self, request: web.Request) -> web.Response:
         """The status page; nothing new where the reader has it already."""
@@ -86,8 +137,8 @@ class Server:
             "Referrer-Policy": "no-referrer",
         }
         if headers[hdrs.ETAG] in request.headers.get(hdrs.IF_NONE_MATCH, ""):
-            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-        response = web.Response(text=page.render(self.node.view()), content_type="text/html", headers=headers)
+            return Answer(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        response = Answer(text=page.render(self.node.view()), content_type="text/html", headers=headers)
         response.enable_compression()
         return response
 
@@ -96,20 +147,26 @@ class Server:
         self.node.refresh()
         headers = {hdrs.CACHE_CONTROL: "no-store"}
         text = json.dumps(document(self.node.view()), ensure_ascii=False)
-        response = web.Response(text=text, content_type="application/json", headers=headers)
+        response = Answer(text=text, content_type="application/json", headers=headers)
         response.enable_compression()
         return response
 
     async def healthy(self, _: web.Request) -> web.Response:
         """It runs, or it would not answer."""
-        return web.Response(text="healthy\n")
+        return Answer(text="healthy\n")
 
     async def ready(self, _: web.Request) -> web.Response:
         """Whether all sources have been looked at once."""
         self.node.refresh()
         if self.node.is_ready:
-            return web.Response(text="ready\n")
-        return web.Response(text="not yet: the addresses are being read\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
+            return Answer(text="ready\n")
+        return Answer(text="not yet: the addresses are being read\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _last(answer: web.HTTPException) -> web.HTTPException:
+    """The answer as the last of its connection: who is not admitted shall not keep one."""
+    answer.force_close()
+    return answer
 
 
 def _patience(request: web.Request) -> float:

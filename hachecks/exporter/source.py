@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hachecks.exporter import view
+from hachecks.verdict import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Source:
@@ -39,12 +42,37 @@ class Source:
 
     def fails(self, trouble: str) -> None:
         """It did not; the line says what, where and what to do."""
+        trouble = visible(trouble)
         if trouble != self.trouble:
             self._tell(trouble)
             self.version += 1
         self.errors += 1
         self.up, self.trouble = False, trouble
 
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """A look at the source, which it survives that there is a lack of memory or files, or that ours is a mistake.
+
+        One bad line in one file has ended the whole exporter, and with it the word of all other sources.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other sources are served
+            self.fails(f"{self.name}: {_in_words(error)}")
+
     def seen(self) -> view.Source:
         """How it fares, as a value."""
         return view.Source(self.name, self.up, self.trouble, self.last_success, self.errors)
+
+
+def _in_words(error: Exception) -> str:
+    """What keeps a source from being read; of a mistake of ours, the place."""
+    if isinstance(error, OSError):
+        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or 'it cannot be read'}"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory to read it"
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "an unknown place"
+    return f"what it says is not understood (internal error at {where}); please report it"

@@ -1,12 +1,14 @@
-"""What has become of each instance, as Keepalived tells it?"""
+"""What has become of each instance and sync group, as Keepalived tells it?"""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING
 
+from hachecks.verdict import visible
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from hachecks.history import Event
 
@@ -14,10 +16,21 @@ ENTERED = ("BACKUP", "MASTER", "FAULT", "STOP")
 DAY = 86400.0
 MOST_CHANGES = 2000
 """Changes of an instance that are remembered for its timeline: one that flaps each second must not fill the memory."""
+MOST_CHANGES_OF_ALL = 40_000
+"""Changes of all instances together, which take 6 MiB; 255 restless instances have 156 each."""
+FEWEST_CHANGES = 20
+MOST_STORIES = 1000
+"""Instances, and groups, of which something is remembered: those that were spoken of last."""
+MOST_WORDS = 100
+"""Kinds of events that are counted: Keepalived has some twenty."""
+LATEST = 32503680000.0
+"""The year 3000 in seconds of the epoch: a time beyond is a mistake, and many libraries cannot say it."""
+LONGEST_NAME = 1024
+HIGHEST_PRIORITY = 255
 
 
 class Story:
-    """One instance: its state, since when, and what was counted. Times are seconds of the epoch."""
+    """One instance or group: its state, since when, and what was counted. Times are seconds of the epoch."""
 
     __slots__ = ("boot", "changes", "entered", "left_master", "priority", "served", "serving_since", "since", "state")
 
@@ -34,7 +47,7 @@ class Story:
 
     def hear(self, event: Event) -> None:
         """Take in an event of this instance."""
-        if event.priority is not None:
+        if event.priority is not None and 0 <= event.priority <= HIGHEST_PRIORITY:
             self.priority = event.priority
         if event.late or event.state not in ENTERED:
             return
@@ -65,32 +78,63 @@ class Story:
         self.served = self.served_at(at)
         self.serving_since = None
 
-    def forget(self, now: float) -> None:
+    def forget(self, now: float, most: int = MOST_CHANGES) -> None:
         """Drop changes of more than a day ago, but for the one that tells the state the day began in."""
-        while len(self.changes) > 1 and self.changes[1][0] < now - DAY:
+        while len(self.changes) > 1 and (self.changes[1][0] < now - DAY or len(self.changes) > most):
             self.changes.popleft()
 
 
 class Stories:
-    """All instances, and how many events of each kind there were."""
+    """All instances (`of`) and sync groups, and how many events of each kind there were."""
 
     def __init__(self) -> None:
         self.of: dict[str, Story] = {}
+        self.groups: dict[str, Story] = {}
         self.events: dict[tuple[str, str], int] = {}
 
     def hear(self, events: Iterable[Event]) -> None:
-        """Take in events, oldest first."""
-        for event in events:
+        """Take in events, oldest first; what no Keepalived can have said is passed over."""
+        for event in filter(_makes_sense, events):
             told = event.kind, event.state
-            self.events[told] = self.events.get(told, 0) + 1
-            if event.kind != "INSTANCE":
+            if told in self.events or len(self.events) < MOST_WORDS:
+                self.events[told] = self.events.get(told, 0) + 1
+            stories = {"INSTANCE": self.of, "GROUP": self.groups}.get(event.kind)
+            if stories is None:
                 continue
             if event.state == "DELETED":
-                self.of.pop(event.name, None)
+                stories.pop(visible(event.name), None)
             else:
-                self.of.setdefault(event.name, Story()).hear(event)
+                self._story(stories, visible(event.name)).hear(event)
+
+    def _story(self, stories: dict[str, Story], name: str) -> Story:
+        story = stories.pop(name, None) or Story()
+        if len(stories) >= MOST_STORIES:
+            del stories[next(iter(stories))]
+        stories[name] = story  # behind those that were spoken of before
+        most = max(FEWEST_CHANGES, min(MOST_CHANGES, MOST_CHANGES_OF_ALL // (len(self.of) + len(self.groups))))
+        while len(story.changes) >= most:
+            story.changes.popleft()
+        return story
+
+    def all(self) -> Iterator[Story]:
+        """Those of instances and of groups."""
+        yield from self.of.values()
+        yield from self.groups.values()
 
     def forget(self, now: float) -> None:
-        """Drop what is older than a day."""
-        for story in self.of.values():
-            story.forget(now)
+        """Drop what is older than a day, and what is too much."""
+        most = max(FEWEST_CHANGES, MOST_CHANGES_OF_ALL // max(1, len(self.of) + len(self.groups)))
+        for story in self.all():
+            story.forget(now, most)
+
+
+def _makes_sense(event: Event) -> bool:
+    """Whether every part is of the kind and size that it is to have: a history may hold anything that JSON can."""
+    words = event.kind, event.name, event.state, *event.order[:1]
+    return (
+        len(words) == 4
+        and all(isinstance(word, str) and len(word) <= LONGEST_NAME for word in words)
+        and isinstance(event.at, (int, float))
+        and 0 <= event.at < LATEST
+        and isinstance(event.priority, (int, type(None)))
+    )

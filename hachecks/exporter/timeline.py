@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from html import escape
 from typing import TYPE_CHECKING
 
+from hachecks.exporter.spelling import escape
 from hachecks.verdict import in_words
 
 if TYPE_CHECKING:

@@ -101,7 +101,8 @@ class Source:
 class View:
     """Everything about this node, with `at` in seconds of the epoch.
 
-    `keepalived_runs` is None where that cannot be told. `hints` are sentences about what is missing for a full picture.
+    `keepalived_runs` is None where that cannot be told. `hints` are sentences about what is missing for a full picture,
+    `findings` about what the configuration says otherwise than Keepalived takes it.
     """
 
     node: str
@@ -114,6 +115,7 @@ class View:
     notifiers: tuple[Notifier, ...] = ()
     sources: tuple[Source, ...] = ()
     hints: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
     @property
     def disagreements(self) -> tuple[str, ...]:
@@ -121,7 +123,23 @@ class View:
         return tuple(vip.trouble for vip in self.vips if vip.trouble)
 
     @property
+    def knows_configuration(self) -> bool:
+        """Whether the instances and VIPs are those of a configuration that could be read."""
+        return any(source.up for source in self.sources if source.name == "configuration")
+
+    @property
+    def silent(self) -> tuple[Instance, ...]:
+        """The instances without VIPs of which Keepalived has said nothing."""
+        with_vips = {vip.instance for vip in self.vips}
+        return tuple(one for one in self.instances if one.state == "UNKNOWN" and one.name not in with_vips)
+
+    @property
     def agrees(self) -> bool:
-        """Whether Keepalived has said of every instance where its VIPs are to be, and they are just there."""
+        """Whether Keepalived runs, has said of every instance where its VIPs are to be, and they are just there.
+
+        What is not known agrees with nothing.
+        """
         known = all(instance.state != "UNKNOWN" for instance in self.instances)
-        return bool(self.vips) and known and all(vip.present == vip.expected is not None for vip in self.vips)
+        runs = self.keepalived_runs is True
+        there = all(vip.present == vip.expected is not None for vip in self.vips)
+        return bool(self.instances) and runs and self.knows_configuration and known and there

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -21,12 +23,13 @@ from hachecks.state import boot_id
 from hachecks.transition import Transition
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from email.message import Message
     from pathlib import Path
 
-PATIENCE = 10.0
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+PATIENCE = 60.0
+"""Seconds that a busy machine is given."""
 SERVING = re.compile(r"serving (https?://\S+/)")
 
 
@@ -67,8 +70,14 @@ class Series(dict[tuple[str, frozenset[tuple[str, str]]], float]):
 class Exporter:
     """A running exporter."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], trust: ssl.SSLContext | None = None, credentials: str = ""
+    ) -> None:
         self.process = process
+        handlers = [urllib.request.ProxyHandler({}), *([urllib.request.HTTPSHandler(context=trust)] if trust else [])]
+        self.opener = urllib.request.build_opener(*handlers)
+        token = base64.b64encode(credentials.encode()).decode()
+        self.login = {"Authorization": f"Basic {token}"} if credentials else {}
         self.lines: list[str] = []
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -89,9 +98,9 @@ class Exporter:
 
     def get(self, path: str = "metrics", **headers: str) -> Answer:
         """Ask for a path."""
-        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields = {**self.login, **{name.replace("_", "-"): value for name, value in headers.items()}}
         try:
-            with DIRECT.open(urllib.request.Request(self.url + path, headers=fields), timeout=5) as answer:
+            with self.opener.open(urllib.request.Request(self.url + path, headers=fields), timeout=20) as answer:
                 return Answer(answer.status, answer.headers, answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -115,15 +124,30 @@ class Exporter:
 
 
 @contextmanager
-def exporter(state: Path, *words: str, listen: str = "127.0.0.1:0", **environ: str) -> Iterator[Exporter]:
-    """An exporter that looks at this state directory, from when it is ready until it has ended."""
+def exporter(
+    state: Path,
+    *words: str,
+    listen: str = "127.0.0.1:0",
+    ready: bool = True,
+    limits: tuple[int, int] | None = None,
+    trust: ssl.SSLContext | None = None,
+    credentials: str = "",
+    **environ: str,
+) -> Iterator[Exporter]:
+    """An exporter that looks at this state directory, from when it is ready until it has ended.
+
+    `limits` are those of its open files, `trust` and `credentials` what one needs to ask it.
+    """
     command = [sys.executable, "-m", "hachecks", "exporter", "--listen", listen, "--state-dir", str(state), *words]
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("HACHECK", "OPENSHIFT", "KEEP"))}
     process = subprocess.Popen(command, env={**plain, **environ}, stderr=subprocess.PIPE, text=True)
+    if limits:
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
     try:
-        running = Exporter(process)
+        running = Exporter(process, trust, credentials)
         running.until("it serves", lambda: running.urls)
-        running.until("it is ready", lambda: running.get("-/ready").status == 200)
+        if ready:
+            running.until("it is ready", lambda: running.get("-/ready").status == 200)
         yield running
     finally:
         process.terminate()

@@ -353,6 +353,13 @@ def unseen(*vips: Vip, runs: bool | None = True) -> View:
     return View("n", "1", AT, runs, vips=vips)
 
 
+def without_vips(*states: str, configured: bool = True, runs: bool | None = True) -> View:
+    """A node whose instances have no VIPs."""
+    instances = tuple(instance(number, state) for number, state in enumerate(states))
+    sources = (Source("configuration", configured, "" if configured else "it is not there", None, 0),)
+    return View("n", "1", AT, runs, instances=instances, sources=sources)
+
+
 UNKNOWN = replace(vip(1, "MASTER"), present=None)
 
 
@@ -361,7 +368,30 @@ UNKNOWN = replace(vip(1, "MASTER"), present=None)
     [
         pytest.param(healthy(), "good", "All 3 VIPs are where Keepalived says", id="well"),
         pytest.param(unseen(vip(0, "MASTER")), "good", "The VIP is where Keepalived says", id="one"),
-        pytest.param(unseen(vip(0, "STOP"), runs=False), "warn", "The VIP is where Keepalived says", id="not-running"),
+        pytest.param(
+            unseen(vip(0, "STOP"), runs=False),
+            "warn",
+            "Keepalived does not run, and the VIP is not here",
+            id="not-running",
+        ),
+        pytest.param(unseen(vip(0, "MASTER"), runs=None), "unknown", "Not known: whether Keepalived runs", id="hidden"),
+        pytest.param(without_vips("MASTER", "BACKUP"), "good", "2 instances without VIPs", id="without-vips"),
+        pytest.param(without_vips("FAULT"), "warn", "1 instance without VIPs", id="without-vips-in-fault"),
+        pytest.param(
+            without_vips("UNKNOWN", "BACKUP"), "unknown", "Not known: the state of 1 of 2 instances", id="silent"
+        ),
+        pytest.param(
+            without_vips("MASTER", configured=False),
+            "unknown",
+            "Not known: which VIPs this node has",
+            id="no-configuration",
+        ),
+        pytest.param(
+            replace(healthy(), findings=("VI_9 is none.",)),
+            "warn",
+            "All 3 VIPs are where Keepalived says",
+            id="finding",
+        ),
         pytest.param(many(), "warn", "All 255 VIPs are where Keepalived says", id="fault"),
         pytest.param(five(), "bad", "1 of 5 VIPs is not where Keepalived says", id="wrong"),
         pytest.param(
@@ -416,3 +446,54 @@ def test_a_page_of_255_vips_is_small_and_soon_made() -> None:
     for _ in range(10):
         page.render(view)
     assert (time.process_time() - began) / 10 < 0.05, "15 ms on a quiet machine"
+
+
+def test_a_name_cannot_hide_or_turn_what_follows() -> None:
+    odd = "VI_\u202e\x1b\udcff\n1"
+    view = replace(healthy(), node=odd, hints=(odd,), findings=(odd,))
+    view = replace(view, notifiers=(Notifier(odd, 1, odd, None),), sources=(Source(odd, False, odd, None, 1),))
+    text = page.render(view)
+    assert text.count(r"VI_\u202e\x1b\xff\n1") == 10
+    assert not set("\u202e\x1b\udcff") & set(text)
+
+
+def agreeing() -> View:
+    """A node of which all is known, and all agrees."""
+    return replace(healthy(), sources=(Source("configuration", True, "", AT, 0),))
+
+
+def test_all_agrees_only_while_all_is_known() -> None:
+    view = agreeing()
+    assert view.agrees
+    for worse in (
+        replace(view, keepalived_runs=None),
+        replace(view, keepalived_runs=False),
+        replace(view, sources=(Source("configuration", False, "it is not there", None, 1),)),
+        replace(view, instances=(*view.instances, instance(9, "UNKNOWN"))),
+        replace(view, instances=(), vips=()),
+        replace(view, vips=(*view.vips, UNKNOWN)),
+        replace(view, vips=(*view.vips, replace(UNKNOWN, present=True, expected=None))),
+        replace(view, vips=(*view.vips, vip(1, "BACKUP", present=True))),
+    ):
+        assert not worse.agrees
+    assert replace(view, instances=(*view.instances, instance(9, "BACKUP"))).agrees
+    assert without_vips("MASTER").agrees
+
+
+def test_what_looks_well_on_the_page_is_what_agrees() -> None:
+    """The two are told of one view: a program that asks for `agrees` and a person who looks see the same."""
+    for runs in (True, False, None):
+        for states in ("MASTER MASTER", "MASTER UNKNOWN", "UNKNOWN UNKNOWN"):
+            for present in (True, None):
+                first, second = states.split()
+                held = replace(vip(0, first), present=present, expected=True if first == "MASTER" else None)
+                instances = (instance(0, first), instance(1, second))
+                view = replace(agreeing(), keepalived_runs=runs, vips=(held,), instances=instances)
+                assert (page.headline(view).tone == "good") == view.agrees, (runs, states, present)
+
+
+def test_findings_are_shown_beside_the_rest() -> None:
+    finding = "keepalived.conf line 7: <b>VI_9</b> has no interface, and Keepalived leaves it out"
+    text = page.render(replace(healthy(), findings=(finding,)))
+    assert "What is written and does not count" in text
+    assert "line 7: &lt;b&gt;VI_9&lt;/b&gt; has no interface" in text

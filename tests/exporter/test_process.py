@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hachecks.exporter.process import FIRST_PID_NAMESPACE, Running
+from hachecks.exporter.process import FIRST_PID_NAMESPACE, GONE_AFTER, Running
 from tests.failover.namespace import ENVIRONMENT, PATH, Namespace, Process, namespace, wait_until
 
 if TYPE_CHECKING:
@@ -326,17 +326,23 @@ def test_a_reload_and_a_restart_of_the_vrrp_process_go_unnoticed(scene: Scene) -
     scene.start()
     scene.wait_for("Entering BACKUP STATE")
     parent, child = scene.pids()
+    told = len(scene.log)
     os.kill(parent, signal.SIGHUP)
-    ends = time.monotonic() + 0.5
-    while time.monotonic() < ends:
+    while not any("Reload finished" in line or "Reloading" in line for line in scene.log[told:]):
         assert [looker.look().runs for looker in lookers] == [True, True]
+    for _ in range(20):
+        assert [looker.look().runs for looker in lookers] == [True, True]
+    sockets, told = scene.inside.path("/proc/1/net/raw"), len(scene.log)
+    last_seen = time.monotonic()
     os.kill(child, signal.SIGKILL)
-    ends = time.monotonic() + 0.5
-    while time.monotonic() < ends:
+    while not any("Entering BACKUP STATE" in line for line in scene.log[told:]):
+        if ":0070 " in sockets.read_text():
+            last_seen = time.monotonic()
         beside, sidecar = (looker.look().runs for looker in lookers)
         assert beside is True
-        assert sidecar is not False
-    assert lookers[1].look().runs is True
+        # A busy machine may take longer to start it than the sidecar waits for it: then what it says is true.
+        assert sidecar is not False or time.monotonic() - last_seen >= GONE_AFTER
+    wait_until("the sidecar sees it", lambda: lookers[1].look().runs is True)
 
 
 def test_a_keepalived_of_another_network_namespace_is_not_ours(scene: Scene, view: str) -> None:
@@ -358,6 +364,20 @@ def test_another_speaker_of_vrrp_is_not_taken_for_it(scene: Scene, view: str) ->
         assert running == Running(None, None, False, "a socket of IP protocol 112, but no process called keepalived")
     else:  # which nobody can tell from Keepalived there
         assert running.runs is True
+
+
+def test_a_neighbour_who_calls_himself_keepalived_is_none(scene: Scene) -> None:
+    shutil.copy("/bin/sleep", scene.inside.path("/run/keepalived"))
+    neighbour = ("setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", "/run/keepalived", "60")
+    scene.inside.start(*neighbour)
+    wait_until("he is there", lambda: len(scene.pids()) == 1)
+    looker = scene.looker("beside")
+    wait_until("he is no Keepalived", lambda: looker.look().runs is False)
+    began = time.time()
+    scene.start()
+    scene.wait_for("Entering BACKUP STATE")
+    wait_until("Keepalived is seen", lambda: looker.look().runs is True, within=10.0)
+    assert (looker.look().started or 0.0) > began - 1, "it is not he who is taken for it"
 
 
 def test_a_process_that_is_called_alike_is_not_keepalived(scene: Scene) -> None:

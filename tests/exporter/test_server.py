@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import bcrypt
@@ -128,8 +127,10 @@ def test_a_deleted_vip_leaves_no_series(state: Path, running: Exporter) -> None:
 
 
 def test_openshifts_variables_are_enough(tmp_path: Path) -> None:
-    variables = {"OPENSHIFT_HA_VIRTUAL_IPS": "10.250.0.1-3", "OPENSHIFT_HA_VRRP_ID_OFFSET": "10"}
-    with exporter(tmp_path, "--keepalived-config", str(tmp_path / "none"), **variables) as running:
+    words = ("--keepalived-config", str(tmp_path / "none"))
+    with exporter(
+        tmp_path, *words, OPENSHIFT_HA_VIRTUAL_IPS="10.250.0.1-3", OPENSHIFT_HA_VRRP_ID_OFFSET="10"
+    ) as running:
         metrics = running.metrics()
         assert metrics.of("hachecks_vip_info", vip="10.250.0.3", vrid="13") == 1
         assert metrics.of("hachecks_vip_present", vip="10.250.0.3") == 0
@@ -313,11 +314,38 @@ def test_hacheck_status_says_when_nobody_answers(state: Path) -> None:
 
 def test_hacheck_status_watches_until_it_is_interrupted(state: Path) -> None:
     command = [sys.executable, "-m", "hachecks", "status", "--watch", "--every", "100ms", "--format", "json"]
-    process = subprocess.Popen([*command, "--state-dir", str(state)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    with process.stdout as lines:
-        assert [json.loads(next(lines))["vips"] for _ in range(2)] == [[], []]
-        process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    assert process.wait(5) == 130
-    assert time.monotonic() - began < 5
+    own = ["--state-dir", str(state), "--keepalived-config", str(state / "none")]
+    # Where the tests run in the background it is ignored, and so it would be here.
+    interruptible = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen([*command, *own], stdout=subprocess.PIPE, text=True, preexec_fn=interruptible)  # noqa: PLW1509
+    try:
+        assert process.stdout is not None
+        with process.stdout as lines:
+            shown = [[one["vrrp_instance"] for one in json.loads(next(lines))["instances"]] for _ in range(2)]
+            process.send_signal(signal.SIGINT)
+        assert shown == [["VI_1", "VI_2", "VI_3"]] * 2, "what Keepalived has spoken of"
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_a_neighbour_names_in_a_shared_place_changes_nothing(state: Path) -> None:
+    """Names of files are bytes: whoever shows them has to make text of them."""
+    odd = b"\xff\x1b[2J\xe2\x80\xae\n"
+    made = [b"/dev/shm/hacheck-" + odd, *(os.fsencode(state) + b"/" + name + odd for name in (b"queue-", b"verdict-"))]
+    try:
+        os.mkdir(made[0], 0o777)
+        os.chmod(made[0], 0o777)
+        for path in made[1:]:
+            with open(path, "w") as file:
+                file.write('{"told": 1, "waiting": 1, "trouble": "\\ud800\\u202e"}')
+        for running in run(state):
+            for page in ("metrics", "", "api/status"):
+                answer = running.get(page)
+                assert answer.status == 200
+                assert not {"\x1b", "\u202e"} & set(answer.body.decode()), page
+            assert all(map(str.isprintable, running.lines))
+            assert running.metrics().of("hachecks_notify_queue_length", notifier=r"\xff\x1b[2J\u202e\n") == 1
+    finally:
+        os.rmdir(made[0])

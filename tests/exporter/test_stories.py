@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from hachecks.exporter.stories import DAY, MOST_CHANGES, Stories, Story
+from typing import Any
+
+import pytest
+
+from hachecks.exporter.stories import DAY, MOST_CHANGES, MOST_CHANGES_OF_ALL, MOST_STORIES, MOST_WORDS, Stories, Story
 from hachecks.history import Event
 
 NOW = 1_790_000_000.0
@@ -105,3 +109,66 @@ def test_a_deleted_instance_is_gone_and_its_words_are_counted() -> None:
     stories.hear([event("MASTER", NOW), event("DELETED", NOW + 1), event("FAULT", NOW, name="G", kind="GROUP")])
     assert stories.of == {}
     assert stories.events == {("INSTANCE", "MASTER"): 1, ("INSTANCE", "DELETED"): 1, ("GROUP", "FAULT"): 1}
+
+
+def test_what_a_group_says_is_kept_apart_from_an_instance_of_its_name() -> None:
+    stories = Stories()
+    stories.hear([event("MASTER", NOW), event("FAULT", NOW + 1, kind="GROUP")])
+    assert (stories.of["VI_1"].state, stories.groups["VI_1"].state) == ("MASTER", "FAULT")
+    stories.hear([event("DELETED", NOW + 2, kind="GROUP")])
+    assert (stories.of["VI_1"].state, stories.groups) == ("MASTER", {})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"at": float("nan")},
+        {"at": float("inf")},
+        {"at": 1e300},
+        {"at": -1.0},
+        {"at": "now"},
+        {"at": None},
+        {"name": 7},
+        {"name": "x" * 5000},
+        {"state": None},
+        {"state": ["MASTER"]},
+        {"kind": {}},
+        {"kind": "SCRIPT"},
+        {"priority": "high"},
+        {"order": ()},
+        {"order": (None, 1, 1)},
+    ],
+    ids=str,
+)
+def test_an_event_that_no_keepalived_can_have_said_is_passed_over(wrong: dict[str, Any]) -> None:
+    stories, odd = Stories(), event("MASTER", NOW)
+    for name, value in wrong.items():
+        setattr(odd, name, value)
+    stories.hear([odd, event("BACKUP", NOW + 1)])
+    assert stories.of["VI_1"].changes[-1] == (NOW + 1, "BACKUP")
+    assert stories.of["VI_1"].entered["MASTER"] == 0
+    assert stories.groups == {}
+
+
+@pytest.mark.parametrize("priority", [-1, 256, 10**400])
+def test_a_priority_that_vrrp_has_not_is_no_news(priority: int) -> None:
+    assert told(event("MASTER", NOW), event("BACKUP", NOW + 1, priority=priority)).priority == 100
+
+
+def test_many_names_and_words_do_not_fill_the_memory() -> None:
+    stories = Stories()
+    stories.hear(event(f"WORD_{number}", NOW + number, name=f"VI_{number}") for number in range(3 * MOST_STORIES))
+    assert len(stories.of) == MOST_STORIES
+    assert f"VI_{3 * MOST_STORIES - 1}" in stories.of, "those that were spoken of last are kept"
+    assert len(stories.events) == MOST_WORDS
+
+
+def test_many_restless_instances_share_the_changes_that_are_remembered() -> None:
+    stories, instances = Stories(), 500
+    for number in range(400):
+        stories.hear(
+            event(("MASTER", "BACKUP")[number % 2], NOW + number, name=f"VI_{one}") for one in range(instances)
+        )
+    stories.forget(NOW)
+    assert sum(len(story.changes) for story in stories.all()) <= MOST_CHANGES_OF_ALL
+    assert {story.entered["MASTER"] for story in stories.all()} == {200}

@@ -21,7 +21,8 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from hachecks.exporter.web_config import SUITES, WebConfig
+from hachecks.exporter.web_config import WebConfig
+from hachecks.exporter.web_tls import SUITES
 from hachecks.settings import Invalid
 from tests.monitors import free_port
 

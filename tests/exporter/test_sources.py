@@ -1,0 +1,416 @@
+"""Each source of what is known is read as it stands, whatever stands there, and fails without the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hachecks import journal
+from hachecks.exporter import compatibility, metrics, page, queues
+from hachecks.exporter.checks import DEFAULT_INTERVAL, FORGOTTEN, STALE, Checks
+from hachecks.exporter.configuration import ConfigurationSource
+from hachecks.exporter.document import document
+from hachecks.exporter.exposition import TEXT, rendered
+from hachecks.exporter.looking import node_of
+from hachecks.exporter.node import SOME, Node
+from hachecks.exporter.source import Source
+from hachecks.exporter.stories import Stories
+from hachecks.keepalived import Configuration, VrrpScript
+from hachecks.published import Published
+from hachecks.settings import Invalid
+from hachecks.status import NodeOptions
+
+from .running import configuration, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+
+def name_of(words: Sequence[str], _: Mapping[str, str]) -> str:
+    if words[0] == "nonsense":
+        raise Invalid("that is no check")
+    return words[-1]
+
+
+# How a source fares
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def source(told: list[str]) -> Source:
+    return Source("journal", told.append)
+
+
+def test_a_source_that_answers_again_is_news_though_nothing_in_it_changed(source: Source) -> None:
+    source.answers(changed=True)
+    before = source.version
+    source.answers(changed=False)
+    assert source.version == before
+    source.fails("it is away")
+    broken = source.version
+    assert broken > before
+    source.answers(changed=False)
+    assert source.version > broken, "a page that showed the trouble would go on showing it"
+
+
+def test_trouble_is_told_once_and_its_end_too(source: Source, told: list[str]) -> None:
+    for _ in range(3):
+        source.fails("it is away")
+    source.answers(changed=False)
+    source.answers(changed=False)
+    assert told == ["it is away", "journal: all is well again"]
+    assert (source.errors, source.up, source.trouble) == (3, True, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(24, "Too many open files", "/run/hacheck"), "journal: /run/hacheck: Too many open files"),
+        (OSError("nothing more"), "journal: it cannot be read"),
+        (MemoryError(), "journal: there is not enough memory to read it"),
+        (RecursionError("maximum"), "journal: what it says is not understood (internal error at test_sources.py:"),
+        (TypeError("'str' < 'int'"), "journal: what it says is not understood (internal error at test_sources.py:"),
+    ],
+    ids=repr,
+)
+def test_whatever_happens_on_a_look_is_told_in_plain_words(
+    source: Source, told: list[str], error: Exception, said: str
+) -> None:
+    with source.looked_at():
+        raise error
+    assert told[0].startswith(said)
+    assert not source.up
+    assert type(error).__name__ not in told[0]
+
+
+# The checks
+
+
+def published(name: str, at: float, *, good: bool = True, interval: float = 0.0) -> Published:
+    one = Published(name, "file")
+    one.status, one.good, one.at, one.reason = ("PASS" if good else "FAIL"), good, at, f"{name} said so {interval}"
+    one.runs, one.durations = 1, [1] * len(one.durations)
+    return one
+
+
+def checks(directory: Path, *scripts: VrrpScript) -> Checks:
+    found = Checks(lambda: [str(directory)], {}, name_of, Source("verdicts", lambda _: None))
+    found.configure(Configuration((), scripts, {}, ()))
+    return found
+
+
+def script(name: str, check: str, interval: float | None = 2.0) -> VrrpScript:
+    return VrrpScript(name, f"sh /etc/keepalive/hacheck run {check}", interval, None, None, None)
+
+
+def write(directory: Path, one: Published) -> None:
+    (directory / f"verdict-{one.name}").write_text(one.told())
+
+
+def test_a_verdict_says_something_about_now_for_a_minute_or_five_intervals(tmp_path: Path) -> None:
+    found, now = checks(tmp_path, script("quick", "web"), script("slow", "backup", 600.0)), time.time()
+    for name, age, fresh in (
+        ("web", STALE - 1, True),
+        ("web", STALE + 1, False),
+        ("backup", 5 * 600 - 1, True),
+        ("backup", 5 * 600 + 1, False),
+    ):
+        assert found.is_fresh(published(name, now - age), now) is fresh, (name, age)
+
+
+@pytest.mark.parametrize("ahead", [STALE + 1, 1e9, 1e300])
+def test_a_verdict_from_the_future_says_nothing_about_now(tmp_path: Path, ahead: float) -> None:
+    now = time.time()
+    write(tmp_path, published("web", now + ahead))
+    found = checks(tmp_path, script("web", "web"))
+    found.refresh()
+    assert [check.status for check in found.view(now)] == [""]
+    assert found.why(["web"], now) == ""
+
+
+def test_a_check_that_nobody_configured_is_forgotten_after_an_hour(tmp_path: Path) -> None:
+    found, now = checks(tmp_path, script("web", "web")), time.time()
+    for name, age in (("web", 2 * FORGOTTEN), ("lately", FORGOTTEN - 60), ("once", FORGOTTEN + 60)):
+        write(tmp_path, published(name, now - age))
+    found.refresh()
+    assert sorted(name for name, _ in found.shown(now)) == ["lately", "web"]
+
+
+def test_a_check_that_never_ran_is_shown_as_that(tmp_path: Path) -> None:
+    found = checks(tmp_path, script("chk", "web", None))
+    found.refresh()
+    (one,) = found.view(time.time())
+    assert (one.name, one.status, one.reason, one.interval) == (
+        "web", "", "it has never run: can Keepalived start it?", DEFAULT_INTERVAL,
+    )  # fmt: skip
+
+
+def test_a_script_that_is_no_check_is_left_to_keepalived(tmp_path: Path) -> None:
+    odd = VrrpScript("odd", "hacheck nonsense", 1.0, None, None, None)
+    other = VrrpScript("other", "/bin/true", 1.0, None, None, None)
+    assert checks(tmp_path, odd, other).of_script == {}
+
+
+def test_the_reason_is_of_the_first_check_that_fails_right_now(tmp_path: Path) -> None:
+    now = time.time()
+    found = checks(tmp_path, script("a", "passes"), script("b", "stale"), script("c", "fails"), script("d", "too"))
+    write(tmp_path, published("passes", now))
+    write(tmp_path, published("stale", now - 2 * STALE, good=False))
+    write(tmp_path, published("fails", now, good=False))
+    write(tmp_path, published("too", now, good=False))
+    found.refresh()
+    assert found.why(["a", "b", "none", "c", "d"], now).startswith("fails said so")
+    assert found.why(["a", "b"], now) == ""
+
+
+def test_verdicts_are_read_again_when_one_has_come(tmp_path: Path) -> None:
+    found, now = checks(tmp_path), time.time()
+    found.refresh()
+    before = found.source.version
+    found.refresh()
+    assert (found.source.version, found.verdicts) == (before, {})
+    write(tmp_path, published("web", now))
+    found.refresh()
+    assert (list(found.verdicts), found.source.version > before) == (["web"], True)
+
+
+# The configuration
+
+
+def test_a_configuration_that_cannot_be_read_leaves_the_former_in_force_and_is_read_when_it_can(tmp_path: Path) -> None:
+    path = tmp_path / "keepalived.conf"
+    source = Source("configuration", lambda _: None)
+    path.write_text(configuration(2))
+    read = ConfigurationSource(str(path), "", {}, source)
+    read.refresh()
+    assert (len(read.configuration.instances), source.up) == (2, True)
+    path.unlink()
+    read.refresh()
+    assert (len(read.configuration.instances), source.up) == (2, False)
+    path.write_text(configuration(3))
+    read.refresh()
+    assert (len(read.configuration.instances), source.up) == (3, True)
+
+
+def test_the_variables_of_openshift_count_until_there_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "keepalived.conf"
+    source = Source("configuration", lambda _: None)
+    read = ConfigurationSource(str(path), "", {"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1-2"}, source)
+    read.refresh()
+    assert (len(read.configuration.instances), source.up) == (2, True)
+    path.write_text(configuration(3))
+    read.refresh()
+    assert len(read.configuration.instances) == 3
+
+
+ODD_NAMES = [b"a\xffb", b"a\x85b", "a\u2028b".encode(), "a\u202eb".encode(), b"a\x1bb", b"\xc3"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=repr)
+def test_an_odd_name_is_one_name_wherever_it_is_read(tmp_path: Path, told: list[str], name: bytes) -> None:
+    """Of two names whose bytes are no text one was missing, and neither had a state."""
+    other = name + b"\xfe"
+    blocks = (b"vrrp_instance %s {\n  interface lo\n  virtual_router_id %d\n}\n" % (name, 7),
+              b"vrrp_instance %s {\n  interface lo\n  virtual_router_id %d\n}\n" % (other, 8))  # fmt: skip
+    (tmp_path / "keepalived.conf").write_bytes(b"".join(blocks))
+    node = node_at(tmp_path, told)
+    for one in (name, other):
+        command = [os.fsencode(sys.executable), b"-m", b"hachecks", b"notify", b"INSTANCE", one, b"BACKUP", b"100"]
+        subprocess.run(command, env={**os.environ, "HACHECK_STATE_DIR": str(tmp_path)}, check=True)
+    heard_all(node)
+    assert len(node.instances) == 2
+    for instance in node.instances:
+        assert instance.name.isprintable()
+        assert node.told[instance.name].state == "BACKUP", "what is said and what is configured have one name"
+    assert rendered(metrics.known(node), TEXT).count("hachecks_vrrp_transitions_total{") == 8
+    json.dumps(document(node.view()), ensure_ascii=False).encode()
+    page.render(node.view()).encode()
+
+
+def test_findings_are_counted_and_told_beside_the_rest(tmp_path: Path, told: list[str]) -> None:
+    (tmp_path / "keepalived.conf").write_text(configuration(2))
+    node = node_at(tmp_path, told)
+    heard_all(node)
+    before = node.view().findings
+    (tmp_path / "keepalived.conf").write_text(configuration(2) + "}\n")
+    heard_all(node)
+    after = node.view().findings
+    assert len(after) > len(before)
+    assert document(node.view())["findings"] == list(after)
+    assert len(node.instances) == 2
+    assert f"\nhachecks_configuration_findings {len(after)}\n" in rendered(metrics.configured(node), TEXT)
+
+
+def test_an_instance_without_vips_has_its_series(tmp_path: Path, told: list[str]) -> None:
+    (tmp_path / "keepalived.conf").write_text("vrrp_instance VI_9 {\n  interface lo\n  virtual_router_id 9\n}\n")
+    node = node_at(tmp_path, told)
+    heard_all(node)
+    assert 'hachecks_vrrp_state{vrrp_instance="VI_9",state="UNKNOWN"} 1' in rendered(metrics.known(node), TEXT)
+    text = rendered(compatibility.families(node), TEXT)
+    assert 'keepalived_vrrp_state{iname="VI_9",intf="lo",vrid="9",ip_address=""} 0' in text
+
+
+# The queues of the notifiers
+
+BEST = {"told": 3, "waiting": 1, "deliveries": 4, "failures": {"refused": 2}, "dropped": {"expired": 1},
+        "last_success": 1_790_000_000.0, "durations": [1, 1, 2, 2, 3, 3, 4, 4, 4, 4], "seconds": 3.5}  # fmt: skip
+ODD: tuple[object, ...] = (
+    None,
+    True,
+    "x",
+    [],
+    {},
+    [None],
+    -1,
+    -0.5,
+    10**400,
+    1e300,
+    -1e300,
+    float("nan"),
+    float("inf"),
+    "NaN",
+    "\udcff",
+)
+
+
+def queue(directory: Path, name: str, **facts: Any) -> None:
+    (directory / f"queue-{name}").write_text(json.dumps({**BEST, **facts}))
+
+
+def test_a_queue_is_told_as_it_stands(tmp_path: Path) -> None:
+    queue(tmp_path, "slack")
+    (one,) = queues.latest([str(tmp_path)])
+    assert (one.name, one.waiting, one.deliveries, one.seconds) == ("slack", 1, 4, 3.5)
+    assert (one.failures["refused"], one.dropped["expired"]) == (2, 1)
+    assert list(one.durations) == BEST["durations"]
+
+
+def test_of_two_queues_of_a_notifier_the_one_that_was_told_last_counts(tmp_path: Path) -> None:
+    (old := tmp_path / "old").mkdir()
+    (new := tmp_path / "new").mkdir()
+    queue(old, "slack", last_success=1.0, waiting=7)
+    queue(new, "slack", last_success=2.0, waiting=0)
+    for order in ((old, new), (new, old)):
+        (one,) = queues.latest(map(str, order))
+        assert (one.waiting, one.last_success) == (0, 2.0)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize("fact", sorted(BEST))
+def test_a_queue_file_may_hold_anything(tmp_path: Path, fact: str, odd: object) -> None:
+    queue(tmp_path, "slack", **{fact: odd})
+    (one,) = queues.latest([str(tmp_path)])
+    assert 0 <= one.waiting <= queues.LARGEST
+    assert 0 <= one.deliveries <= queues.LARGEST
+    assert 0 <= one.seconds < 1e12
+    assert one.last_success is None or 0 <= one.last_success < 1e12
+    assert list(one.durations) == sorted(one.durations)
+    assert all(isinstance(count, int) and count >= 0 for count in (*one.failures.values(), *one.dropped.values()))
+
+
+def test_many_queues_do_not_fill_the_memory(tmp_path: Path) -> None:
+    for number in range(queues.MOST + 10):
+        queue(tmp_path, f"n{number}")
+    assert len(queues.latest([str(tmp_path)])) == queues.MOST
+
+
+# The node
+
+
+def node_at(directory: Path, told: list[str]) -> Node:
+    options = NodeOptions(state_dir=str(directory), keepalived_config=str(directory / "keepalived.conf"), config_id="")
+    return node_of(options, dict(os.environ), name_of, told.append)
+
+
+@pytest.fixture
+def node(tmp_path: Path, told: list[str]) -> Node:
+    (tmp_path / "keepalived.conf").write_text(configuration(2))
+    return node_at(tmp_path, told)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """A time in which this process can open nothing."""
+    free = os.dup(0)
+    os.close(free)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def heard_all(node: Node) -> None:
+    node.refresh()
+    while node.is_behind:
+        node.refresh()
+
+
+def test_a_long_history_is_read_bit_by_bit_and_believed_when_it_is_read(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hachecks.exporter.node.MOMENT", 0.0)
+    for number in range(2 * SOME):
+        say(tmp_path, "VI_1", ("BACKUP", "MASTER")[number % 2], seconds_ago=1000 - number)
+    node.refresh()
+    assert node.is_behind
+    assert not node.is_ready
+    assert node.instances[0].state == "UNKNOWN", "what is read so far is old news"
+    heard_all(node)
+    assert node.stories.of["VI_1"].entered["MASTER"] == SOME
+
+
+def test_a_source_that_breaks_leaves_the_others_and_is_read_again(node: Node, tmp_path: Path, told: list[str]) -> None:
+    heard_all(node)
+    say(tmp_path, "VI_1", "BACKUP")
+    with no_more_files():
+        node.refresh()
+        node.refresh()
+    lacking = [line for line in told if "Too many open files" in line]
+    assert lacking
+    assert len(lacking) == len(set(lacking)), "each is told once"
+    assert [one.name for one in node.instances] == ["VI_1", "VI_2"]
+    heard_all(node)
+    assert not [name for name, one in node.sources.items() if "Too many" in one.trouble]
+    assert node.stories.of["VI_1"].state == "BACKUP"
+
+
+def test_a_mistake_of_ours_in_one_source_leaves_the_others(
+    node: Node, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object) -> None:
+        raise TypeError("'>' not supported between instances of 'str' and 'int'")
+
+    say(tmp_path, "VI_1", "BACKUP")
+    with monkeypatch.context() as patch:
+        patch.setattr(Stories, "hear", mistaken)
+        node.refresh()
+    (line,) = [line for line in told if "internal" in line]
+    assert line.startswith("journal: what it says is not understood (internal error at test_sources.py:")
+    assert [one.name for one in node.instances] == ["VI_1", "VI_2"]
+    heard_all(node)
+    assert node.stories.of["VI_1"].state == "BACKUP", "what was lost by the mistake is read again"
+
+
+def test_nothing_recorded_is_told_with_what_to_do(node: Node, tmp_path: Path) -> None:
+    heard_all(node)
+    if not node.sources["journal"].up:  # something else may have left a journal in /dev/shm
+        assert "have Keepalived call `hacheck notify`" in node.sources["journal"].trouble
+    say(tmp_path, "VI_1", "BACKUP")
+    heard_all(node)
+    assert node.sources["journal"].up
+    assert (tmp_path / journal.NAME).exists()

@@ -1,0 +1,155 @@
+"""`hacheck status` says how things are in a terminal, and nothing that is not known looks well there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hachecks.exporter.document import document
+from hachecks.exporter.view import Instance, Source, View, Vip
+from hachecks.status import headline, table
+from tests.cli import hacheck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AT = 1_790_000_000.0
+READ = (Source("configuration", True, "", AT, 0),)
+
+
+def instance(name: str, state: str, why: str = "") -> Instance:
+    since = None if state == "UNKNOWN" else AT - 12
+    return Instance(name, "eth0", 51, "ipv4", 100, state, since, 100, why, {}, 0.0, ())
+
+
+def vip(name: str, *, present: bool | None, expected: bool | None, trouble: str = "") -> Vip:
+    return Vip("10.0.0.1", name, "eth0", 32, False, ("eth0",) if present else (), present, expected, trouble)
+
+
+def seen(runs: bool | None, *instances: Instance, vips: tuple[Vip, ...] = (), read: bool = True) -> dict[str, Any]:
+    return document(View("node-a", "1", AT, runs, vips, instances, sources=READ if read else ()))
+
+
+HERE = (vip("VI_1", present=True, expected=True),)
+AWAY = (vip("VI_1", present=False, expected=False),)
+LEFT = (vip("VI_1", present=True, expected=False, trouble="Keepalived does not run, but 10.0.0.1 is still on eth0"),)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        pytest.param(seen(True, instance("VI_1", "MASTER"), vips=HERE), "the VIP is where Keepalived says", id="well"),
+        pytest.param(
+            seen(None, instance("VI_1", "MASTER"), vips=HERE),
+            "it cannot be told whether Keepalived runs; nothing is known to be wrong, but not all is known",
+            id="hidden",
+        ),
+        pytest.param(
+            seen(False, instance("VI_1", "UNKNOWN"), vips=LEFT),
+            "Keepalived does not run; 1 of 1 VIP is on this node still",
+            id="killed",
+        ),
+        pytest.param(
+            seen(False, instance("VI_1", "STOP"), vips=AWAY),
+            "Keepalived does not run; no VIP is on this node",
+            id="stopped",
+        ),
+        pytest.param(
+            seen(True, instance("VI_1", "BACKUP"), vips=LEFT), "1 of 1 VIP is not where Keepalived says", id="wrong"
+        ),
+        pytest.param(
+            seen(True, instance("VI_1", "UNKNOWN"), vips=AWAY),
+            "it is not known where 1 of 1 VIP should be, or are",
+            id="unknown",
+        ),
+        pytest.param(
+            seen(True, instance("VI_1", "MASTER"), instance("VI_2", "UNKNOWN"), vips=HERE),
+            "the state of 1 of 2 instances is not known",
+            id="silent",
+        ),
+        pytest.param(seen(True, instance("VI_1", "MASTER")), "no VIP is configured", id="without-vips"),
+        pytest.param(seen(True, instance("VI_1", "MASTER"), read=False), "no VIP is known", id="no-configuration"),
+        pytest.param(
+            seen(True, instance("VI_1", "MASTER"), vips=HERE, read=False),
+            "nothing is known to be wrong, but not all is known",
+            id="configuration-lost",
+        ),
+    ],
+)
+def test_the_first_line_says_how_things_are(found: dict[str, Any], sentence: str) -> None:
+    assert headline(found) == sentence
+    assert ("where Keepalived says" in sentence and "not" not in sentence) <= found["agrees"]
+
+
+def test_an_instance_without_vips_has_a_line() -> None:
+    lines = list(table(seen(True, instance("VI_1", "MASTER"), instance("VI_2", "FAULT", "web: no"), vips=HERE)))
+    assert "10.0.0.1  VI_1      eth0  MASTER           12 s" in lines
+    assert "-         VI_2      -     FAULT            12 s  web: no" in lines
+
+
+def test_findings_are_lines_of_their_own() -> None:
+    view = View("node-a", "1", AT, True, HERE, (instance("VI_1", "MASTER"),), sources=READ)
+    told = list(table(document(replace(view, findings=("line 7: VI_9 is left out",)))))
+    assert "? line 7: VI_9 is left out" in told
+
+
+def test_names_cannot_act_on_the_terminal() -> None:
+    odd = "VI_\x1b[2J\u202e1\udcff\n"
+    view = View(odd, "1", AT, True, (replace(HERE[0], instance=odd),), (instance(odd, "MASTER"),), sources=READ)
+    text = "\n".join(table(document(replace(view, hints=(odd,)))))
+    assert r"VI_\x1b[2J\u202e1\xff\n" in text
+    assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_a_document_of_an_older_exporter_is_understood() -> None:
+    found = seen(True, instance("VI_1", "MASTER"), vips=HERE)
+    del found["findings"]
+    assert next(table(found)) == "node-a: the VIP is where Keepalived says"
+
+
+@pytest.fixture
+def answering() -> Iterator[Any]:
+    """A server that answers with whatever is put into its list."""
+    bodies: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(bodies[0])))
+            self.end_headers()
+            self.wfile.write(bodies[0])
+
+        def log_message(self, format: str, *args: Any) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield bodies, f"http://127.0.0.1:{server.server_address[1]}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"no JSON", b"[]", b"{}", b'{"vips": []}', b'{"vips": 1}', b'{"vips": null}',
+        json.dumps({**seen(True), "vips": [1]}).encode(),
+        json.dumps({**seen(True), "keepalived": None}).encode(),
+        json.dumps({**seen(True, instance("VI_1", "MASTER")), "at": "now"}).encode(),
+        json.dumps({**seen(True), "checks": [{"check": "a"}]}).encode(),
+    ],
+    ids=lambda body: body[:40].decode(),
+)  # fmt: skip
+def test_what_is_no_status_is_told_in_one_line(answering: Any, body: bytes) -> None:
+    bodies, url = answering
+    bodies.append(body)
+    done = hacheck("status", "--url", url)
+    assert (done.code, done.err) == (1, "")
+    assert done.line.startswith("UNKNOWN - ")
+    assert "no status of an exporter" in done.line
