@@ -119,6 +119,7 @@ _ANSWERS = _packets(b"", _OK)[4:] + 2 * _packets(b"", *_ROWS)[4:]
 MYSQL = [
     _packets(_greeting(b"8.0.30", b"caching_sha2_password")) + _packets(b"", b"", b"\1\3", _OK)[8:] + _ANSWERS,
     _packets(_greeting(b"5.5.5-10.6-MariaDB", b"mysql_native_password")) + _packets(b"", b"", _OK)[8:] + _ANSWERS,
+    _packets(_greeting(b"8.\xb2.30", b"caching_sha2_password")) + _packets(b"", b"", b"\1\3", _OK)[8:] + _ANSWERS,
     _packets(b"\xff\x69\4Host 'x' is blocked because"),
     _packets(_greeting(b"8.0.30", b"caching_sha2_password"))
     + _packets(b"", b"", b"\xfemysql_native_password\0abcdefghabcdefghijkl\0")[8:]

@@ -31,6 +31,8 @@ OPEN = {
     "keepalived.json": "JSON that is deeper than its reader follows",
     "history": "JSON that is deeper than its reader follows",
     "hacheck.toml": "TOML that is deeper than its reader follows",
+    "mysql": "a version of digits that are none in ASCII",
+    "openshift-variables": "a number of 5000 digits",
     "journal-reading": "a number of 5000 digits",
     "queue": "numbers that no clock has",
     "dead-letters": "letters without a reason, or with events that are none",
@@ -65,7 +67,7 @@ def test_whatever_comes_is_answered_or_refused_in_documented_words(target: Targe
 @pytest.mark.parametrize("target", TARGETS, ids=NAMES)
 def test_what_is_right_is_understood(target: Target) -> None:
     """One seed at least gets through, or nothing behind the first refusal is ever tried."""
-    assert "" in {examine(target, seed) for seed in target.seeds if seeds.DEEP not in seed}
+    assert any(examine(target, seed) == "" for seed in target.seeds if seeds.DEEP not in seed)
 
 
 def spending(seconds: float) -> None:
