@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 
+import hypothesis
+
 CLONE_NEWNS = 0x20000
 # /run can be read as it is, since name resolution may depend on it, but for /run/hacheck: the device is an overlay's
 # word for what is not there. A directory that is open can be bound though something else has been mounted over it.
@@ -28,6 +30,9 @@ BEFORE = {directory: os.stat(directory).st_dev for directory in ("/run", "/dev/s
 def pytest_configure() -> None:
     # In the background and under nohup it is ignored, and so it would be by whatever the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says how busy the machine is.
+    hypothesis.settings.register_profile("hachecks", deadline=None)
+    hypothesis.settings.load_profile("hachecks")
     if os.geteuid() == 0:
         keep_to_ourselves()
 
