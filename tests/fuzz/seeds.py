@@ -51,7 +51,7 @@ VERDICT = [
     b"timeout 1.5\nruns 2\nconsecutive_failures 1\ndurations 0 0 0 0 0 2 2 2 2 2 2\nseconds 0.2\nfailures-timeout 1 1.5\n"
     b"kind timeout\nlast_success 1.0\ncertificate_expiry 2.0\nend\n"
 ]
-STREAK = [b"b 90.0 up 1\n", b"b 99.5 down 2\n"]
+STREAK = [b"b 90.0 up 1\n", b"b 90.0 up -1\n", b"b 99.5 down 2\n"]
 CONDITIONS = [
     b".a == 1\0" + DEEP,
     b'.a[2].b == null\0{"a": [1]}',
