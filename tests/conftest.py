@@ -7,18 +7,20 @@ import os
 import signal
 import subprocess
 
+import hypothesis
+
 CLONE_NEWNS = 0x20000
 # /run can be read as it is, since name resolution may depend on it, but for /run/hacheck: the device is an overlay's
 # word for what is not there. A directory that is open can be bound though something else has been mounted over it.
 PRIVATE = """
 mount --make-rprivate /
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 exec 7</run
 mount -t tmpfs -o mode=0755 tmpfs /run
 mkdir /run/upper /run/work /run/lower
 mknod /run/upper/hacheck c 0 0
 mount --no-canonicalize --bind /proc/self/fd/7 /run/lower
 mount -t overlay -o lowerdir=/run/lower,upperdir=/run/upper,workdir=/run/work overlay /run
-mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 """
 
 BEFORE = {directory: os.stat(directory).st_dev for directory in ("/run", "/dev/shm")}
@@ -28,13 +30,17 @@ BEFORE = {directory: os.stat(directory).st_dev for directory in ("/run", "/dev/s
 def pytest_configure() -> None:
     # In the background and under nohup it is ignored, and so it would be by whatever the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says how busy the machine is.
+    hypothesis.settings.register_profile("hachecks", deadline=None)
+    hypothesis.settings.load_profile("hachecks")
     if os.geteuid() == 0:
         keep_to_ourselves()
 
 
 def keep_to_ourselves() -> None:
-    """Have a /run and a /dev/shm of our own from now on, in this thread and whatever it starts."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNS):
-        raise OSError(ctypes.get_errno(), "the tests cannot have mounts of their own")
-    subprocess.run(["sh", "-ec", PRIVATE], check=True, stdin=subprocess.DEVNULL)
+    """Have a /run and a /dev/shm of our own from now on, in this thread and whatever it starts.
+
+    Where that is not allowed, `test_alone` says so.
+    """
+    if ctypes.CDLL(None).unshare(CLONE_NEWNS) == 0:
+        subprocess.run(["sh", "-ec", PRIVATE], check=False, stdin=subprocess.DEVNULL)

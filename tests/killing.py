@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WRITERS = 4
+ENOUGH, FEW = 1000, 20
+"""Kills of all, and of deliverers, that there are to be at least, however busy the machine is."""
 SHELL_KILLS = 300
 CONFIGURATION = """
 [notifier.sink]
@@ -102,11 +104,11 @@ class Killing:
         self.acknowledged.update(map(bytes.decode, names))
 
     def rage(self, seconds: float) -> None:
-        """Kill writers every few milliseconds, and the deliverer every now and then."""
+        """Kill writers every few milliseconds, and the deliverer every now and then; longer where that takes longer."""
         until = time.monotonic() + seconds
         writers = [self.writer() for _ in range(WRITERS)]
         delivering, its_end = self.deliverer(), 0.0
-        while time.monotonic() < until:
+        while time.monotonic() < until or sum(self.kills.values()) < ENOUGH or self.kills["deliverers"] < FEW:
             time.sleep(random.uniform(0.001, 0.012))
             self.kill(writers.pop(0), "writers")
             writers.append(self.writer())

@@ -51,7 +51,7 @@ VERDICT = [
     b"timeout 1.5\nruns 2\nconsecutive_failures 1\ndurations 0 0 0 0 0 2 2 2 2 2 2\nseconds 0.2\nfailures-timeout 1 1.5\n"
     b"kind timeout\nlast_success 1.0\ncertificate_expiry 2.0\nend\n"
 ]
-STREAK = [b"b 90.0 up 1\n", b"b 99.5 down 2\n"]
+STREAK = [b"b 90.0 up 1\n", b"b 90.0 up -1\n", b"b 99.5 down 2\n"]
 CONDITIONS = [
     b".a == 1\0" + DEEP,
     b'.a[2].b == null\0{"a": [1]}',
@@ -119,6 +119,7 @@ _ANSWERS = _packets(b"", _OK)[4:] + 2 * _packets(b"", *_ROWS)[4:]
 MYSQL = [
     _packets(_greeting(b"8.0.30", b"caching_sha2_password")) + _packets(b"", b"", b"\1\3", _OK)[8:] + _ANSWERS,
     _packets(_greeting(b"5.5.5-10.6-MariaDB", b"mysql_native_password")) + _packets(b"", b"", _OK)[8:] + _ANSWERS,
+    _packets(_greeting(b"8.\xb2.30", b"caching_sha2_password")) + _packets(b"", b"", b"\1\3", _OK)[8:] + _ANSWERS,
     _packets(b"\xff\x69\4Host 'x' is blocked because"),
     _packets(_greeting(b"8.0.30", b"caching_sha2_password"))
     + _packets(b"", b"", b"\xfemysql_native_password\0abcdefghabcdefghijkl\0")[8:]

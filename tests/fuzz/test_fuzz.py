@@ -54,7 +54,7 @@ def test_whatever_comes_is_answered_or_refused_in_documented_words(target: Targe
 @pytest.mark.parametrize("target", TARGETS, ids=NAMES)
 def test_what_is_right_is_understood(target: Target) -> None:
     """One seed at least gets through, or nothing behind the first refusal is ever tried."""
-    assert "" in {examine(target, seed) for seed in target.seeds if seeds.DEEP not in seed}
+    assert any(examine(target, seed) == "" for seed in target.seeds if seeds.DEEP not in seed)
 
 
 def spending(seconds: float) -> None:
