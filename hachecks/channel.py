@@ -53,8 +53,10 @@ class DeliveryOptions:
     severity: Literal["info", "warning", "critical"] = option(default="info", help="Tell of what matters this much.")
     send_timeout: Duration = option(default=10.0, help="One try ends within this time.")
     max_age: Duration = option(default=86400.0, help="Give up after this time; what was not told is a dead letter.")
-    rate: Duration = option(default=1.0, help="The least time between two messages.")
-    fallback: str | None = option(default=None, metavar="NAME", help="Tell this notifier what could not be told here.")
+    rate: Duration = option(default=1.0, help="The least time between two messages; STOP does not wait.")
+    fallback: str | None = option(
+        default=None, metavar="NAME", help="Tell this notifier what could not be told here, or not soon."
+    )
     title: TemplateText = option(default=TITLE, metavar="TEMPLATE", help="The title of a message.")
     body: TemplateText = option(default=BODY, metavar="TEMPLATE", help="The text of a message.")
 

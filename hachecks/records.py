@@ -113,6 +113,13 @@ class Notifications:
 
     def do(self, verb: str, words: Sequence[str]) -> bool:
         """`list`, `retry`, `drop`, `silence DURATION [WHY]` or `unsilence`; returns whether all is well."""
+        try:
+            return self._do(verb, words)
+        except OSError as error:
+            self.tell(f"{error.filename or self.letters.path}: {error.strerror or error}")
+            return False
+
+    def _do(self, verb: str, words: Sequence[str]) -> bool:
         if verb == "silence":
             return self.silence(words)
         if verb == "unsilence":

@@ -236,3 +236,12 @@ def test_a_long_journal_that_nobody_has_read_is_shown_in_little_memory(node: Nod
     words = [sys.executable, "-c", script, sys.executable, "-m", "hachecks", "history", "--format", "json"]
     done = subprocess.run(words, env={**os.environ, **node.environ}, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 80 * 1024
+
+
+@pytest.mark.parametrize("verb", ["list", "retry", "drop"])
+def test_what_cannot_be_read_is_said_in_one_line(node: Node, verb: str) -> None:
+    (node.state / "dead-letters").mkdir()
+    answer = node.say("notifications", verb)
+    assert answer.code == 1
+    assert answer.out.splitlines()[-1].startswith(f"{node.state}/dead-letters: ")
+    assert "Errno" not in answer.out + answer.err

@@ -9,6 +9,7 @@ from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
 from hachecks.services.acceptance import excerpt, is_accepted, refusal
 from hachecks.services.digest import rfc3339
+from hachecks.services.fired_alerts import FiredAlerts
 from hachecks.services.http_channel import JSON, HttpOptions, LoginOptions, secrets_among
 from hachecks.services.payload import encoded
 from hachecks.settings import option, settings
@@ -52,7 +53,8 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
 
     KeepalivedInstanceFault and KeepalivedInstanceStopped (KeepalivedGroup… for a group) fire while this node's instance
     is so, with the labels node, instance, vip and severity="warning"; --label severity=critical has it otherwise. The
-    labels and the start of an alert are the same when it is resolved.
+    labels and the start of an alert are the same when it is resolved: the VIPs that it had are kept in the state
+    directory meanwhile.
 
     Give --url for each member of a cluster: all are told, and it suffices when one takes it, as with Prometheus.
 
@@ -75,7 +77,8 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
 
     def send(self, message: Message, deadline: Deadline) -> str:
         """Tell every member; raises `NotDelivered` where none took it."""
-        alerts = self._alerts(message)
+        fired = FiredAlerts("" if message.test else " ".join(str(url.full) for url in self.url))
+        alerts = self._alerts(message, fired)
         if not alerts:
             return "nothing to fire or resolve"
         body = encoded(alerts)
@@ -90,6 +93,7 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
                 failures.append(failure)
         told = "; ".join(map(str, failures))
         if len(failures) < len(self.url):
+            fired.save()
             count = f"{len(self.url) - len(failures)} of {len(self.url)} took {_counted(alerts)}"
             return f"{count}; {told}" if told else count
         waits = [failure.after for failure in failures if failure.again]
@@ -103,29 +107,35 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
         if not is_accepted(answer):
             raise refusal(answer, str(url.target), excerpt(answer, secrets_among(headers)))
 
-    def _alerts(self, message: Message) -> list[dict[str, Any]]:
+    def _alerts(self, message: Message, fired: FiredAlerts) -> list[dict[str, Any]]:
         """What begins to fire, and what is resolved; of the same alert the last word only."""
         alerts: dict[tuple[str, str, str], dict[str, Any]] = {}
         now = time.time()
         for change in message.changes:
+            carried = ",".join(change.vips)
             for event in change.events:
                 if event.before in ALERTS and event.before != event.state and event.since is not None:
-                    alert = self._alert(message, change, event.before, min(event.since, now), min(event.at, now))
+                    vips = fired.ends(f"{message.node} {change.kind} {change.name} {event.before}", carried)
+                    alert = self._alert(message, change, event.before, vips, min(event.since, now), min(event.at, now))
                     alerts[change.kind, change.name, event.before] = alert
                 if event.state in ALERTS:
                     began = event.since if event.before == event.state and event.since is not None else event.at
                     ends = now + (TEST_LASTS if message.test else self.resolve_after)
-                    alert = self._alert(message, change, event.state, min(began, now), ends)
+                    key = f"{message.node} {change.kind} {change.name} {event.state}"
+                    vips = fired.fires(key, carried, again=event.before == event.state)
+                    alert = self._alert(message, change, event.state, vips, min(began, now), ends)
                     alerts[change.kind, change.name, event.state] = alert
         return list(alerts.values())
 
-    def _alert(self, message: Message, change: Change, state: str, began: float, ends: float) -> dict[str, Any]:
+    def _alert(
+        self, message: Message, change: Change, state: str, vips: str, began: float, ends: float
+    ) -> dict[str, Any]:
         name = "KeepalivedTest" if message.test else f"Keepalived{change.kind.capitalize()}{ALERTS[state]}"
         labels = {
             "alertname": name,
             "node": message.node,
             "instance": change.name,
-            "vip": ",".join(change.vips),
+            "vip": vips,
             "severity": "warning",
             **{label.name: label.value for label in self.label},
         }

@@ -16,6 +16,7 @@ from hachecks.http.url import Url
 from hachecks.notifiers import NotDelivered
 from hachecks.notifiers.alertmanager import AlertmanagerNotifier, Label
 from hachecks.services.digest import rfc3339
+from hachecks.services.fired_alerts import FiredAlerts
 from tests.cli import hacheck
 from tests.messages import AT, event, message, messages, storm
 from tests.monitors import DIRECT, alertmanager, get_json, until
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hachecks.message import Message
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HACHECK_STATE_DIR", str(tmp_path))
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +237,7 @@ def post(server: str, *alerts: dict[str, Any]) -> None:
 def test_a_clock_set_back_between_fault_and_recovery_ends_the_alert(server: str, hook: Receiver) -> None:
     now, ahead = time.time(), time.time() + 3600
     fault = message(event(at=ahead), node="set back")
-    (fired,) = notifier(server)._alerts(fault)
+    (fired,) = notifier(server)._alerts(fault, FiredAlerts())
     post(server, {**fired, "startsAt": rfc3339(ahead), "endsAt": rfc3339(ahead + 86400)})
     until(lambda: len(active(server, "set back")) == 1)
     recovery = event(state="BACKUP", before="FAULT", number=2, at=now, since=ahead)
@@ -249,7 +255,7 @@ def test_no_alert_ends_before_it_starts(began: float, ended: float) -> None:
         event("b", state="BACKUP", before="FAULT", number=2, at=now + ended, since=now + began),
         event("c", state="STOP", before="FAULT", number=3, at=now + ended, since=now + began),
     ]
-    alerts = notifier("http://127.0.0.1:1")._alerts(message(*events))
+    alerts = notifier("http://127.0.0.1:1")._alerts(message(*events), FiredAlerts())
     assert len(alerts) == 4
     for alert in alerts:
         assert seconds(alert["startsAt"]) <= seconds(alert["endsAt"])
@@ -270,3 +276,30 @@ def test_an_instance_and_a_group_of_one_name_are_two_alerts(server: str) -> None
     ended = event("V", "BACKUP", "FAULT", number=3, at=time.time(), since=now, kind="GROUP")
     send(notifier(server), message(ended, node="twins"), 20)
     until(lambda: [alert["labels"]["alertname"] for alert in active(server, "twins")] == ["KeepalivedInstanceFault"])
+
+
+@pytest.mark.parametrize("ending", ["BACKUP", "DELETED"])
+def test_an_alert_ends_under_its_labels_though_the_configuration_has_changed(
+    server: str, tmp_path: Path, ending: str
+) -> None:
+    now, node = time.time(), f"changed {ending}"
+    fault = event("V", at=now - 5)
+    send(notifier(server), message(fault, node=node, vips={"V": ["10.0.0.1", "10.0.0.2"]}), 20)
+    again = event("V", "FAULT", "FAULT", number=2, at=now - 4, since=now - 5)
+    send(notifier(server), message(again, node=node, vips={"V": ["10.0.0.3"]}), 20)
+    (alert,) = active(server, node)
+    assert alert["labels"]["vip"] == "10.0.0.1,10.0.0.2"
+    ended = event("V", ending, "FAULT", number=3, at=now, since=now - 5)
+    send(notifier(server), message(ended, node=node, vips={}), 20)
+    until(lambda: not active(server, node))
+    (kept,) = [path for path in tmp_path.iterdir() if path.name.startswith("alertmanager-")]
+    assert json.loads(kept.read_text()) == {}
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "[" * 99999, '{"x": 1}', "\x00"])
+def test_what_was_kept_of_alerts_may_be_anything(server: str, tmp_path: Path, text: str) -> None:
+    send(notifier(server), message(event(at=time.time()), node="kept"), 20)
+    (kept,) = tmp_path.iterdir()
+    kept.write_text(text)
+    send(notifier(server), message(event(state="BACKUP", before="FAULT", at=time.time()), node="kept"), 20)
+    until(lambda: not active(server, "kept"))
