@@ -1,4 +1,4 @@
-"""What of a source is for people only? Comments and docstrings, which modules are carried without."""
+"""What of a source is for people and type checkers only, left out here: comments, docstrings and types."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Union
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeGuard
 
 Documented = Union[ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef]
 Span = tuple[int, int, int, int, bytes]
 """From line and column to line and column (in bytes), and the text instead."""
 
 
-def without_comments(source: bytes) -> bytes:
-    """The source without comments and docstrings, every line where it was; means the same but for the docstrings."""
+def minified(source: bytes) -> bytes:
+    """The source without these, every line where it was; it means the same but for them."""
     lines = source.splitlines(keepends=True)
-    for first, start, last, end, instead in sorted([*_comments(source), *_docstrings(ast.parse(source))], reverse=True):
+    tree = ast.parse(source)
+    spans = sorted([*_comments(source), *_docstrings(tree), *_types(tree, lines)], reverse=True)
+    for first, start, last, end, instead in spans:
         text = lines[first - 1][:start] + instead + b"\n" * (last - first) + lines[last - 1][end:]
         lines[first - 1 : last] = text.splitlines(keepends=True)
     shorter = b"".join(lines)
     if _meaning(shorter) != _meaning(source):
-        raise AssertionError("the source means something else without its comments")
+        raise AssertionError("the source means something else without its comments and types")
     return shorter
 
 
@@ -32,6 +35,40 @@ def _comments(source: bytes) -> Iterator[Span]:
         if token.type == tokenize.COMMENT:
             start = len(token.line[: token.start[1]].rstrip(" ").encode())
             yield token.start[0], start, token.end[0], len(token.line[: token.end[1]].encode()), b""
+
+
+def _types(tree: ast.Module, lines: list[bytes]) -> Iterator[Span]:
+    """The annotations of functions (those of classes are settings), and what is imported for a type checker only."""
+    for block in filter(_is_for_checkers, ast.walk(tree)):
+        yield block.body[0].lineno, block.body[0].col_offset, *_end(block.body[-1]), b"pass"
+    for node in filter(_is_plain, ast.walk(tree)):
+        for argument in _annotated(node):
+            start = argument.col_offset + len(argument.arg.encode())
+            yield argument.lineno, start, *_end(argument.annotation), b""
+        if node.returns:
+            line, before = node.returns.lineno, node.returns.col_offset
+            arrow = lines[line - 1].rfind(b"->", 0, before)
+            if arrow >= 0 and node.returns.end_lineno == line:
+                yield line, len(lines[line - 1][:arrow].rstrip()), *_end(node.returns), b""
+
+
+def _is_plain(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Whether it is a function without decorators, which may read its annotations, as `singledispatch` does."""
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.decorator_list
+
+
+def _is_for_checkers(node: ast.AST) -> TypeGuard[ast.If]:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _annotated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
+    every = node.args
+    arguments = [*every.posonlyargs, *every.args, *every.kwonlyargs, every.vararg, every.kwarg]
+    return [argument for argument in arguments if argument and argument.annotation]
+
+
+def _end(node: ast.expr | ast.stmt | None) -> tuple[int, int]:
+    return (node.end_lineno or 0, node.end_col_offset or 0) if node else (0, 0)
 
 
 def _docstrings(tree: ast.Module) -> Iterator[Span]:
@@ -55,4 +92,10 @@ def _meaning(source: bytes) -> str:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and _documented(node):
             node.body[:1] = [] if isinstance(node, ast.Module) or len(node.body) > 1 else [ast.Pass()]
+        if _is_for_checkers(node):
+            node.body = [ast.Pass()]
+        if _is_plain(node):
+            node.returns = None
+            for argument in _annotated(node):
+                argument.annotation = None
     return ast.dump(tree)

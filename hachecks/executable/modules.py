@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hachecks.executable.minify import without_comments
+from hachecks.executable.minify import minified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,8 +20,11 @@ NOT_CARRIED = ("__main__", "agent", "executable", "exporter")
 EMPTIED = ("httpcore", "httpcore._sync", "pg8000")
 """Packages whose `__init__` imports all of it, which probes avoid by importing the modules they need."""
 
-ABSENT = ("asn1crypto", "asn1crypto.x509", "certifi", "dateutil", "dateutil.parser")
-"""Modules that a carried one imports for what no probe uses."""
+ABSENT = (
+    *("asn1crypto", "asn1crypto.x509", "certifi", "click._termui_impl", "click._winconsole", "dateutil"),
+    "dateutil.parser",
+)
+"""Modules that a carried one imports for what no probe uses, and no command: pagers, Windows, X.509 in a handshake."""
 
 ENTRY = re.compile(rf"({OURS}[a-z0-9_.]*):\w+")
 """A late import by `registry.Entry`."""
@@ -95,12 +98,12 @@ def _ours() -> Iterator[Module]:
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
         if inside.with_suffix("").parts[0] not in NOT_CARRIED:
-            yield _module(f"{OURS}/{inside.as_posix()}", without_comments(path.read_bytes()))
+            yield _module(f"{OURS}/{inside.as_posix()}", minified(path.read_bytes()))
 
 
 def _others(sources: Mapping[str, bytes]) -> Iterator[Module]:
     for path, source in sources.items():
-        module = _module(path, without_comments(source))
+        module = _module(path, minified(source))
         yield Module(module.name, module.package, b"") if module.name in EMPTIED else module
 
 

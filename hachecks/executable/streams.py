@@ -15,7 +15,22 @@ CORE = ("hachecks.cli", "hachecks.probes.tcp")
 """What these import is on the way of nearly every check."""
 
 ORDER = (
-    *("core", "file", "dns", "http", "nodeport", "config", "sql", "postgresql", "postgresql_ready", "sqlite", "mysql"),
+    *(
+        "core",
+        "reasons",
+        "handshake",
+        "file",
+        "delivering",
+        "dns",
+        "http",
+        "nodeport",
+        "config",
+        "sql",
+        "postgresql",
+        "postgresql_ready",
+        "sqlite",
+        "mysql",
+    ),
     *("others", "notifiers", "http2", "commands"),
 )
 """Streams from what is compiled first, should there be no room for all, to what is compiled last."""
