@@ -18,7 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from hachecks.keepalived_files import Findings
     from hachecks.keepalived_parser import Statement
 
 MOST_ADVERTISED = {"ipv4": 255, "ipv6": 89}
@@ -96,7 +95,7 @@ def read_configuration(path: str, config_id: str = "") -> Configuration:
     except Unreadable as error:
         error.files = tuple(parser.lines.files.seen)
         raise
-    found = _Reading(root, parser.findings).configuration(tuple(parser.lines.files.seen))
+    found = _Reading(parser).configuration(tuple(parser.lines.files.seen))
     return found._replace(unfinished=parser.unfinished)
 
 
@@ -104,7 +103,8 @@ def read_text(text: str, place: str = "") -> Configuration:
     """The configuration in a text, which findings call `place`; what it includes is not read."""
     parser = Parser()
     parser.lines.read_text(text.encode("utf-8", "replace"), place)
-    return _Reading(parser.parse(), parser.findings).configuration(())
+    parser.parse()
+    return _Reading(parser).configuration(())
 
 
 def vips_of(configuration: str) -> dict[str, list[str]]:
@@ -135,21 +135,20 @@ def hacheck_command(command: str) -> tuple[str, ...]:
 class _Reading:
     """What the statements come to, taken in the order in which they are written."""
 
-    def __init__(self, root: Statement, findings: Findings) -> None:
-        self.findings = findings
-        self.defaults: dict[str, list[str]] = {}
+    def __init__(self, parser: Parser) -> None:
+        self.findings = parser.findings
+        self.defaults = parser.start.defaults
         self.scripts: dict[str, VrrpScript] = {}
         self.groups: list[Statement] = []
         self.drafts: list[Draft] = []
         self.tracked: dict[str, list[str]] = {}
         self.users: list[str] = []
         takers = {
-            "global_defs": self._take_defaults,
             "vrrp_script": self._take_script,
             "vrrp_instance": self._take_instance,
             "vrrp_sync_group": self._take_group,
         }
-        for one in root.nodes or ():
+        for one in parser.root.nodes or ():
             taker = takers.get(one.words[0])
             if taker:
                 self.users += _users_named(one)
@@ -177,10 +176,6 @@ class _Reading:
             self.findings.sentences(),
             script_users=tuple(dict.fromkeys(self.users)),
         )
-
-    def _take_defaults(self, block: Statement) -> None:
-        for one in block.nodes or ():
-            self.defaults.setdefault(one.words[0], one.words[1:] or [""])
 
     def _take_script(self, block: Statement) -> None:
         if len(block.words) < 2:

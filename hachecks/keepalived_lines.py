@@ -33,7 +33,7 @@ LONGEST = 1023
 """Bytes of a line, as Keepalived reads it: what is longer is several lines, and does not grow."""
 MOST_LINES = 150_000
 """Lines and braces that a configuration may come to: 255 instances take some thousand."""
-DEAR = 4
+DEAR = 10
 """Lines of a file that one of a definition or sequence counts for, since a few letters make very many of these."""
 MOST_EXPANDED = 2 * 1024 * 1024
 """Characters that definitions and sequences may come to."""

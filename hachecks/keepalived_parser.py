@@ -71,7 +71,7 @@ class Parser:
         self.lines = Lines(config_id, self.findings)
         self.root = Statement("", [], ("", 0))
         self.root.nodes = []
-        self._start = Start(ROOT)
+        self.start = Start(ROOT)
         self._last: dict[str, Statement] = {}
         self._names: set[tuple[str, str]] = set()
         self._depth = 0
@@ -86,8 +86,8 @@ class Parser:
             missing = "a } is missing" if self._depth == 1 else f"a }} is missing, {self._depth} times,"
             self.findings.tell(self.lines.place, f"{missing} before the end; is it half-written?")
         first = next((one for one in self.root.nodes or () if one.words[0] == "vrrp_instance"), None)
-        if first and not self._start.found:
-            lost = f", since {self._start.within[:80]} is not closed" if self._start.within else ""
+        if first and not self.start.found:
+            lost = f", since {self.start.within[:80]} is not closed" if self.start.within else ""
             what = f"Keepalived's first process does not find {first.text[:80]}{lost}; it serves no instance at all"
             self.findings.tell_first(first.place, what)
         return self.root
@@ -111,14 +111,13 @@ class Parser:
                 self.findings.tell(self.lines.place, "there is a } too many; is the { before it lost?")
             words = words_of(text)
             if words:
-                self._start.see(words)
+                self.start.see(words)
                 return Statement(text, words, self.lines.place)
 
     def _read(self, table: Table, block: Statement, level: int) -> bool:
         """Take in the statements of a block to its end; returns whether it was passed over from somewhere within."""
         nodes = block.nodes = [] if block.nodes is None else block.nodes
         needs_brace = level > 0
-        passed: Statement | None = None
         while True:
             line = self._next()
             if line is None:
@@ -130,7 +129,7 @@ class Parser:
                     self._skipped, needs_brace = 1, False
                     continue
             if self._skipped:
-                if self._pass_over(line, passed) and level:
+                if self._pass_over(line) and level:
                     return True
                 continue
             if needs_brace:
@@ -143,15 +142,15 @@ class Parser:
                 continue
             if word == "}" and level:
                 return False
-            passed = self._take(table, line, nodes, level)
+            self._take(table, line, nodes, level)
 
-    def _take(self, table: Table, line: Statement, nodes: list[Statement], level: int) -> Statement | None:
-        """Take in one statement with its block; returns it if its block is passed over."""
+    def _take(self, table: Table, line: Statement, nodes: list[Statement], level: int) -> None:
+        """Take in one statement with its block."""
         kind = table.get(line.words[0])
         self._unknown = line.text if kind is None else ""
         if kind is None:
             nodes.append(line)
-            return None
+            return
         refusal = self._refusal(line, nodes, level)
         if refusal:
             self.findings.tell(line.place, refusal)
@@ -161,17 +160,15 @@ class Parser:
                 # Without a block, what follows counts for the last that there was.
                 last = self._last.get(line.words[0]) or Statement(line.text, line.words, line.place)
                 self._read(kind, last, level + 1)
-            return None
+            return
         nodes.append(line)
         self._last[line.words[0]] = line
         if kind == PASSED_OVER:
             self._awaits_block = True
-            return line
-        if isinstance(kind, str):
+        elif isinstance(kind, str):
             self._read_values(line)
         else:
             self._read(kind, line, level + 1)
-        return None
 
     def _refusal(self, line: Statement, nodes: list[Statement], level: int) -> str:
         """Why Keepalived passes over a block that it knows; empty if it does not."""
@@ -188,11 +185,8 @@ class Parser:
         self._names.add(name)
         return ""
 
-    def _pass_over(self, line: Statement, passed: Statement | None) -> bool:
-        """Count the braces of a block that is passed over, and keep its lines; returns whether it has ended."""
-        if passed is not None and self._skipped == 1 and line.words[0] not in "{}":
-            passed.nodes = passed.nodes or []
-            passed.nodes.append(line)
+    def _pass_over(self, line: Statement) -> bool:
+        """Count the braces of a block that is passed over; returns whether it has ended."""
         for word in line.words:
             self._skipped += (word == "{") - (word == "}")
             if not self._skipped:

@@ -18,12 +18,13 @@ STARTING = ("vrrp_instance", "static_ipaddress", "static_routes", "static_rules"
 class Start:
     """Sees each line that has words; `found` is whether a block was at the top level that VRRP is started for.
 
-    `within` is the block that it passes over now, or empty.
+    `defaults` are the first lines of each keyword in global_defs, and `within` is the block that it passes over now.
     """
 
     def __init__(self, keywords: Container[str]) -> None:
         self.keywords = keywords
         self.found = False
+        self.defaults: dict[str, list[str]] = {}
         self.within = ""
         self._depth = 0
         self._reading = self._read_top
@@ -62,6 +63,8 @@ class Start:
             self._reading = self._read_addresses
         elif words[0] == "}":
             self._reading = self._read_top
+        else:
+            self.defaults.setdefault(words[0], [*words[1:], ""])
 
     def _read_addresses(self, words: Sequence[str]) -> None:
         if words[-1] == "}":
