@@ -7,7 +7,9 @@ import os
 from hachecks.sql import credentials, galera
 from hachecks.sql.expectation import answer
 from hachecks.sql.lag import seconds_of
-from hachecks.sql.mysql_session import Denied, Session, Tls
+from hachecks.sql.mysql_engine import Denied, Tls
+from hachecks.sql.mysql_farewell import NOBODY
+from hachecks.sql.mysql_session import Session
 from hachecks.sql.wire import Wire
 from hachecks.verdict import Verdict, in_words
 
@@ -40,10 +42,11 @@ def answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
 def ready_answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
     """PASS when the server lets us in, or does not, politely.
 
-    The login is tried without a password, since a server blocks hosts that hang up in the handshake too often
-    (max_connect_errors); a login that it denies does not count.
+    The login is that of nobody, since a server blocks hosts that hang up in the handshake too often
+    (max_connect_errors), and locks an account whose password was wrong too often (FAILED_LOGIN_ATTEMPTS); a login that
+    it denies to nobody is not counted.
     """
-    login = credentials.Login(asked.url.user or "hacheck", None)
+    login = credentials.Login(NOBODY, None)
     with _session(asked, login, deadline) as session, deadline.during("login"):
         try:
             session.log_in()
@@ -78,7 +81,7 @@ def _answers(session: Session, asked: SqlProbe, deadline: Deadline) -> Iterator[
     if asked.writable:
         yield _writable(session)
     elif asked.query is not None:
-        session.rows("start transaction read only")
+        session.prefer("start transaction read only", "start transaction")
     if asked.query is not None:
         yield answer(session.rows(asked.query), asked.expect)
 
@@ -86,10 +89,9 @@ def _answers(session: Session, asked: SqlProbe, deadline: Deadline) -> Iterator[
 def _limit_statements(session: Session, deadline: Deadline) -> None:
     """Let the server give up a statement when we do."""
     left = deadline.remaining()
-    if session.is_mariadb:
-        session.rows(f"set session max_statement_time = {left:.3f}")
-    else:
-        session.rows(f"set session max_execution_time = {max(1, int(left * 1000))}")
+    mysql, mariadb = f"max_execution_time = {max(1, int(left * 1000))}", f"max_statement_time = {left:.3f}"
+    words = (mariadb, mysql) if session.is_mariadb else (mysql, mariadb)
+    session.prefer(*(f"set session {word}" for word in words))
 
 
 def _writable(session: Session) -> Verdict:

@@ -14,9 +14,10 @@ from hachecks.settings import build
 from hachecks.verdict import Status, Verdict
 from tests.contracts import MEMORY_KIB
 from tests.measured import measured
-from tests.mysql8 import GROUP_CHANNEL, REPLICA, MySQL8, pairs, table
+from tests.mysql8 import GROUP_CHANNEL, REPLICA, MySQL8, packet, pairs, table
 
 WRITABLE = pairs(read_only="OFF", super_read_only="OFF", offline_mode="OFF", innodb_read_only="OFF")
+EMPTY_PASSWORD = repr(packet(3, b"\0"))
 READ_ONLY = pairs(read_only="ON", super_read_only="ON", offline_mode="OFF", innodb_read_only="OFF")
 
 
@@ -33,28 +34,45 @@ def test_cached_password_is_proved() -> None:
         assert any(s.startswith("set session max_execution_time = ") for s in server.statements)
 
 
+@pytest.mark.parametrize(
+    "refuses",
+    [
+        pytest.param({"set session max_execution_time": (1193, "Unknown system variable")}, id="execution-time"),
+        pytest.param({"set session": (1193, "Unknown system variable")}, id="every-limit"),
+        pytest.param({"set names": (1115, "Unknown character set: 'utf8mb4'")}, id="names"),
+        pytest.param({"set": (1227, "Access denied; you need (at least one of) the SUPER privilege")}, id="everything"),
+        pytest.param({"start transaction read only": (1064, "You have an error in your SQL syntax")}, id="read-only"),
+    ],
+)
+def test_server_that_does_not_know_our_niceties_serves_all_the_same(refuses: dict[str, tuple[int, str]]) -> None:
+    with MySQL8("secret", {"select": table({"x": "1"})}, refuses=refuses) as server:
+        verdict = ask(server, query="select 1", expect="1")
+        assert repr(verdict) == f"PASS - 127.0.0.1:{server.port} answers the query with 1"
+
+
 def test_password_that_is_not_cached_needs_tls() -> None:
     with MySQL8("secret", {}, cached=False) as server:
         verdict = ask(server)
     assert verdict.status is Status.UNKNOWN
     assert verdict.reason.endswith("(caching_sha2_password), which needs --tls")
-    assert server.statements == ["b''"]  # not even the key was asked for
+    assert server.statements == [EMPTY_PASSWORD]  # not even the key was asked for
 
 
-@pytest.mark.parametrize("plugin", ["mysql_clear_password", "dialog"])
+@pytest.mark.parametrize("plugin", ["mysql_clear_password", "dialog", "sha256_password"])
 def test_clear_password_needs_tls(plugin: str) -> None:
     with MySQL8("secret", {}, plugin=plugin) as server:
         verdict = ask(server)
     told = "wants the password in clear text, which needs --tls"
     assert repr(verdict) == f"UNKNOWN - 127.0.0.1:{server.port} {told}"
-    assert server.statements == ["b''"]
+    assert server.statements == [EMPTY_PASSWORD]
 
 
 def test_unknown_plugin_is_unknown() -> None:
     with MySQL8("secret", {}, plugin="parsec") as server:
         verdict = ask(server)
     assert verdict.status is Status.UNKNOWN
-    assert "Authentication plugin 'b'parsec'' not configured (error 2059)" in verdict.reason
+    assert verdict.reason.endswith("wants the authentication plugin parsec, which a check does not speak")
+    assert server.statements == [EMPTY_PASSWORD]  # so that it counts no broken handshake
 
 
 @pytest.mark.parametrize(
