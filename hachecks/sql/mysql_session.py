@@ -34,6 +34,7 @@ class Session:
     def __init__(self, wire: Wire, login: Login, url: DatabaseUrl, tls: Tls | None, tls_name: str) -> None:
         self.wire = wire
         self.login = login
+        self.url = url
         self.tls = tls
         self.logged_in = False
         self.connection: Any = Engine(

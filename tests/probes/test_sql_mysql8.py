@@ -94,6 +94,79 @@ def test_role_is_told(variables: object, channels: object, role: str) -> None:
     assert passing == [role] * bool(role)
 
 
+def members(*states: str, role: str = "PRIMARY") -> object:
+    """A group in which the server comes first."""
+    roles = [role, *("SECONDARY" for _ in states[1:])]
+    rows = [
+        {"MEMBER_ID": str(number), "MEMBER_HOST": "x", "MEMBER_STATE": state, "MEMBER_ROLE": each}
+        for number, (state, each) in enumerate(zip(states, roles))
+    ]
+    return table(*rows)
+
+
+APPLIER = {**GROUP_CHANNEL, "Channel_Name": "group_replication_applier"}
+
+
+@pytest.mark.parametrize(
+    ("group", "variables", "role"),
+    [
+        pytest.param(members("ONLINE", "ONLINE", "ONLINE"), WRITABLE, "primary", id="primary"),
+        pytest.param(members("ONLINE", "ONLINE", "UNREACHABLE"), WRITABLE, "primary", id="primary-with-majority"),
+        pytest.param(members("ONLINE", "RECOVERING", "UNREACHABLE"), WRITABLE, "primary", id="one-joins"),
+        pytest.param(members("ONLINE", "UNREACHABLE", "UNREACHABLE"), WRITABLE, "", id="primary-without-majority"),
+        pytest.param(members("ONLINE", "UNREACHABLE"), WRITABLE, "", id="half-is-no-majority"),
+        pytest.param(members("ONLINE", "ONLINE", role="SECONDARY"), READ_ONLY, "standby", id="secondary"),
+        pytest.param(members("ONLINE", role="SECONDARY"), READ_ONLY, "standby", id="secondary-alone"),
+        pytest.param(
+            members("ONLINE", "UNREACHABLE", "UNREACHABLE", role="SECONDARY"), READ_ONLY, "", id="secondary-cut-off"
+        ),
+        pytest.param(members("RECOVERING", "ONLINE", role="SECONDARY"), READ_ONLY, "", id="recovering"),
+        pytest.param(members("ERROR", role=""), READ_ONLY, "", id="expelled"),
+        pytest.param(members("OFFLINE", role=""), READ_ONLY, "", id="stopped"),
+        pytest.param(members("ONLINE", "ONLINE"), READ_ONLY, "", id="primary-that-is-read-only"),
+    ],
+)
+def test_role_in_a_group_is_told(group: object, variables: object, role: str) -> None:
+    answers = {
+        "show global variables": variables,
+        "show replica status": table(APPLIER, GROUP_CHANNEL),
+        "\nselect m.*": group,
+    }
+    with MySQL8("secret", answers) as server:  # type: ignore[arg-type]
+        passing = [asked for asked in ("primary", "standby") if ask(server, role=asked).status is Status.PASS]
+    assert passing == [role] * bool(role)
+
+
+def test_group_that_may_not_be_seen_is_unknown() -> None:
+    answers = {"show global variables": READ_ONLY, "show replica status": table(APPLIER)}
+    with MySQL8("secret", answers, refuses={"\nselect m.*": (1142, "SELECT command denied")}) as server:
+        verdict = ask(server, role="standby")
+    assert verdict.status is Status.UNKNOWN
+    assert "grant select on performance_schema.replication_group_members" in verdict.reason
+    answers = {"show global variables": WRITABLE}
+    with MySQL8("secret", answers, refuses={"\nselect m.*": (1142, "SELECT command denied")}) as server:
+        assert ask(server, role="primary").status is Status.PASS  # nothing says that it is in one
+
+
+def test_secondary_that_applies_late_is_behind() -> None:
+    answers = {
+        "show global variables": READ_ONLY,
+        "show replica status": table(APPLIER),
+        "\nselect m.*": members("ONLINE", "ONLINE", role="SECONDARY"),
+        "\nselect max(": table({"seconds": "7"}),
+    }
+    with MySQL8("secret", answers) as server:  # type: ignore[arg-type]
+        assert ask(server, max_lag="9s").reason.endswith("is standby, is 7 s behind")
+        assert ask(server, max_lag="5s").status is Status.FAIL
+
+
+def test_primary_without_majority_takes_no_writes() -> None:
+    answers = {"show global variables": WRITABLE, "\nselect m.*": members("ONLINE", "UNREACHABLE", "UNREACHABLE")}
+    with MySQL8("secret", answers) as server:  # type: ignore[arg-type]
+        told = "is in a replication group without a majority"
+        assert repr(ask(server, writable=True)) == f"FAIL - 127.0.0.1:{server.port} {told}"
+
+
 @pytest.mark.parametrize(
     ("lag", "status"),
     [("3", Status.PASS), ("11", Status.FAIL), (None, Status.FAIL)],
