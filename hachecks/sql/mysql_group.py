@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hachecks.sql.expectation import number
 from hachecks.sql.mysql_engine import Denied
 from hachecks.verdict import CannotLook, Failure
 
@@ -63,7 +64,7 @@ def member(session: Session, *, is_grouped: bool) -> Member | None:
 def seconds_behind(session: Session) -> float:
     """How old the oldest transaction is that is being applied."""
     try:
-        rows = session.rows(QUEUED)
+        rows = session.rows(QUEUED, 1)
     except (Denied, Failure):
         return 0.0
-    return max(0.0, float(rows[0][0])) if rows and rows[0] and rows[0][0] else 0.0
+    return max(0.0, number(rows[0][0] or "") or 0.0) if rows else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pymysql.err import MySQLError
 
 from hachecks.sql.mysql_engine import PLUGINS, Denied, Engine, Refusal
-from hachecks.sql.wire import MOST_ROWS, NONSENSE
+from hachecks.sql.wire import MOST_ROWS, NONSENSE, as_asked
 from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
@@ -93,13 +93,13 @@ class Session:
         names = [str(column[0]).lower() for column in result.description or ()]
         return [dict(zip(names, row)) for row in self._rows(result)]
 
-    def rows(self, statement: str) -> list[list[str | None]]:
-        """The rows of a statement, as text."""
-        return self._rows(self._result(statement))
+    def rows(self, statement: str, columns: int = 0) -> list[list[str | None]]:
+        """The rows of a statement, as text; of so many columns, if that matters."""
+        return as_asked(self._rows(self._result(statement)), columns, self.wire)
 
     def pairs(self, statement: str) -> Mapping[str, str]:
         """Names in small letters, and values, of a statement that answers with such pairs."""
-        return {str(row[0]).lower(): str(row[1]) for row in self.rows(statement)}
+        return {str(row[0]).lower(): str(row[1]) for row in self.rows(statement, 2)}
 
     def _result(self, statement: str) -> Any:
         self._translated(lambda: self.connection.query(statement))

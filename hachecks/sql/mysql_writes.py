@@ -44,7 +44,7 @@ def judge(session: Session, deadline: Deadline) -> Verdict:
     session.prefer(f"set session lock_wait_timeout = {patience}")
     session.prefer("start transaction read write", "start transaction")
     database = session.url.database
-    rows = session.rows(TABLES.format(where=IN_DATABASE if database else ""))
+    rows = session.rows(TABLES.format(where=IN_DATABASE if database else ""), 2)
     if not rows:
         told = f"shows no InnoDB table to try a write on; grant select, update on {database or 'DATABASE'}.TABLE"
         raise CannotLook(f"{session.wire.where} {told}", "auth")

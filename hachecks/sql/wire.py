@@ -99,3 +99,10 @@ class Wire:
         if self.unread:
             raise Failure(f"{self.where} sent more than was asked for before TLS began", "tls")
         begin(self.stream)
+
+
+def as_asked(rows: list[list[str | None]], columns: int, wire: Wire) -> list[list[str | None]]:
+    """The rows, if each has as many columns as were asked for (0: any); raises `Failure`."""
+    if columns and any(len(row) != columns for row in rows):
+        raise Failure(f"{wire.where} answers something else than was asked", "protocol")
+    return rows
