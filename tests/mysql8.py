@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tests.servers import Server
@@ -19,6 +20,7 @@ OK = b"\0\0\0\2\0\0\0"
 EOF = b"\xfe\0\0\2\0"
 FAST_LOGIN, FULL_LOGIN = b"\x01\x03", b"\x01\x04"
 QUERY = 3
+NOTHING_REFUSED: Mapping[str, tuple[int, str]] = MappingProxyType({})
 NOTHING: Table = ((), ())
 REPLICA = {
     "Replica_IO_Running": "Yes",
@@ -51,6 +53,7 @@ class MySQL8(Server):
         cached: bool = True,
         plugin: str = "",
         endless: bool = False,
+        refuses: Mapping[str, tuple[int, str]] = NOTHING_REFUSED,
     ) -> None:
         super().__init__()
         self.password = password.encode()
@@ -58,6 +61,7 @@ class MySQL8(Server):
         self.cached = cached
         self.plugin = plugin
         self.endless = endless
+        self.refuses = refuses
         self.statements: list[str] = []
 
     def talk(self, connection: socket.socket) -> None:
@@ -82,6 +86,10 @@ class MySQL8(Server):
                 self.answer(connection, command[5:].decode())
 
     def answer(self, connection: socket.socket, statement: str) -> None:
+        for start, (code, told) in self.refuses.items():
+            if statement.startswith(start):
+                connection.sendall(packet(1, b"\xff" + code.to_bytes(2, "little") + b"#HY000" + told.encode()))
+                return
         names, rows = next((t for start, t in self.answers.items() if statement.startswith(start)), NOTHING)
         if not names:
             connection.sendall(packet(1, OK))

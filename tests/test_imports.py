@@ -40,7 +40,7 @@ IMPORTERS = {
     "httpcore": {"http.exchange", "http.http1", "http.http2"},
     "pg8000": {"sql.postgresql_session"},
     "prometheus_client": {"exporter.metrics", "exporter.server"},
-    "pymysql": {"sql.mysql_session"},
+    "pymysql": {"sql.mysql_engine", "sql.mysql_session"},
     "pyroute2": {"exporter.addresses"},
     "scramp": {"sql.postgresql_session"},
     "tomli": {"config"},

@@ -51,6 +51,10 @@ class SqlProbe(NetworkOptions, TlsOptions):
 
     Whatever is asked runs in one transaction that is read-only, or with --writable rolled back; nothing is committed,
     so synchronous standbys are not waited for. Ask the server itself: a pooler may answer for a server it has lost.
+
+    What MySQL must GRANT: SLAVE MONITOR (MariaDB) or REPLICATION CLIENT for --role and --max-lag, SELECT on
+    performance_schema.* for members of a replication group. --writable begins a write on an InnoDB table, one named
+    hacheck_writes or any: SELECT, UPDATE on it, and BINLOG MONITOR or REPLICATION CLIENT to notice a full disk.
     """
 
     url: DatabaseUrl = argument(metavar="URL", help="The database.", refuse_on_argv=refuse_password)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
-from hachecks.sql import credentials, galera
-from hachecks.sql.expectation import answer
+from hachecks.sql import credentials, galera, mysql_group, mysql_writes
+from hachecks.sql.expectation import answer, number
 from hachecks.sql.lag import seconds_of
-from hachecks.sql.mysql_session import Denied, Session, Tls
+from hachecks.sql.mysql_engine import Denied, Tls
+from hachecks.sql.mysql_farewell import NOBODY
+from hachecks.sql.mysql_session import Session
 from hachecks.sql.wire import Wire
 from hachecks.verdict import Verdict, in_words
 
@@ -20,9 +22,7 @@ if TYPE_CHECKING:
 
     Channel = Mapping[str, "str | None"]
 
-READ_ONLY = ("read_only", "super_read_only", "innodb_read_only", "offline_mode")
-OFF = ("OFF", "0", "")
-VARIABLES = f"show global variables where variable_name in {READ_ONLY}"
+OF_A_GROUP = "group_replication_"
 REPLICA_STATUS_SINCE = (8, 0, 22)
 
 
@@ -40,10 +40,11 @@ def answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
 def ready_answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
     """PASS when the server lets us in, or does not, politely.
 
-    The login is tried without a password, since a server blocks hosts that hang up in the handshake too often
-    (max_connect_errors); a login that it denies does not count.
+    The login is that of nobody, since a server blocks hosts that hang up in the handshake too often
+    (max_connect_errors), and locks an account whose password was wrong too often (FAILED_LOGIN_ATTEMPTS); a login that
+    it denies to nobody is not counted.
     """
-    login = credentials.Login(asked.url.user or "hacheck", None)
+    login = credentials.Login(NOBODY, None)
     with _session(asked, login, deadline) as session, deadline.during("login"):
         try:
             session.log_in()
@@ -69,16 +70,16 @@ def _answers(session: Session, asked: SqlProbe, deadline: Deadline) -> Iterator[
     if asked.galera:
         yield galera.judge(session, allow_donor=asked.allow_donor)
     if asked.role != "any" or asked.max_lag:
-        channels = _channels(session)
-        yield _role(session, asked, channels)
-        if asked.max_lag and channels:
-            yield _lag(asked, channels)
-    elif not (asked.galera or asked.writable or asked.query is not None):
+        yield from _replication(session, asked)
+    elif asked.writable:
+        yield from _of_the_group(mysql_group.member(session, is_grouped=False))
+    elif not asked.galera and asked.query is None:
+        session.rows("do 1")  # a Galera node without its cluster lets everybody in, and does nothing for them
         yield Verdict.passing("accepts the login")
     if asked.writable:
-        yield _writable(session)
+        yield mysql_writes.judge(session, deadline)
     elif asked.query is not None:
-        session.rows("start transaction read only")
+        session.prefer("start transaction read only", "start transaction")
     if asked.query is not None:
         yield answer(session.rows(asked.query), asked.expect)
 
@@ -86,25 +87,31 @@ def _answers(session: Session, asked: SqlProbe, deadline: Deadline) -> Iterator[
 def _limit_statements(session: Session, deadline: Deadline) -> None:
     """Let the server give up a statement when we do."""
     left = deadline.remaining()
-    if session.is_mariadb:
-        session.rows(f"set session max_statement_time = {left:.3f}")
-    else:
-        session.rows(f"set session max_execution_time = {max(1, int(left * 1000))}")
+    mysql, mariadb = f"max_execution_time = {max(1, int(left * 1000))}", f"max_statement_time = {left:.3f}"
+    words = (mariadb, mysql) if session.is_mariadb else (mysql, mariadb)
+    session.prefer(*(f"set session {word}" for word in words))
 
 
-def _writable(session: Session) -> Verdict:
-    """Begin a transaction that may write, and leave it to be rolled back."""
-    forbidding = _forbidding(session)
-    if forbidding:
-        return Verdict.failing(f"takes no writes ({', '.join(forbidding)})")
-    session.rows("start transaction read write")
-    return Verdict.passing("takes writes")
+def _replication(session: Session, asked: SqlProbe) -> Iterator[Verdict]:
+    """The role, and how far a standby is behind."""
+    session.rows("do 1")
+    every = _channels(session)
+    channels = [row for row in every if not (row.get("channel_name") or "").startswith(OF_A_GROUP)]
+    member = mysql_group.member(session, is_grouped=len(channels) < len(every))
+    yield from _of_the_group(member)
+    if member is not None and member.role == "secondary":
+        yield asked.judge_role("standby")
+        if asked.max_lag:
+            yield _in_time(asked, mysql_group.seconds_behind(session))
+        return
+    yield _role(session, asked, channels)
+    if asked.max_lag and channels:
+        yield _lag(asked, channels)
 
 
-def _forbidding(session: Session) -> list[str]:
-    """The variables that keep clients from writing."""
-    variables = session.pairs(VARIABLES)
-    return [name for name in READ_ONLY if variables.get(name, "OFF") not in OFF]
+def _of_the_group(member: mysql_group.Member | None) -> Iterator[Verdict]:
+    if member is not None and member.trouble:
+        yield Verdict.failing(member.trouble)
 
 
 def _channels(session: Session) -> list[Channel]:
@@ -113,10 +120,7 @@ def _channels(session: Session) -> list[Channel]:
         rows = session.run("show all slaves status")
     else:
         rows = session.run("show replica status" if session.version >= REPLICA_STATUS_SINCE else "show slave status")
-    renamed = [
-        {name.replace("master", "source").replace("slave", "replica"): row[name] for name in row} for row in rows
-    ]
-    return [row for row in renamed if not (row.get("channel_name") or "").startswith("group_replication_")]
+    return [{name.replace("master", "source").replace("slave", "replica"): row[name] for name in row} for row in rows]
 
 
 def _runs(channel: Channel) -> bool:
@@ -130,7 +134,7 @@ def _stopped(channel: Channel) -> bool:
 def _role(session: Session, asked: SqlProbe, channels: Sequence[Channel]) -> Verdict:
     """A primary takes writes and replicates from nobody; a standby replicates from all its sources."""
     replicating = [channel for channel in channels if not _stopped(channel)]
-    forbidding = _forbidding(session)
+    forbidding = mysql_writes.forbidding(session)
     broken = [channel for channel in channels if not _runs(channel)]
     if asked.role == "primary" and asked.dual_primary and not forbidding:
         return Verdict.passing("is primary")
@@ -156,7 +160,10 @@ def _lag(asked: SqlProbe, channels: Sequence[Channel]) -> Verdict:
     unknown = [channel for channel, lag in zip(channels, lags) if lag is None]
     if unknown:
         return Verdict.failing(_troubles(unknown))
-    behind = max(float(lag) for lag in lags if lag is not None)
+    return _in_time(asked, max((number(lag) or 0.0 for lag in lags if lag is not None), default=0.0))
+
+
+def _in_time(asked: SqlProbe, behind: float) -> Verdict:
     limit = seconds_of(asked.max_lag) or 0.0
     told = f"is {behind:.0f} s behind"
     if behind <= limit:

@@ -6,7 +6,7 @@ import os
 from time import sleep
 
 from hachecks.sql import credentials
-from hachecks.sql.expectation import answer
+from hachecks.sql.expectation import answer, number
 from hachecks.sql.lag import bytes_of, seconds_of
 from hachecks.sql.postgresql_session import Session
 from hachecks.sql.wire import Wire
@@ -49,8 +49,10 @@ def _answers(session: Session, asked: SqlProbe, deadline: Deadline) -> Iterator[
     # Said at the login since PostgreSQL 14, so that the role alone costs no query. A pooler may remember it from before
     # a failover (pgbouncer issue 859), so what is asked anyway counts more.
     standby = session.parameter("in_hot_standby")
-    if standby is None or asked.max_lag or asked.writable or asked.query is not None:
+    if asked.max_lag or asked.writable or asked.query is not None:
         standby = _begin(session, asked, deadline)
+    elif standby is None:  # without a transaction, which a pooler may refuse (pool_mode = statement)
+        standby = "on" if session.run("select pg_is_in_recovery()") == [["t"]] else "off"
     role = "primary" if standby == "off" else "standby"
     yield asked.judge_role(role)
     if asked.max_lag and role == "standby":
@@ -76,6 +78,7 @@ def _writable(session: Session) -> Verdict:
     """Write into the catalogue and a file, and leave the transaction to be rolled back."""
     if session.run("show transaction_read_only") != [["off"]]:
         return Verdict.failing("is read-only")
+    session.run("set local temp_tablespaces = ''")  # the disk that counts is the one of the tables
     session.run("create temporary table hacheck_writes on commit drop as select 1 as written")
     return Verdict.passing("takes writes")
 
@@ -86,7 +89,7 @@ def _lag(session: Session, asked: SqlProbe, deadline: Deadline) -> Verdict:
     The time since the last replayed commit alone calls an idle standby late, and the bytes between receiving and
     replaying alone call one in time whose primary is dead.
     """
-    rows = session.run(RECEIVER)
+    rows = session.run(RECEIVER, 5)
     if not rows:
         return Verdict.failing("receives no WAL from a primary")
     status, behind, end, age, silence = rows[0]
@@ -98,10 +101,11 @@ def _lag(session: Session, asked: SqlProbe, deadline: Deadline) -> Verdict:
         return Verdict.failing(f"is not streaming WAL from its primary, but {status}")
     if behind is None or silence is None:
         return Verdict.failing("has heard nothing from its primary yet")
-    size = max(0.0, float(behind))
-    seconds = 0.0 if size == 0 else float(age) if age is not None else None
-    told, measured = _told(size, seconds, float(silence))
-    if asked.max_silence is not None and float(silence) > asked.max_silence:
+    size = max(0.0, number(behind) or 0.0)
+    seconds = 0.0 if size == 0 else number(age or "")
+    silent_for = number(silence) or 0.0
+    told, measured = _told(size, seconds, silent_for)
+    if asked.max_silence is not None and silent_for > asked.max_silence:
         told = f"{told}, its primary silent for longer than {in_words(asked.max_silence)}"
         return Verdict.failing(told, "body", **measured)
     limit = seconds_of(asked.max_lag)

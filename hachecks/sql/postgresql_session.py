@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections import defaultdict
 
 import pg8000.core  # type: ignore[import-untyped]
@@ -11,7 +10,7 @@ import pg8000.exceptions  # type: ignore[import-untyped]
 import scramp  # type: ignore[import-untyped]
 import scramp.core  # type: ignore[import-untyped]
 
-from hachecks.sql.wire import MOST_ROWS
+from hachecks.sql.wire import MOST_ROWS, NONSENSE, as_asked
 from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
@@ -24,15 +23,12 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-CLEAR_TEXT, MD5, SCRAM = 3, 5, 10
+LET_IN, CLEAR_TEXT, MD5, SCRAM, SCRAM_GOES_ON = 0, 3, 5, 10, (11, 12)
+OTHERS = {2: "Kerberos", 6: "SCM credentials", 7: "GSSAPI", 9: "SSPI"}
 OUR_OWN = ("28", "42501")
 """SQLSTATEs that say who may not look: invalid authorization, insufficient privilege."""
 TOOK_TOO_LONG = ("55P03", "57014")
 """A lock was not had in time; the statement took longer than the server was told to let it."""
-NONSENSE = (LookupError, ValueError, TypeError, AttributeError, AssertionError, struct.error)
-"""What the driver raises at bytes that mean nothing to it."""
-
-
 MOST_ITERATIONS = 1_000_000
 """Rounds of PBKDF2, half a second of CPU; PostgreSQL's default is 4096."""
 
@@ -40,7 +36,7 @@ MOST_ITERATIONS = 1_000_000
 def salted_password(hash_function: Any, password: bytes, salt: bytes, iterations: int) -> bytes:
     """PBKDF2 in C: scramp before 1.5 (the last for Python 3.9) loops in Python, and takes any number of rounds."""
     if int(iterations) > MOST_ITERATIONS:
-        raise scramp.ScramException(f"the server wants {iterations} rounds of PBKDF2, allowed are {MOST_ITERATIONS}")
+        raise Failure(f"the server wants {iterations} rounds of PBKDF2, allowed are {MOST_ITERATIONS}", "auth")
     return hashlib.pbkdf2_hmac(hash_function().name, password, salt, int(iterations))
 
 
@@ -73,7 +69,18 @@ class Connection(pg8000.core.CoreConnection):  # type: ignore[misc]  # pg8000 ha
             raise CannotLook(f"{self.wire.where} {told}", "auth")
         if method == CLEAR_TEXT and not self.secure:
             raise CannotLook(f"{self.wire.where} wants the password in clear text, which needs --tls", "auth")
+        if len(data) >= 4 and method not in (LET_IN, CLEAR_TEXT, MD5, SCRAM, *SCRAM_GOES_ON):
+            told = f"wants to know us by {OTHERS.get(method, f'method {method}')}, which a check does not speak"
+            raise CannotLook(f"{self.wire.where} {told}", "auth")
+        if method == MD5:
+            self._refuse_md5_without_it()
         super().handle_AUTHENTICATION_REQUEST(data, context)
+
+    def _refuse_md5_without_it(self) -> None:
+        try:
+            hashlib.md5(b"")  # noqa: S324 - PostgreSQL's choice
+        except ValueError:  # as where FIPS is enforced
+            raise CannotLook(f"{self.wire.where} wants MD5, which this node does not allow", "auth") from None
 
     def handle_DATA_ROW(self, data: bytes, context: Any) -> None:  # noqa: N802 - pg8000's name
         """Take the row, if it is not one too many."""
@@ -99,10 +106,10 @@ class Session:
         value = self.connection.parameter_statuses.get(name)
         return None if value is None else str(value)
 
-    def run(self, statement: str) -> list[list[str | None]]:
-        """The rows of a statement, as text."""
+    def run(self, statement: str, columns: int = 0) -> list[list[str | None]]:
+        """The rows of a statement, as text; of so many columns, if that matters."""
         context = self._translated(lambda: self.connection.execute_simple(statement))
-        return context.rows or []
+        return as_asked(context.rows or [], columns, self.wire)
 
     def end(self) -> None:
         """Say farewell, so that the server logs no lost connection."""
@@ -117,15 +124,14 @@ class Session:
             return call()
         except pg8000.exceptions.DatabaseError as error:
             raise self._refusal(error.args[0]) from None
-        except pg8000.exceptions.InterfaceError as error:
-            raise CannotLook(f"{where}: {error}", "auth") from None
-        except scramp.ScramException as error:
-            raise Failure(f"{where}: the SCRAM login went wrong: {error}", "auth") from None
-        except NONSENSE as error:
-            told = f"does not speak PostgreSQL ({type(error).__name__}: {error})"
-            raise Failure(f"{where} {told}", "protocol") from None
+        except scramp.ScramException:
+            raise Failure(f"{where}: the SCRAM login went wrong: what the server says is no proof", "auth") from None
+        except (pg8000.exceptions.InterfaceError, *NONSENSE):
+            raise Failure(f"{where} does not speak PostgreSQL as a check does", "protocol") from None
 
-    def _refusal(self, fields: dict[str, str]) -> Failure | CannotLook:
+    def _refusal(self, fields: Any) -> Failure | CannotLook:
+        if not isinstance(fields, dict):
+            return Failure(f"{self.wire.where} does not speak PostgreSQL as a check does", "protocol")
         state = fields.get("C", "")
         told = f"{self.wire.where} says: {fields.get('M', 'an error without a message')} (SQLSTATE {state})"
         if state.startswith(OUR_OWN):

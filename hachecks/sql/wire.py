@@ -5,14 +5,21 @@ A driver believes the length a server announces: eight bytes of garbage make pg8
 
 from __future__ import annotations
 
+import struct
+
 from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
+    from collections.abc import Callable
 
     from hachecks.transport import Stream
 
+NONSENSE = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError,
+    struct.error,
+)  # fmt: skip
+"""What a driver raises at bytes that mean nothing to it."""
 MOST_BYTES = 2**20
 """Bytes read in one session, so that the check stays small whatever the server sends."""
 MOST_READS = 10_000
@@ -77,14 +84,25 @@ class Wire:
         """Nothing: the stream has a deadline."""
 
     def close(self) -> None:
-        """Close the connection."""
-        self.stream.close()
+        """Nothing: the session closes the stream, when the farewell has been said."""
 
-    def start_tls(self, context: ssl.SSLContext, server_name: str) -> None:
-        """Continue in TLS.
+    @property
+    def secure(self) -> bool:
+        """Whether it is in TLS."""
+        return hasattr(self.stream.sock, "getpeercert")
+
+    def start_tls(self, begin: Callable[[Stream], None]) -> None:
+        """Continue in TLS, which `begin` begins.
 
         Raises `Failure` when something has come before it, which could be somebody else's (as CVE-2021-23222).
         """
         if self.unread:
             raise Failure(f"{self.where} sent more than was asked for before TLS began", "tls")
-        self.stream.start_tls(context, server_name)
+        begin(self.stream)
+
+
+def as_asked(rows: list[list[str | None]], columns: int, wire: Wire) -> list[list[str | None]]:
+    """The rows, if each has as many columns as were asked for (0: any); raises `Failure`."""
+    if columns and any(len(row) != columns for row in rows):
+        raise Failure(f"{wire.where} answers something else than was asked", "protocol")
+    return rows

@@ -73,6 +73,7 @@ def test_node_that_lost_its_cluster_fails(node: MariaDB) -> None:
     node.sql("set global wsrep_cluster_address = ''")
     told = "is not in the primary component of its Galera cluster, but Disconnected"
     assert repr(ask(node)) == f"FAIL - 127.0.0.1:{node.port} {told}"
-    verdict = ask(node, galera=False, query="select count(*) from app.beat")
-    assert verdict.status is Status.FAIL
-    assert "WSREP has not yet prepared node for application use" in verdict.reason
+    for table in ({"query": "select count(*) from app.beat"}, {"role": "primary"}, {"writable": True}, {}):
+        verdict = ask(node, galera=False, **table)
+        assert verdict.status is Status.FAIL, table
+        assert "WSREP has not yet prepared node for application use" in verdict.reason

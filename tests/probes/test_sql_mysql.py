@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -269,6 +271,47 @@ def test_writes_are_rolled_back(primary: MariaDB, replica: MariaDB) -> None:
     assert primary.sql("select count(*) from app.beat") == before
     verdict = ask(replica.url(), writable=True)
     assert repr(verdict) == f"FAIL - 127.0.0.1:{replica.port} takes no writes (read_only)"
+
+
+@contextmanager
+def held(server: MariaDB, statement: str) -> Iterator[None]:
+    """Somebody who has said this, and stays."""
+    words = ["mariadb", "--no-defaults", f"--socket={server.socket}", "--user=root", "--batch", "--unbuffered"]
+    client = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert client.stdin is not None
+    assert client.stdout is not None
+    try:
+        client.stdin.write(f"{statement}; select 'held';\n")
+        client.stdin.flush()
+        while client.stdout.readline().strip() != "held":
+            assert client.poll() is None
+        yield
+    finally:
+        client.kill()
+        client.communicate()
+
+
+def test_server_whose_writes_wait_takes_none(primary: MariaDB) -> None:
+    for user, database in (("native", ""), ("plain", "app")):
+        given = {"password": PASSWORD if user == "native" else "plain", "writable": True, "timeout": 1.5}
+        with held(primary, "flush tables with read lock"):
+            verdict = ask(primary.url(user, database), **given)  # type: ignore[arg-type]
+            assert verdict.status is Status.FAIL, verdict
+            assert verdict.kind == "timeout"
+        assert ask(primary.url(user, database), **given).status is Status.PASS  # type: ignore[arg-type]
+
+
+def test_write_of_a_check_leaves_nothing_and_holds_up_nobody(primary: MariaDB) -> None:
+    before = primary.sql("show master status; checksum table app.beat")
+    with held(primary, "begin; insert into app.beat values (77); update app.beat set at = at"):
+        assert ask(primary.url(), writable=True).status is Status.PASS
+    assert primary.sql("show master status; checksum table app.beat") == before
+
+
+def test_write_needs_a_table_that_it_may_be_tried_on(primary: MariaDB) -> None:
+    verdict = ask(primary.url("nobody"), password=None, writable=True)
+    assert verdict.status is Status.UNKNOWN
+    assert "shows no InnoDB table to try a write on; grant select, update on DATABASE.TABLE" in verdict.reason
 
 
 def test_privilege_that_is_missing_is_unknown(primary: MariaDB) -> None:
