@@ -1,8 +1,10 @@
 """How MySQL's handshake begins, and how it is left without harm (protocol version 10).
 
-MySQL and MariaDB count a client that leaves before its login as a failed handshake, COM_QUIT included, and after
-`max_connect_errors` of them refuse the whole address. A login that is denied does not count (MariaDB 10.11, column
-SUM_CONNECT_ERRORS of performance_schema.host_cache).
+Tried on MariaDB 10.11, by `performance_schema.host_cache`: whoever hangs up in the handshake is counted in
+sum_connect_errors, and max_connect_errors of them block the address, applications on it included. Likewise COM_QUIT
+before the login, a login without CLIENT_PLUGIN_AUTH (error 1251), an answer to an AuthSwitchRequest that has not the
+plugin's form, and TLS that was asked for and not finished. A login that is denied is not counted, and only one that
+succeeds resets the count. Nor is anybody's account locked (FAILED_LOGIN_ATTEMPTS), since nobody has this name.
 """
 
 from __future__ import annotations
@@ -17,10 +19,16 @@ if TYPE_CHECKING:
     from hachecks.transport import Stream
 
 LONGEST_PACKET = 4096
-PROTOCOL_41, SSL, SECURE_CONNECTION, PLUGIN_AUTH = 0x200, 0x800, 0x8000, 0x80000
-VERSION_10, ERROR, OK, OTHER_PLUGIN = 0x0A, 0xFF, 0x00, 0xFE
+CONNECT_WITH_DATABASE, PROTOCOL_41, SSL, SECURE_CONNECTION, PLUGIN_AUTH = 0x8, 0x200, 0x800, 0x8000, 0x80000
+CONNECT_ATTRIBUTES = 0x100000
+FLAGS = PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH
+"""What a login of ours can do; a request for TLS before it must say the same."""
+VERSION_10, ERROR = 0x0A, 0xFF
+SWITCH, MORE, ACCEPTED = b"\xfe", b"\x01", b"\0"
+EMPTY_PASSWORD, COM_QUIT = b"\0", b"\x01"
+LARGEST_PACKET, UTF8MB4 = 2**24 - 1, 45
 BLOCKED = 1129
-NOBODY = b"hacheck"
+NOBODY = "hacheck"
 """A user that no server has; the name is what its log shows."""
 ADVICE = "it is a MySQL server, which counts who leaves without a login and may block this node: ask it by sql"
 MOST_ANSWERS = 5
@@ -38,9 +46,9 @@ def mysql(stream: Stream, _caller: Caller) -> None:
     """Hear the greeting, and ask for TLS."""
     capabilities = greeting(stream)
     if not capabilities & SSL:
-        log_in_as_nobody(stream, 1)
+        part(stream, 1)
         raise Failure(f"{stream.where} does not offer TLS", "tls")
-    _send(stream, 1, _client(PROTOCOL_41 | SSL | SECURE_CONNECTION | PLUGIN_AUTH))
+    stream.sendall(_packet(1, _client(FLAGS | SSL)))
 
 
 def greeting(stream: Stream) -> int:
@@ -68,7 +76,7 @@ def _refusal(stream: Stream, packet: bytes) -> Failure | CannotLook:
 
 def leave(stream: Stream) -> None:
     """End a handshake in which TLS has begun."""
-    log_in_as_nobody(stream, 2)
+    part(stream, 2)
 
 
 def leave_after(heard: bytes, stream: Stream, *, is_read: bool, has_spoken: bool) -> str:
@@ -81,7 +89,7 @@ def leave_after(heard: bytes, stream: Stream, *, is_read: bool, has_spoken: bool
         if not is_read:
             greeting(stream)
         if not has_spoken:
-            log_in_as_nobody(stream, 1)
+            part(stream, 1)
     except (Failure, CannotLook) as failure:
         return f"; {failure}"
     except TimedOut:
@@ -91,26 +99,58 @@ def leave_after(heard: bytes, stream: Stream, *, is_read: bool, has_spoken: bool
     return f"; {ADVICE}"
 
 
-def log_in_as_nobody(stream: Stream, number: int) -> None:
-    """Finish the handshake by a login that is denied; should it not be, quit."""
-    plugin = b"mysql_native_password\0"
-    _send(stream, number, _client(PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH) + NOBODY + b"\0" + b"\0" + plugin)
-    for _ in range(MOST_ANSWERS):
-        header = exactly(stream, 4)
-        answer = exactly(stream, min(int.from_bytes(header[:3], "little"), LONGEST_PACKET))
-        if answer[:1] == bytes([ERROR]):
-            return
-        if answer[:1] == bytes([OK]):
-            _send(stream, 0, b"\x01")
-            return
-        # Without a password, in the plugin's form: what has another form counts as a handshake that broke off.
-        _send(stream, header[3] + 1, SIGNATURE_OF_NOBODY if answer[1:].startswith(b"client_ed25519") else b"\0")
+def part(stream: Stream, number: int, flags: int = FLAGS) -> None:
+    """After the greeting, or after TLS began: log in as nobody, and hear the refusal."""
+    _say(stream, number, _login(flags))
 
 
-def _client(capabilities: int) -> bytes:
-    """How the answer to the greeting begins: capabilities, largest packet, utf8, 23 bytes that mean nothing."""
-    return capabilities.to_bytes(4, "little") + (1 << 24).to_bytes(4, "little") + b"\x21" + bytes(23)
+def part_amid_login(stream: Stream, number: int) -> None:
+    """After the server asked for something that we do not give: give an empty password, and hear the refusal."""
+    _say(stream, number, EMPTY_PASSWORD)
 
 
-def _send(stream: Stream, number: int, payload: bytes) -> None:
-    stream.sendall(len(payload).to_bytes(3, "little") + bytes([number & 0xFF]) + payload)
+def part_unheard(stream: Stream) -> None:
+    """When time is up and the server has not greeted: leave the login for it to find, and wait for nothing.
+
+    A server that hung finds the connections of all the checks in its queue, and would count them. Not counted if the
+    plugin of the account that it pretends to look up needs no answer.
+    """
+    try:
+        stream.sock.settimeout(0)
+        stream.sock.sendall(_packet(1, _login(FLAGS)))
+    except OSError:
+        pass
+
+
+def _say(stream: Stream, number: int, payload: bytes) -> None:
+    try:
+        for _ in range(MOST_ANSWERS):
+            stream.sendall(_packet(number, payload))
+            head = exactly(stream, 4)
+            answer = exactly(stream, min(int.from_bytes(head[:3], "little"), LONGEST_PACKET))
+            number = head[3] + 1
+            if answer[:1] == ACCEPTED:
+                stream.sendall(_packet(0, COM_QUIT))
+            if answer[:1] not in (SWITCH, MORE):
+                return
+            # Without a password, in the plugin's form: what has another form counts as a handshake that broke off.
+            payload = SIGNATURE_OF_NOBODY if answer[1:].startswith(b"client_ed25519\0") else EMPTY_PASSWORD
+    except (Failure, CannotLook, TimedOut):
+        return
+
+
+def _login(flags: int) -> bytes:
+    """HandshakeResponse41 of nobody, without a password."""
+    body = _client(flags) + NOBODY.encode() + b"\0" + EMPTY_PASSWORD
+    body += b"\0" if flags & CONNECT_WITH_DATABASE else b""
+    body += b"mysql_native_password\0"
+    return body + (b"\0" if flags & CONNECT_ATTRIBUTES else b"")
+
+
+def _client(flags: int) -> bytes:
+    """How the answer to the greeting begins: flags, largest packet, character set, 23 bytes that mean nothing."""
+    return flags.to_bytes(4, "little") + LARGEST_PACKET.to_bytes(4, "little") + bytes([UTF8MB4]) + bytes(23)
+
+
+def _packet(number: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "little") + bytes([number % 256]) + payload

@@ -53,6 +53,7 @@ LATE = {
     ("http.exchange", "http.http2"),
     ("probes.tcp", "mysql_handshake"),
     ("probes.tcp", "starttls"),
+    ("probes.tcp", "tls_afterwards"),
     ("runner", "delivering"),
     ("starttls", "line_protocols"),
     ("starttls", "mysql_handshake"),

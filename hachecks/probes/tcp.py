@@ -116,7 +116,13 @@ class TcpProbe(NetworkOptions, TlsOptions):
             return self._secure(stream, context)
 
     def _secure(self, stream: Stream, context: TlsContext) -> dict[str, float]:
-        stream.start_tls(context, self.server_name or self.target.host)
+        name = self.server_name or self.target.host
+        if self.starttls == "mysql":
+            from hachecks import tls_afterwards  # MySQL blocks the node whose handshakes break off
+
+            tls_afterwards.start_tls(stream, self, name)
+        else:
+            stream.start_tls(context, name)
         measured = self.judge_certificate(stream)
         if self.dialogue:
             with stream.deadline.during("dialogue"):

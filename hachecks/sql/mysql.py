@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
+from hachecks.mysql_handshake import NOBODY
 from hachecks.sql import credentials, galera, mysql_group, mysql_writes
 from hachecks.sql.expectation import answer, number
 from hachecks.sql.lag import seconds_of
 from hachecks.sql.mysql_engine import Denied, Tls
-from hachecks.sql.mysql_farewell import NOBODY
 from hachecks.sql.mysql_session import Session
 from hachecks.sql.wire import Wire
 from hachecks.verdict import Verdict, in_words

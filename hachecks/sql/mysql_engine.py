@@ -7,9 +7,9 @@ from pymysql.constants import CLIENT
 from pymysql.err import MySQLError
 from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 
-from hachecks import tls_afterwards
+from hachecks import mysql_handshake, tls_afterwards
 from hachecks.deadline import TimedOut
-from hachecks.sql import ed25519, mysql_farewell
+from hachecks.sql import ed25519
 from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
@@ -144,7 +144,7 @@ class Engine(Connection):
     def decline(self, told: str) -> None:
         """Give up a login for what the server wants, and raise `Denied`."""
         wire: Wire = self._sock
-        mysql_farewell.part_amid_login(wire.stream, self._next_seq_id)
+        mysql_handshake.part_amid_login(wire.stream, self._next_seq_id)
         raise Denied(f"{wire.where} {told}", "auth")
 
     def write_packet(self, payload: bytes) -> None:
@@ -161,7 +161,7 @@ class Engine(Connection):
         try:
             super()._get_server_information()  # type: ignore[misc]
         except TimedOut:
-            mysql_farewell.part_unheard(self._sock.stream)
+            mysql_handshake.part_unheard(self._sock.stream)
             raise
         if self.protocol_version != 10:  # type: ignore[attr-defined]
             raise ValueError("an unknown protocol")
@@ -172,13 +172,13 @@ class Engine(Connection):
     def _request_authentication(self) -> None:
         wire: Wire = self._sock
         if self.ssl and not self.server_capabilities & CLIENT.SSL:
-            mysql_farewell.part(wire.stream, self._next_seq_id)
+            mysql_handshake.part(wire.stream, self._next_seq_id)
             raise Failure(f"{wire.where} does not offer TLS", "tls")
         try:
             super()._request_authentication()  # type: ignore[misc]
         except Failure:
             if self.ssl and wire.secure and not self._secure:  # TLS was begun, and its certificate was not good enough
-                mysql_farewell.part(wire.stream, self._next_seq_id, self.client_flag | CLIENT.SSL)
+                mysql_handshake.part(wire.stream, self._next_seq_id, self.client_flag | CLIENT.SSL)
             raise
 
     def _process_auth(self, plugin_name: bytes, auth_packet: Any, handler: Any = None) -> Any:
