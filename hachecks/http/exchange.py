@@ -117,7 +117,7 @@ def _tunnel(asking: Asking, stream: Stream) -> None:
 
 def explained(error: Exception, wire: Wire) -> Failure | CannotLook:
     """The engine's error as a reason, and as our inability where it is our request that breaks the protocol."""
-    where, said = wire.stream.where, str(error)
+    where, said = wire.stream.where, str(error).partition(": bytearray(")[0]
     if type(error).__name__ == "LocalProtocolError":
         return CannotLook(f"{where} cannot be asked this: {said}")
     if wire.unsent is not None and not wire.has_heard:
@@ -125,7 +125,7 @@ def explained(error: Exception, wire: Wire) -> Failure | CannotLook:
     if wire.unsent is not None or "disconnected" in said:
         how_far = "in the middle of" if wire.has_heard else "without"
         return Failure(f"{where} closed the connection {how_far} an answer", "protocol")
-    return Failure(f"{where} gave no proper HTTP answer: {said or type(error).__name__}", "protocol")
+    return Failure(f"{where} gave no proper HTTP answer: {said or 'it broke the protocol'}", "protocol")
 
 
 def _for_httpcore(url: Url, target: str | bytes) -> URL:

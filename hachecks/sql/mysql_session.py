@@ -157,8 +157,8 @@ class Session:
             self._refuse(error)
         except RuntimeError as error:  # PyMySQL's word for a login that needs a package which is not there
             raise CannotLook(f"{self.wire.where}: {error} (not needed with --tls)", "auth") from None
-        except NONSENSE as error:
-            told = f"does not speak MySQL ({type(error).__name__}: {error})"
+        except NONSENSE:
+            told = "does not speak MySQL as a check does"
             raise Failure(f"{self.wire.where} {told}", "protocol") from None
 
     def _refuse(self, error: MySQLError) -> NoReturn:

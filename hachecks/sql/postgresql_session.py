@@ -121,8 +121,8 @@ class Session:
             raise CannotLook(f"{where}: {error}", "auth") from None
         except scramp.ScramException as error:
             raise Failure(f"{where}: the SCRAM login went wrong: {error}", "auth") from None
-        except NONSENSE as error:
-            told = f"does not speak PostgreSQL ({type(error).__name__}: {error})"
+        except NONSENSE:
+            told = "does not speak PostgreSQL as a check does"
             raise Failure(f"{where} {told}", "protocol") from None
 
     def _refusal(self, fields: dict[str, str]) -> Failure | CannotLook:
