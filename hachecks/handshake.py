@@ -36,9 +36,12 @@ class Handshake:
         self.wants_ours = not hasattr(context, "_msg_callback")
         self.has_tickets = False
         self._sent: list[bytes] = []
+        self._before = getattr(context, "_msg_callback", None)
         context._msg_callback = self._hear  # type: ignore[attr-defined]
 
-    def _hear(self, _socket: object, way: str, version: int, kind: int, message: Any, data: bytes) -> None:
+    def _hear(self, socket: object, way: str, version: int, kind: int, message: Any, data: bytes) -> None:
+        if self._before is not None:
+            self._before(socket, way, version, kind, message, data)
         if way != "read" or kind != HANDSHAKE:
             return
         if message == CERTIFICATE:

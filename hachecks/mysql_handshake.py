@@ -87,11 +87,12 @@ def leave_after(heard: bytes, stream: Stream, *, is_read: bool, has_spoken: bool
     try:
         stream.deadline = Deadline.after(min(TIME_TO_LEAVE, before.remaining()))
         if not is_read:
-            greeting(stream)
+            greeting(stream)  # raises what a server says that does not greet
         if not has_spoken:
             part(stream, 1)
     except (Failure, CannotLook) as failure:
-        return f"; {failure}"
+        if heard[4] == ERROR and not is_read:
+            return f"; {failure}"
     except TimedOut:
         pass
     finally:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from hachecks.registry import PROBES
-from tests.contracts import CONNECTING, GRACE, MEMORY_KIB, NOT_CONNECTING, TIMEOUT, TRIES, words
+from tests.contracts import CONNECTING, GRACE, MEMORY_KIB, NOT_CONNECTING, TIMEOUT, TRIES, names_of_a_programmer, words
 from tests.measured import Run, measured
 from tests.servers import ZOO, Refusing, Server
 
@@ -39,6 +39,7 @@ def test_ends_in_time_with_one_line_and_does_not_pass(command: str, animal: type
             run = measured(sys.executable, "-m", "hachecks", *words(command, server))
             assert (run.code, run.err) == (1, "")
             assert run.out == "" or (run.out.startswith("FAIL - ") and run.out.count("\n") == 1)
+            assert not names_of_a_programmer(run.out), run.out
             assert run.peak_kib <= MEMORY_KIB
             if is_in_time(run, command):
                 return

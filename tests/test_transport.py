@@ -378,6 +378,28 @@ def test_a_server_that_resets_at_once_is_connected_to_or_fails(version: Literal[
                 network.connect(Target.parse(talker.address), Deadline.after(5)).close()
 
 
+class Complaining(NetworkOptions):
+    """A host with an address for each complaint."""
+
+    complaints: list[Failure | CannotLook]
+
+    def _resolve(self, *_: object) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+        return [(socket.AF_INET, ("127.0.0.1", 9))] * len(self.complaints)
+
+    def _connect_one(self, *_: object) -> socket.socket:
+        raise self.complaints.pop(0)
+
+
+def test_an_address_that_fails_is_not_hidden_by_one_that_could_not_be_looked_at() -> None:
+    unable, failed = CannotLook("we may not", "config"), Failure("it refused", "refused")
+    for complaints in ([unable, failed], [failed, unable]):
+        probe = Complaining()
+        object.__setattr__(probe, "complaints", list(complaints))
+        with pytest.raises(Failure) as caught:
+            probe.connect(Target("x", 9), Deadline.after(5))
+        assert (caught.value.kind, str(caught.value)) == ("refused", "; ".join(map(str, complaints)))
+
+
 # PROXY protocol, --connect-to
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -118,6 +119,26 @@ def test_a_client_certificate_that_is_wanted_and_not_given_is_noticed(tmp_path: 
         send(message(event(number=2)), **ways(daemon)["tls"], cert_file=str(tmp_path / "own.pem"))
         (taken,) = daemon.taken(1)
     assert f'key="{2:032x}"' in taken["structured-data"]
+
+
+def test_a_server_that_looks_at_our_certificate_after_the_handshake_is_heard_out(
+    tmp_path: Path, authority: trustme.CA
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # no session ticket comes after its handshake
+    authority.configure_trust(context)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    def close(connection: socket.socket, talker: Talker) -> None:
+        talker.heard.append(b"")  # no session goes on: what is written now is lost
+        connection.close()
+
+    ours: dict[str, Any] = {"transport": "tls", "server_name": "localhost", "ca_file": str(tmp_path / "ca.pem")}
+    told = "after it asked for a client certificate"
+    with talking(close, context=context) as talker, pytest.raises(Failure, match=told):
+        send(message(), server=Target.parse(talker.address), **ours)
 
 
 def test_an_authority_that_is_not_trusted_gets_nothing(daemon: Rsyslog) -> None:
