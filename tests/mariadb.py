@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.postgresql import PASSWORD, free_port
 
@@ -36,10 +37,10 @@ create database app; create table app.beat (at int) engine=innodb; insert into a
 
 
 def other_address() -> str:
-    """An address of this machine that is not the loopback's, for which MariaDB counts no errors."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect(("192.0.2.1", 9))
-        return str(sock.getsockname()[0])
+    """An address of the tests' own network that is not the loopback's, for which MariaDB counts no errors."""
+    if not Path("/proc/self/net/dev").read_text().count("node0:"):
+        pytest.skip("needs root, for a network of its own")
+    return "192.0.2.2"
 
 
 class Idle:

@@ -155,7 +155,7 @@ def test_a_node_with_a_whole_name_uses_it(ca_file: str) -> None:
     assert talker.heard[0] == b"EHLO node1.example.org\r\n"
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a\r\nMAIL", "[", "[a b]", "ä.example", "a_b"])
+@pytest.mark.parametrize("name", ["a b", "a\r\nMAIL", "[", "[a b]", "ä.example", "a_b"])
 def test_what_smtp_does_not_allow_is_refused_as_a_name(name: str) -> None:
     answer = hacheck("tcp", "x:1", "--starttls", "smtp", "--ehlo", name)
     assert answer.code == 2
