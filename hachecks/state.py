@@ -37,6 +37,7 @@ READABLE = 0o644
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 LARGEST = 4 * 1024 * 1024
 """Bytes that are read of a file at most: all that is kept here, but the journal and the history, is far smaller."""
+PORTION = 65536
 LARGEST_OF_OTHERS = 64 * 1024 * 1024
 """Bytes of a file of another user's that is read at all: a history is closed at 4 MiB, and a journal at one."""
 LOCK_PATIENCE = 0.05
@@ -160,11 +161,15 @@ def replace(path: str, text: str, sync: bool = False) -> None:
     """Put a file with this text in the place of the one that is there, in one step; raises `OSError`."""
     # One name, so that those who are killed here leave one file. No check has ~ in its name.
     temporary = f"{path}~new"
-    with open(written(temporary, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as file:
-        file.write(text)
+    descriptor = written(temporary, os.O_WRONLY | os.O_TRUNC)
+    try:
+        data = text.encode()
+        while data:
+            data = data[os.write(descriptor, data) :]
         if sync:
-            file.flush()
-            os.fsync(file.fileno())
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     try:
         os.replace(temporary, path)
     except IsADirectoryError:
@@ -301,11 +306,15 @@ def read(path: str) -> str:
         descriptor = opened(path)
     except (FileNotFoundError, Foreign):
         return ""
-    with open(descriptor, "rb") as file:
-        try:
-            return file.read(LARGEST).decode()
-        except UnicodeDecodeError:
-            return ""
+    try:
+        data = os.read(descriptor, PORTION)
+        while len(data) < LARGEST and (more := os.read(descriptor, PORTION)):
+            data += more
+        return data.decode()
+    except UnicodeDecodeError:
+        return ""
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int) -> None:

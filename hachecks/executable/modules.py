@@ -112,6 +112,7 @@ def _stand_ins(versions: Mapping[str, str]) -> Iterator[Module]:
     absent = (here / "absent.py").read_bytes()
     for name in ABSENT:
         yield Module(name, any(other.startswith(name + ".") for other in ABSENT), absent)
+    yield Module("hpack.huffman_table", False, minified((here / "huffman_table.py").read_bytes()))
     metadata = (here / "metadata.py").read_text()
     yield Module("importlib.metadata", False, f"{metadata}\n\nVERSIONS.update({dict(versions)!r})\n".encode())
 
