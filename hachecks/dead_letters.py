@@ -79,7 +79,7 @@ class DeadLetters:
 
     def lines(self) -> Iterator[tuple[str, Letter | None]]:
         """Each line, and the letter that it is; None where it is none."""
-        with contextlib.suppress(FileNotFoundError, state.Foreign), self._opened() as file:
+        with contextlib.suppress(FileNotFoundError), self._opened() as file:
             for line in file:
                 letter = None
                 with contextlib.suppress(ValueError):

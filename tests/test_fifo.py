@@ -267,7 +267,7 @@ def test_a_name_of_undecodable_bytes_is_recorded(tmp_path: Path) -> None:
     os.write(one.descriptor, b'INSTANCE "V\xff\xfe" MASTER 100\n')
     one.read()
     (event,) = told(tmp_path)
-    assert event.name == "V\ufffd\ufffd"
+    assert event.name == "V\\xff\\xfe"
 
 
 def test_a_line_without_end_needs_no_memory_and_is_told_once(tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ def valid(name: str, setting: Setting) -> Any:
 
 
 VALID = {
+    "dns --expect": "192.0.2.1",
     "file PATH": "/x",
     "nodeport --path": "/x",
     "prometheus --textfile": "/x.prom",

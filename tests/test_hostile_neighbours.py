@@ -150,7 +150,10 @@ class Node:
         assert " VI_2\n" in said
         believed = [line for line in said.splitlines() if "FORGED" in line and "recorded by nobody" not in line]
         assert believed == []
-        assert self.hacheck("notifications")[0] == 0
+        code, said = self.hacheck("notifications")
+        assert code in (0, 1)  # 1 where it says what cannot be read
+        assert "Traceback" not in said
+        assert "FORGED" not in said
         assert self.space.run("ls", "/run/loot").stdout == ""
         assert self.space.run("sh", "-c", "ls /run/secret; cat /run/secret/file").stdout == "file\nroot\n"
 

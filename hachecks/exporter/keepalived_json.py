@@ -201,7 +201,10 @@ def _text(directory: int, path: str, user: int) -> str:
 
 def dumps_of(text: str) -> Mapping[str, Dump]:
     """The instances of a dump (`json_version` 1 or 2) by name; raises `ValueError` for half a one, or none."""
-    document = json.loads(text, strict=False)
+    try:
+        document = json.loads(text, strict=False)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     instances = document.get("vrrp") if isinstance(document, dict) else document
     if not isinstance(instances, list):
         raise ValueError("there is no list of instances")

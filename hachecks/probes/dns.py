@@ -45,7 +45,7 @@ class DnsProbe(NetworkOptions):
     expect: tuple[str, ...] = option(
         default=(), metavar="RECORD", help="A record that must be there, such as 10.0.0.5."
     )
-    expect_only: bool = option(default=False, help="No record may be there but those of --expect.")
+    expect_only: bool = option(default=False, help="Demand exactly the records of --expect: any other fails.")
     min_answers: int = option(default=1, metavar="N", help="So many records at least.")
     rcode: Literal["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"] = option(
         default="NOERROR", help="The response code that is wanted."

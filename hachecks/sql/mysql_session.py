@@ -80,7 +80,7 @@ class Session:
     def version(self) -> tuple[int, ...]:
         """The server's version as numbers."""
         parts = self.connection.server_version.partition("-")[0].split(".")
-        return tuple(int(part) for part in parts if part.isdigit())
+        return tuple(int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 5)
 
     @property
     def is_mariadb(self) -> bool:

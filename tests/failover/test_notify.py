@@ -239,13 +239,16 @@ def test_recording_does_not_hold_the_vips_back() -> None:
 
 def test_one_notify_is_one_process_and_one_write(node: Namespace) -> None:
     node.path("/run/hacheck/delivering").write_text(f"1 {start_of_init(node)}\n")
+    node.must(
+        "sh", "/etc/keepalive/hacheck", "notify", "INSTANCE", "VI_1", "BACKUP", "100"
+    )  # the first closes the place
     done = node.run(
         "strace", "-f", "-e", "trace=write,fork,vfork,clone,clone3,execve", "sh", "/etc/keepalive/hacheck", "notify",
         "INSTANCE", "VI_1", "MASTER", "100",
     )  # fmt: skip
     calls = [line for line in done.stderr.splitlines() if "(" in line]
     assert [call.partition("(")[0] for call in calls] == ["execve", "write"], done.stderr
-    assert [one.state for one in recorded(node)] == ["MASTER"]
+    assert [one.state for one in recorded(node)] == ["BACKUP", "MASTER"]
 
 
 def start_of_init(node: Namespace) -> str:

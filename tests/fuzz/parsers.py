@@ -69,7 +69,7 @@ NAMES = ("A", "AAAA", "CNAME", "TXT", "SRV", "MX")
 @functools.cache
 def directory() -> str:
     """A directory of state for the inputs that are files, in memory: queues are synced."""
-    made = tempfile.TemporaryDirectory(prefix="hacheck-fuzz-", dir="/dev/shm")
+    made = tempfile.TemporaryDirectory(prefix="fuzz-", dir="/dev/shm")
     atexit.register(made.cleanup)
     return made.name
 

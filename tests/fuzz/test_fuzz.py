@@ -34,6 +34,7 @@ def inputs_like(target: Target) -> st.SearchStrategy[bytes]:
     return st.one_of(st.sampled_from(target.seeds), st.binary(max_size=1024), changed, changed, changed)
 
 
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")  # of inputs as long as servers may send
 @pytest.mark.parametrize(
     "target",
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +21,7 @@ from tests.servers import Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
     from hachecks.message import Message
@@ -270,13 +270,15 @@ def test_a_damaged_memory_costs_the_thread_only(slack: SlackApi, tmp_path: Path)
     assert ["thread_ts" in posted for posted in slack.posted.values()] == [False, False]
 
 
-def test_a_thread_that_cannot_be_kept_costs_a_follow_up(slack: SlackApi, tmp_path: Path) -> None:
-    send(as_app(slack, thread="yes"), fault("VI_1", at=time.time()))
-    (kept,) = tmp_path.glob("slack-*")
-    kept.unlink()
-    Path(f"{kept}~new").mkdir()
-    send(as_app(slack, thread="yes"), fault("VI_2", at=time.time(), number=7))
-    send(as_app(slack, thread="yes"), recovery("VI_2", at=time.time()))
+def test_a_thread_that_was_not_kept_costs_a_follow_up(slack: SlackApi, tmp_path: Path) -> None:
+    for told in (
+        fault("VI_1", at=time.time()),
+        fault("VI_2", at=time.time(), number=7),
+        recovery("VI_2", at=time.time()),
+    ):
+        send(as_app(slack, thread="yes"), told)
+        (kept,) = tmp_path.glob("slack-*")
+        kept.unlink()
     assert ["thread_ts" in posted for posted in slack.posted.values()] == [False, False, False]
 
 
