@@ -5,12 +5,11 @@ from __future__ import annotations
 import _thread
 import faulthandler
 import os
-from time import CLOCK_BOOTTIME, clock_gettime, monotonic, sleep
+from time import monotonic, sleep
 
 from hachecks import published, state
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.settings import option, settings
-from hachecks.streak import ASSUMED_INTERVAL, MISSED, Memory, Streak
 from hachecks.units import Duration
 from hachecks.verdict import CannotLook, Failure, Status, Verdict, in_words
 
@@ -35,8 +34,6 @@ PUBLISHING = 0.2
 REMEMBERING = 0.1
 """Seconds to wait for it before the verdict is told; beyond the deadline, less than the watchdog does."""
 LAST_FAILURE = "last-failure"
-TIMEOUTS = 10
-"""A streak is remembered for so many timeouts: a check that takes minutes is not run every minute."""
 
 
 @settings
@@ -70,11 +67,6 @@ class RunOptions:
             raise ValueError("--rise and --fall are at least 1")
         if self.rise > LONGEST_STREAK or self.fall > LONGEST_STREAK:
             raise ValueError(f"--rise and --fall are at most {LONGEST_STREAK}; more never comes")
-
-    @property
-    def memory(self) -> float:
-        """For how many seconds a streak is remembered at least."""
-        return max(MISSED * max(ASSUMED_INTERVAL, self.interval or 0.0), TIMEOUTS * self.timeout)
 
     def counts_as_good(self, status: Status) -> bool:
         """Whether the exit status for it is 0."""
@@ -125,35 +117,18 @@ def remembered(verdict: Verdict, options: RunOptions, name: str, deadline: Deadl
     """The verdict that counts, given the runs before; the verdict as it is when there is no memory to be had."""
     if options.rise == options.fall == 1:
         return verdict
+    from hachecks.streak import Streak, exchange  # what a check without rise and fall does not owe
+
     good = options.counts_as_good(verdict.status)
     recalled = [(Streak(good, 0), f"no rise/fall: {options.state_dir} does not answer")]
     within = min(REMEMBERING, max(deadline.at - monotonic(), 0.0) + WATCHDOG_GRACE[0] / 2)
-    _done_within(within, lambda: recalled.append(_exchange(good, options, name)))
+    _done_within(within, lambda: recalled.append(exchange(good, options, name)))
     streak, note = recalled[-1]
     if streak.up == good:
         return verdict.noted(note) if note else verdict
     status, needed = (Status.PASS, options.fall) if streak.up else (Status.FAIL, options.rise)
     kind = "bad" if streak.up else "good"
     return verdict.but(status, f"{kind} answer {streak.contrary} of {needed}: {verdict.reason}")
-
-
-def _exchange(good: bool, options: RunOptions, name: str) -> tuple[Streak, str]:
-    """The streak with one more run, which is remembered, and what there is to say about the memory."""
-    streak, note = Streak(good, 0), ""
-
-    def change(text: str) -> str:
-        nonlocal streak, note
-        memory = Memory(state.boot_id(), clock_gettime(CLOCK_BOOTTIME), options.memory)
-        before = memory.recall(text)
-        streak = before.after(good, options.rise, options.fall) if before else streak
-        note = memory.forgotten and f"rise and fall begin anew: {memory.forgotten}"
-        return memory.told(streak)
-
-    try:
-        state.exchange(state.directory(options.state_dir), f"streak-{name}", change)
-    except OSError as error:
-        return Streak(good, 0), f"no rise/fall: {options.state_dir}: {error.strerror or error}"
-    return streak, note
 
 
 def publish(probe: Probe, verdict: Verdict, options: RunOptions, name: str) -> None:

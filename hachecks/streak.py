@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from time import CLOCK_BOOTTIME, clock_gettime
+
+from hachecks import state
 from hachecks.verdict import in_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hachecks.runner import RunOptions
 
 ASSUMED_INTERVAL = 60.0
 """Seconds between two runs where nothing is known of them: the longest of Keepalived's defaults, that of delay_loop."""
 MISSED = 3
 """A streak ends when so many runs have not been made: Keepalived was stopped, or the node was asleep."""
+TIMEOUTS = 10
+"""A streak is remembered for so many timeouts: a check that takes minutes is not run every minute."""
 LONGEST_COUNT = 9
 """Digits of a number of runs in a row."""
 
@@ -80,3 +89,27 @@ def _read(text: str) -> tuple[str, float, Streak, float]:
     if way not in ("up", "down") or not plain or len(rest) > 1 or not 0 <= gap <= at:
         raise ValueError(text)
     return boot, at, Streak(way == "up", int(count)), gap
+
+
+def lifetime(options: RunOptions) -> float:
+    """For how many seconds a streak is remembered at least."""
+    return max(MISSED * max(ASSUMED_INTERVAL, options.interval or 0.0), TIMEOUTS * options.timeout)
+
+
+def exchange(good: bool, options: RunOptions, name: str) -> tuple[Streak, str]:
+    """The streak with one more run, which is remembered, and what there is to say about the memory."""
+    streak, note = Streak(good, 0), ""
+
+    def change(text: str) -> str:
+        nonlocal streak, note
+        memory = Memory(state.boot_id(), clock_gettime(CLOCK_BOOTTIME), lifetime(options))
+        before = memory.recall(text)
+        streak = before.after(good, options.rise, options.fall) if before else streak
+        note = memory.forgotten and f"rise and fall begin anew: {memory.forgotten}"
+        return memory.told(streak)
+
+    try:
+        state.exchange(state.directory(options.state_dir), f"streak-{name}", change)
+    except OSError as error:
+        return Streak(good, 0), f"no rise/fall: {options.state_dir}: {error.strerror or error}"
+    return streak, note

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hachecks import streak
 from hachecks.composition import Composition
 from hachecks.config import named_check
 
@@ -239,7 +240,7 @@ def test_a_member_remembers_where_and_for_as_long_as_the_check_that_asks_it(tmp_
     (probe, _) = named_check("all", str(path), {"state_dir": str(tmp_path)}, {})
     assert isinstance(probe, Composition)
     (member,) = probe.members
-    assert (member.options.memory, member.options.state_dir) == (3 * 7200, str(tmp_path))
+    assert (streak.lifetime(member.options), member.options.state_dir) == (3 * 7200, str(tmp_path))
     assert hacheck("run", "all", "--config", path, "--state-dir", tmp_path / "state").code == 0
     assert (tmp_path / "state" / "streak-all.member").exists()
 

@@ -82,7 +82,6 @@ OURS = {
     "runner",
     "settings",
     "state",
-    "streak",
     "units",
     "verdict",
 }

@@ -15,7 +15,7 @@ CORE = ("hachecks.cli", "hachecks.probes.tcp")
 """What these import is on the way of nearly every check."""
 
 ORDER = (
-    *("core", "reasons", "handshake", "file", "delivering", "dns", "http", "nodeport", "config", "sql"),
+    *("core", "reasons", "handshake", "file", "streak", "delivering", "dns", "http", "nodeport", "config", "sql"),
     *("postgresql_ready", "postgresql", "sqlite", "mysql", "others", "notifiers", "http2", "commands"),
 )
 """Streams from what is compiled first, should there be no room for all, to what is compiled last."""
