@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 
-from hachecks import state
+from hachecks import homes, journal, state
 from hachecks.channel import LONGEST_ASKED, LONGEST_BACKOFF, OLD_NEWS, Channel, backoff
 from hachecks.dead_letters import DeadLetters, Letter
 from hachecks.kept import is_number
@@ -198,9 +198,15 @@ def _too_old(channel: Channel, pending: Sequence[Event]) -> list[Event]:
 
 
 def last_reason(directory: str) -> str:
-    """Why a check failed just now; what failed long ago, or at a time to come, explains nothing."""
-    path = os.path.join(directory, LAST_FAILURE)
-    with contextlib.suppress(OSError):
-        if directory and abs(time.time() - os.stat(path).st_mtime) < OLD_NEWS:
-            return state.read(path).strip()
-    return ""
+    """Why a check failed just now; what failed long ago, or at a time to come, explains nothing.
+
+    The checks may be run by another user than the notify script: the latest reason of those that are believed counts.
+    """
+    found: list[tuple[float, str]] = []
+    for place in homes.readable((directory, *state.PLACES), journal.trusted_users()) if directory else ():
+        path = os.path.join(place, LAST_FAILURE)
+        with contextlib.suppress(OSError):
+            at = os.lstat(path).st_mtime
+            if abs(time.time() - at) < OLD_NEWS and (text := state.read(path).strip()):
+                found.append((at, text))
+    return max(found)[1] if found else ""
