@@ -1,4 +1,4 @@
-"""The tests' own machine: its network and its directories of state are theirs alone, nobody else's are touched."""
+"""The tests' own machine: what they write to its directories of state is not there for others, nor the other way."""
 
 from __future__ import annotations
 
@@ -9,15 +9,10 @@ import subprocess
 
 import hypothesis
 
-CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
+CLONE_NEWNS = 0x20000
 # /run can be read as it is, since name resolution may depend on it, but for /run/hacheck: the device is an overlay's
 # word for what is not there. A directory that is open can be bound though something else has been mounted over it.
 PRIVATE = """
-ip link set lo up
-ip link add node0 type veth peer name node1
-ip address add 192.0.2.2/24 dev node0
-ip link set node1 up
-ip link set node0 up
 mount --make-rprivate /
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 exec 7</run
@@ -46,12 +41,10 @@ def pytest_configure() -> None:
 
 
 def keep_to_ourselves() -> None:
-    """Have a network, a /run and a /dev/shm of our own from now on, in this thread and whatever it starts.
+    """Have a /run and a /dev/shm of our own from now on, in this thread and whatever it starts.
 
-    Some servers treat the loopback's addresses otherwise than others, so that the network has one that leads nowhere,
-    with a name that no server on the network is asked for.
-
+    The address of `tests.own_network` gets a name, for which no server on the network is asked.
     Where that is not allowed, `test_alone` says so.
     """
-    if ctypes.CDLL(None).unshare(CLONE_NEWNS | CLONE_NEWNET) == 0:
+    if ctypes.CDLL(None).unshare(CLONE_NEWNS) == 0:
         subprocess.run(["sh", "-ec", PRIVATE], check=False, stdin=subprocess.DEVNULL)

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.postgresql import PASSWORD, free_port
 
 if TYPE_CHECKING:
@@ -34,13 +32,6 @@ create user 'nobody'@'%';
 create user 'curve'@'%' identified via ed25519 using password('{QUOTED}');
 create database app; create table app.beat (at int) engine=innodb; insert into app.beat values (1), (2), (3);
 """
-
-
-def other_address() -> str:
-    """An address of the tests' own network that is not the loopback's, for which MariaDB counts no errors."""
-    if not Path("/proc/self/net/dev").read_text().count("node0:"):
-        pytest.skip("needs root, for a network of its own")
-    return "192.0.2.2"
 
 
 class Idle:

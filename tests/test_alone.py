@@ -64,9 +64,3 @@ def test_what_a_test_starts_can_be_interrupted() -> None:
     child = subprocess.Popen(["sleep", "30"])
     child.send_signal(signal.SIGINT)
     assert child.wait(10) == -signal.SIGINT
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a network of its own")
-def test_the_network_is_the_tests_own() -> None:
-    names = [line.partition(":")[0].strip() for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]]
-    assert {name for name in names if not name.startswith("ifb")} == {"lo", "node0", "node1"}

@@ -19,7 +19,8 @@ from hachecks.probes import tcp
 from hachecks.target import Endpoint
 from hachecks.verdict import Status
 from tests.cli import ROOT, hacheck
-from tests.mariadb import MariaDB, other_address
+from tests.mariadb import MariaDB
+from tests.own_network import ADDRESS, own_network
 from tests.postgresql import PostgreSQL
 from tests.talker import Talker, talking
 from tests.test_starttls import READY
@@ -48,6 +49,13 @@ REFUSALS = {
     "xmpp": (b"", b"<stream:stream><stream:features></stream:features>"),
 }
 """What servers say that do not offer TLS."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def address() -> Iterator[str]:
+    """An address of this node for which MariaDB counts errors."""
+    with own_network() as other:
+        yield other
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +187,7 @@ class Counting:
 
     def __init__(self, server: MariaDB) -> None:
         self.server = server
-        self.host = other_address()
+        self.host = ADDRESS
         self.where = f"{self.host}:{server.port}"
 
     @property

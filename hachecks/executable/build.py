@@ -53,7 +53,9 @@ def without_compiled(wheels: Wheels) -> Contents:
 def prelude() -> str:
     """The shell script at the beginning of the file."""
     here = files("hachecks.executable")
-    notify = (here / "notify.sh").read_text().replace("@FS@", WORDS)
+    lines = (line.strip() for line in (here / "notify.sh").read_text().splitlines())
+    # The shell reads all of this at each change of state, so that it reads no comments.
+    notify = "".join(f"{line}\n" for line in lines if line and not line.startswith("#")).replace("@FS@", WORDS)
     return (here / "prelude.sh").read_text().replace("@VERSION@", __version__).replace("@NOTIFY@\n", notify)
 
 

@@ -125,8 +125,8 @@ class Session(smtplib.SMTP):
     def __exit__(self, *error: object) -> None:
         """Say goodbye, and do not wait for the answer: what was accepted is accepted."""
         try:
-            if error[0] is None or error[0] in INTACT:
-                self.sock.sendall(b"QUIT\r\n")  # type: ignore[union-attr]
+            if self.sock is not None and (error[0] is None or error[0] in INTACT):  # smtplib closes it by itself, too
+                self.sock.sendall(b"QUIT\r\n")
         except (Failure, CannotLook, TimedOut):
             pass  # nothing may turn an accepted mail into one that was not
         finally:

@@ -18,6 +18,7 @@ from hachecks.probes.sql import SqlProbe
 from hachecks.settings import build
 from hachecks.verdict import Status, Verdict
 from tests import mariadb
+from tests.own_network import ADDRESS, own_network
 from tests.postgresql import PASSWORD, workplace
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ COUNTING = ("--performance-schema=on", f"--max-connect-errors={LIMIT}", "--bind-
 VERIFIED = {"tls": True, "ca_file": "ca.pem", "server_name": "localhost"}
 COUNTED = "select coalesce(sum(sum_connect_errors), 0), coalesce(sum(count_host_blocked_errors), 0) from "
 COUNTED += "performance_schema.host_cache"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def address() -> Iterator[str]:
+    """An address of this node for which MariaDB counts errors."""
+    with own_network() as other:
+        yield other
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +75,7 @@ def plain(place: Path) -> Iterator[MariaDB]:
 
 def ask(server: MariaDB, user: str = "native", timeout: float = 5.0, database: str = "", **table: object) -> Verdict:
     """The verdict, from an address whose errors are counted."""
-    url = f"mysql://{user}@{mariadb.other_address()}:{server.port}/{database}"
+    url = f"mysql://{user}@{ADDRESS}:{server.port}/{database}"
     values = {"url": url, "password": PASSWORD, **table}
     return runner.conclude(build(SqlProbe, "sql", {}, {}, values, "hacheck.toml"), Deadline.after(timeout))
 
@@ -79,7 +87,7 @@ def counted(server: MariaDB) -> list[int]:
 
 def test_server_counts_and_blocks_who_hangs_up(secure: MariaDB) -> None:
     """That what is tried below could be seen."""
-    address = (mariadb.other_address(), secure.port)
+    address = (ADDRESS, secure.port)
     for _ in range(LIMIT + 1):
         with socket.create_connection(address) as rude:
             rude.recv(1)
@@ -149,6 +157,6 @@ def test_server_that_hung_finds_nothing_to_count_in_its_queue(plain: MariaDB) ->
 
 
 def test_ordinary_client_still_gets_in(secure: MariaDB) -> None:
-    words = ["mariadb", "--no-defaults", f"--host={mariadb.other_address()}", f"--port={secure.port}", "--user=nobody"]
+    words = ["mariadb", "--no-defaults", f"--host={ADDRESS}", f"--port={secure.port}", "--user=nobody"]
     done = subprocess.run([*words, "-e", "select 1"], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ from hachecks.settings import build
 from hachecks.verdict import Status, Verdict
 from tests import mariadb
 from tests.cli import hacheck
+from tests.own_network import own_network
 from tests.postgresql import PASSWORD, workplace
 
 if TYPE_CHECKING:
@@ -350,11 +351,10 @@ def test_server_without_free_connections_fails(primary: MariaDB) -> None:
 
 
 def test_ready_server_is_ready_and_does_not_lock_us_out(place: Path) -> None:
-    with mariadb.primary(place / "counting") as server:
+    with own_network() as address, mariadb.primary(place / "counting") as server:
         server.kill()
         server.options += ["--performance-schema=on", "--max-connect-errors=3", "--bind-address=0.0.0.0"]
         server.start()
-        address = mariadb.other_address()
         url = f"mysql://anybody@{address}:{server.port}/"
         for _ in range(10):
             assert repr(ask(url, password=None, ready_only=True)) == (
