@@ -94,6 +94,8 @@ class Handshake:
                 stream.ahead = sock.recv(CHUNK)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 continue
+            except ConnectionResetError:  # which overtakes the alert of who closes without having read all of ours
+                stream.ahead = b""
             except OSError as error:
                 raise explained(error, stream.where, "be talked to") from None
             if not stream.ahead:

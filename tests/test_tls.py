@@ -262,8 +262,11 @@ def test_a_certificate_of_somebody_else_is_refused(chain: Chain) -> None:
     stranger = Issued("stranger").write(chain.directory, "stranger")
     with talking(greet_and_echo, context=wanting(chain)) as talker:
         answer = tls(talker, "--ca-file", chain.root_file, "--cert-file", stranger[0], "--key-file", stranger[1])
-    told = "it does not trust the issuer of the client certificate"
-    assert answer.line == f"FAIL - {talker.address}: TLS failed: {told}"
+    # This server closes without having read all, and its reset may overtake its alert.
+    assert answer.line in (
+        f"FAIL - {talker.address}: TLS failed: it does not trust the issuer of the client certificate",
+        f"FAIL - {talker.address} closed the connection after it asked for a client certificate (--cert-file)",
+    )
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])

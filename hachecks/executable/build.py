@@ -53,9 +53,10 @@ def without_compiled(wheels: Wheels) -> Contents:
 def prelude() -> str:
     """The shell script at the beginning of the file."""
     here = files("hachecks.executable")
-    lines = (line.strip() for line in (here / "notify.sh").read_text().splitlines())
+    lines = map(str.strip, (here / "notify.sh").read_text().splitlines())
     # The shell reads all of this at each change of state, so that it reads no comments.
-    notify = "".join(f"{line}\n" for line in lines if line and not line.startswith("#")).replace("@FS@", WORDS)
+    kept = (line for line in lines if line and (not line.startswith("#") or line.startswith("# shellcheck")))
+    notify = "".join(f"{line}\n" for line in kept).replace("@FS@", WORDS)
     return (here / "prelude.sh").read_text().replace("@VERSION@", __version__).replace("@NOTIFY@\n", notify)
 
 
