@@ -18,7 +18,7 @@ MOST_BYTES = 4 * 1024 * 1024
 MOST_FILES = 1024
 MOST_ENTRIES = 20_000
 """Entries of directories that the wildcards of all includes may look at."""
-MOST_PATTERNS = 1024
+MOST_PATTERNS = 256
 """What the braces of all includes may come to."""
 MOST_FINDINGS = 50
 LONGEST = 300

@@ -369,7 +369,7 @@ def test_a_file_that_says_nothing_is_an_error(tmp_path: Path, text: str) -> None
         pytest.param(
             f"$A={'x' * 900}\n~SEQ(I, 1, 99999) $A\n", "come to more than 2097152 characters", id="a-long-one"
         ),
-        pytest.param("include x" + "{a,b}" * 20, "come to more than 1024 names", id="includes-without-end"),
+        pytest.param("include x" + "{a,b}" * 20, "come to more than 256 names", id="includes-without-end"),
         pytest.param("include /*/*/*/*/*/*x\n", "look at more than 20000 files", id="wildcards"),
         pytest.param("include /dev/zero\n", "includes no device or socket like /dev/zero", id="a-device"),
         pytest.param("include .\n", "includes no directory like", id="a-directory"),
