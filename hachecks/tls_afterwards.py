@@ -29,6 +29,8 @@ def start_tls(stream: Stream, options: TlsOptions, server_name: str) -> None:
     """Continue in TLS, and raise `Failure` when that is not as the options want it, the handshake being done with."""
     import ssl
 
+    from hachecks.handshake import sent_certificates
+
     context = options.context()
     if not options.verify or not hasattr(context, "_msg_callback"):
         stream.start_tls(context, server_name)
@@ -41,9 +43,9 @@ def start_tls(stream: Stream, options: TlsOptions, server_name: str) -> None:
     stream.start_tls(context, server_name)
     version = str(stream.sock.version())  # type: ignore[attr-defined]
     if options.tls_min is not None and version < f"TLSv{options.tls_min}":
-        raise Failure(f"{stream.where} speaks {version}, wanted is TLSv{options.tls_min} or newer", "tls")
+        raise Failure(f"{stream.where} speaks {version}, expected TLSv{options.tls_min} or newer", "tls")
     context.verify_mode, context.check_hostname = ssl.CERT_REQUIRED, True
-    chain = _chain(sent[-1] if len(sent) == 1 else b"", version == "TLSv1.3")
+    chain = sent_certificates(sent[-1], version == "TLSv1.3") if len(sent) == 1 else []
     if not chain or chain[0] != stream.sock.getpeercert(binary_form=True):  # type: ignore[attr-defined]
         raise Failure(f"{stream.where}: TLS failed: the server's certificate cannot be read", "tls")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -68,21 +70,6 @@ def _listen(context: ssl.SSLContext) -> list[bytes]:
 
     context._msg_callback = hear  # type: ignore[attr-defined]
     return sent
-
-
-def _chain(message: bytes, is_13: bool) -> list[bytes]:
-    """The certificates of a message, RFC 5246 section 7.4.2 or RFC 8446 section 4.4.2; nothing when it is malformed."""
-    at = 7
-    if is_13:
-        at += 1 + int.from_bytes(message[4:5], "big")
-    chain = []
-    while at < len(message):
-        certificate = message[at + 3 : at + 3 + int.from_bytes(message[at : at + 3], "big")]
-        chain.append(certificate)
-        at += 3 + len(certificate)
-        if is_13:
-            at += 2 + int.from_bytes(message[at : at + 2], "big")
-    return chain if at == len(message) else []
 
 
 def _complaint(context: ssl.SSLContext, server_name: str, chain: list[bytes], exchange: bytes) -> ssl.SSLError | None:

@@ -59,6 +59,7 @@ LATE = {
     ("runner", "streak"),
     ("starttls", "line_protocols"),
     ("starttls", "mysql_handshake"),
+    ("tls_afterwards", "handshake"),
     ("tls", "reasons"),
     ("transport", "handshake"),
     ("transport", "reasons"),

@@ -94,7 +94,7 @@ def test_older_version_is_refused_after_the_handshake(tmp_path: Path) -> None:
     with Secure(authority.issue_cert("db.test"), "1.2", leaf_only=False) as server:
         options = Options(ca_file=str(tmp_path / "ca.pem"), tls_min="1.3")
         with options.connect(Target("127.0.0.1", server.port), Deadline.after(5)) as stream:
-            with pytest.raises(Failure, match=r"speaks TLSv1\.2, wanted is TLSv1\.3 or newer"):
+            with pytest.raises(Failure, match=r"speaks TLSv1\.2, expected TLSv1\.3 or newer"):
                 tls_afterwards.start_tls(stream, options, "db.test")
             assert stream.recv(5) == b"hello"
     assert server.finished == ["TLSv1.2"]
