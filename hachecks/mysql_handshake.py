@@ -9,6 +9,8 @@ succeeds resets the count. Nor is anybody's account locked (FAILED_LOGIN_ATTEMPT
 
 from __future__ import annotations
 
+from time import sleep
+
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.starttls import exactly, unexpected
 from hachecks.verdict import CannotLook, Failure
@@ -33,6 +35,9 @@ NOBODY = "hacheck"
 ADVICE = "it is a MySQL server, which counts who leaves without a login and may block this node: ask it by sql"
 MOST_ANSWERS = 5
 SIGNATURE_OF_NOBODY = bytes(64)
+BEFORE_TLS = 0.02
+"""Seconds for the server to read the request for TLS alone: other clients begin TLS some milliseconds later, and who
+reads all that is there, as a small proxy may, takes both for one long request, and answers without TLS."""
 TIME_TO_LEAVE = 0.25
 """Seconds for the goodbye of a check that did not know whom it asks."""
 
@@ -49,6 +54,7 @@ def mysql(stream: Stream, _caller: Caller) -> None:
         part(stream, 1)
         raise Failure(f"{stream.where} does not offer TLS", "tls")
     stream.sendall(_packet(1, _client(FLAGS | SSL)))
+    sleep(min(BEFORE_TLS, stream.deadline.remaining()))
 
 
 def greeting(stream: Stream) -> int:
