@@ -103,6 +103,9 @@ class Table:
         return word == "true" if word else default
 
 
+DEEPEST = 32
+
+
 class _Loader(yaml.BaseLoader):
     """Texts, lists and mappings, as they are written: a user may be called `no` or `007`. A key stands once, as in Go.
 
@@ -118,8 +121,20 @@ class _Loader(yaml.BaseLoader):
         return mapping
 
 
+def _is_deep(data: bytes) -> bool:
+    """Whether brackets are nested as no configuration nests them: PyYAML takes a second for some hundred."""
+    depth = 0
+    for byte in data:
+        depth += (byte in b"[{") - (byte in b"]}")
+        if depth > DEEPEST:
+            return True
+    return False
+
+
 def mapping_of(path: str, data: bytes, sections: Sequence[str]) -> dict[str, Any]:
     """What the YAML says, of which the sections are; raises `Invalid`."""
+    if _is_deep(data):
+        raise Invalid(f"{path}: it is nested too deeply")
     try:
         document = yaml.load(data, _Loader) or {}  # noqa: S506 - it makes texts, lists and mappings, nothing else
     except yaml.MarkedYAMLError as error:

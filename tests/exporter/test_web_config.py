@@ -618,7 +618,7 @@ def test_what_has_not_changed_is_not_read(place: Place) -> None:
         ("- a", "takes a mapping of tls_server_config, http_server_config, basic_auth_users, rate_limit"),
         ("a: b: c", "line 1: mapping values are not allowed here"),
         ("a: '\\ud800\x01'", "this is no YAML in UTF-8"),
-        ("[" * 5000, "this is no YAML in UTF-8"),
+        ("[" * 5000, "it is nested too deeply"),
         ("tls_server_config: yes", "tls_server_config: takes a mapping: indent what belongs to it"),
         (TLS + "  certfile: x", "tls_server_config: unknown key certfile; did you mean cert_file?"),
         (
