@@ -79,10 +79,10 @@ class Answer:
         """The records of the type asked for, of the name asked for or its aliases; raises `Failure`."""
         try:
             found = list(self._entries())
+            name = self._name(HEADER)[0].lower() if found else ""
         except (IndexError, Unreadable):
             raise Failure(f"{self.where} sent an answer that cannot be read", "protocol") from None
         aliases = {owner: text.lower() for owner, kind, text in found if kind == TYPES["CNAME"]}
-        name = self._name(HEADER)[0].lower() if found else ""
         names = {name}
         while name in aliases and aliases[name] not in names:  # in whichever order they came
             name = aliases[name]
