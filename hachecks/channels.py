@@ -6,7 +6,7 @@ import os
 import re
 import zlib
 
-from hachecks import argv, homes
+from hachecks import argv, homes, state
 from hachecks.channel import Channel, DeliveryOptions
 from hachecks.config import Configuration, nearest
 from hachecks.ipfailover import vips as openshift
@@ -38,10 +38,20 @@ def declared_channels(
             return channels_of(declared, environ, directory)
     except Invalid as error:
         tell(str(error))
-    # Beside the journal: where no more files can be made, the queue is elsewhere, and people look here.
-    home = next(iter(homes.own(places(environ))), directory)
-    log = LogNotifier(file=os.path.join(home, "transitions.log")) if home else LogNotifier()
+    log = LogNotifier(file=_log_of(environ, directory)) if directory else LogNotifier()
     return {"log": Channel("log", log, DeliveryOptions(), directory)}
+
+
+def _log_of(environ: Mapping[str, str], directory: str) -> str:
+    """The log beside the journal, where people look; with the queue, where no more files can be made there."""
+    for home in homes.own(places(environ)):
+        path = os.path.join(home, "transitions.log")
+        try:
+            os.close(state.written(path, os.O_WRONLY | os.O_APPEND))
+            return path
+        except OSError:
+            continue
+    return os.path.join(directory, "transitions.log")
 
 
 def channels_of(declared: Configuration, environ: Mapping[str, str], directory: str) -> dict[str, Channel]:

@@ -203,7 +203,8 @@ def last_reason(directory: str) -> str:
     The checks may be run by another user than the notify script: the latest reason of those that are believed counts.
     """
     found: list[tuple[float, str]] = []
-    for place in homes.readable((directory, *state.PLACES), journal.trusted_users()) if directory else ():
+    places = state.PLACES if directory.startswith(state.PLACES) else (directory, state.SHARED)
+    for place in homes.readable(places, journal.trusted_users()) if directory else ():
         path = os.path.join(place, LAST_FAILURE)
         with contextlib.suppress(OSError):
             at = os.lstat(path).st_mtime

@@ -59,6 +59,8 @@ class Handshake:
             name = server_name.encode("ascii" if server_name.isascii() else "idna")
             sock.settimeout(stream.deadline.remaining())
             stream.sock = sock = context.wrap_socket(sock, server_hostname=name or None)
+            if self.wants_ours and _is_reset(sock):
+                raise _closed(stream)
             # wrap_socket says nothing, and does nothing, when the server has reset the connection already.
             sock.getpeername()
         except ssl.SSLCertVerificationError as error:  # a ValueError, too
@@ -99,8 +101,7 @@ class Handshake:
             except OSError as error:
                 raise explained(error, stream.where, "be talked to") from None
             if not stream.ahead:
-                told = "closed the connection after it asked for a client certificate (--cert-file)"
-                raise Failure(f"{stream.where} {told}", "tls")
+                raise _closed(stream)
             return
 
     def certificates(self, sock: Any) -> list[Certificate]:
@@ -115,6 +116,19 @@ class Handshake:
             except ValueError:
                 continue  # OpenSSL has taken it; nobody else has to
         return found
+
+
+def _is_reset(sock: Any) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return True
+    return False
+
+
+def _closed(stream: Stream) -> Failure:
+    told = "closed the connection after it asked for a client certificate (--cert-file)"
+    return Failure(f"{stream.where} {told}", "tls")
 
 
 def sent_certificates(message: bytes, is_1_3: bool) -> list[bytes]:
