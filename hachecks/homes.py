@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 
 from hachecks import state
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
 FEW_INODES = 8
+SETTLED = 1_000_000_000
+"""Nanoseconds after which a directory's time of change tells of every change: it goes by ticks of the clock."""
+_listed: dict[str, tuple[int, list[str]]] = {}
 
 
 class _Anybody:
@@ -54,11 +58,23 @@ def _candidates(bases: Iterable[str], refusals: list[OSError]) -> Iterator[str]:
     for base in bases:
         yield base
         try:
-            yield from state.entries(base)
+            yield from _entries(base)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             refusals.append(error)
+
+
+def _entries(base: str) -> list[str]:
+    """What `state.entries` finds, listed anew when something has come or gone: neighbours may fill /dev/shm."""
+    changed = os.stat(base).st_mtime_ns
+    known = _listed.get(base)
+    if known and known[0] == changed:
+        return known[1]
+    found = state.entries(base)
+    if time.time_ns() - changed > SETTLED:
+        _listed[base] = changed, found
+    return found
 
 
 def _check_directory(path: str, status: os.stat_result, users: Container[int]) -> None:
