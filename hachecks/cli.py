@@ -9,7 +9,8 @@ import os
 import select
 import sys
 
-from hachecks import argv, runner
+from hachecks import argv
+from hachecks.checks import runner
 from hachecks.deadline import Deadline
 from hachecks.registry import PROBES, Entry
 from hachecks.settings import Invalid, argument, build, option, settings

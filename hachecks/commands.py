@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hachecks import __version__, argv, cli, config, deliverer, notify, records, versions
-from hachecks.channel import DeliveryOptions
+from hachecks import __version__, argv, cli, config, versions
 from hachecks.click_settings import SettingsCommand
 from hachecks.config import nearest
-from hachecks.fifo import Follower
+from hachecks.delivery import deliverer, notifications, record
+from hachecks.delivery.channel import DeliveryOptions
 from hachecks.registry import NOTIFIERS, PROBES, Entry
 from hachecks.settings import Invalid, build
-from hachecks.transition import KINDS
+from hachecks.transitions.fifo import FifoReader
+from hachecks.transitions.transition import KINDS
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ RUN_SUMMARY = "Run a check that hacheck.toml declares."
 LONGEST_SUMMARY = 1000
 """Characters beyond which click cuts a summary in the middle of a sentence."""
 NEEDS_AGENT = "it needs the package hachecks[agent]: pip install 'hachecks[agent]'"
-SERVE = Entry("hachecks.exporter.serving:serve", "the exporter")
+SERVE = Entry("hachecks.exporter.main:serve", "the exporter")
 SHOW = Entry("hachecks.status:show", "the status")
 LATE: Mapping[str, Entry] = {
     "exporter": Entry("hachecks.exporter.options:ExporterOptions", "Serve VIP state to Prometheus, and a status page."),
@@ -69,7 +70,7 @@ def described(error: click.ClickException) -> str:
     return f"{''.join(f'{word}: ' for word in words)}{text} (see {' '.join(['hacheck', *words, '--help'])})"
 
 
-class Checks(click.Group):
+class CommandGroup(click.Group):
     """The group of all commands; a probe is imported when it is named, and none is for `--help`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -105,7 +106,7 @@ class Checks(click.Group):
 
 
 @click.group(
-    cls=Checks,
+    cls=CommandGroup,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -206,15 +207,15 @@ def notify_command(
     if wants_help:
         return _help_of_notifier(ctx, words)
     if test:
-        return cli.PASSED if notify.test(words, ctx.obj, cli.say) else cli.FAILED
+        return cli.PASSED if record.test(words, ctx.obj, cli.say) else cli.FAILED
     if dry_run:
-        notify.dry_run(words, ctx.obj, cli.say)
+        record.dry_run(words, ctx.obj, cli.say)
         return cli.PASSED
     if fifo:
         if len(words) != 1:
             raise click.UsageError("--fifo takes the path of Keepalived's notify FIFO", ctx)
-        starter = notify.DeliveryStarter(ctx.obj, cli.complain)
-        Follower(words[0], ctx.obj, cli.complain, starter.see_to_delivery).follow()
+        starter = record.DeliveryStarter(ctx.obj, cli.complain)
+        FifoReader(words[0], ctx.obj, cli.complain, starter.see_to_delivery).follow()
         return cli.PASSED
     if not any(word in KINDS for word in words):
         raise click.UsageError(
@@ -223,7 +224,7 @@ def notify_command(
             ctx,
         )
     try:
-        notify.record(words, ctx.obj)
+        record.record(words, ctx.obj)
     except OSError as error:
         cli.complain(f"notify: not recorded: {error}")
         return cli.FAILED
@@ -244,11 +245,11 @@ def _help_of_notifier(ctx: click.Context, words: tuple[str, ...]) -> int:
 
 def show_history(flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     """`hacheck history`: tell what Keepalived has said."""
-    records.show_history(build(records.HistoryOptions, "history", flags, environ, {}), environ, cli.say)
+    notifications.show_history(build(notifications.HistoryOptions, "history", flags, environ, {}), environ, cli.say)
     return cli.PASSED
 
 
-tree.add_command(SettingsCommand("history", [records.HistoryOptions], show_history))
+tree.add_command(SettingsCommand("history", [notifications.HistoryOptions], show_history))
 
 
 @tree.command("notifications")
@@ -257,8 +258,8 @@ tree.add_command(SettingsCommand("history", [records.HistoryOptions], show_histo
 @click.pass_context
 def notifications_command(ctx: click.Context, verb: str, words: tuple[str, ...]) -> int:
     """Show what waits to be told, and what could not be; `silence 2h [WHY]` tells nobody anything for a while."""
-    config = ctx.obj.get("HACHECK_CONFIG") or notify.DEFAULT_CONFIG
-    return cli.PASSED if records.Notifications(config, ctx.obj, cli.say).do(verb, words) else cli.FAILED
+    config = ctx.obj.get("HACHECK_CONFIG") or record.DEFAULT_CONFIG
+    return cli.PASSED if notifications.Notifications(config, ctx.obj, cli.say).do(verb, words) else cli.FAILED
 
 
 @tree.command("deliver", hidden=True)
@@ -267,7 +268,7 @@ def notifications_command(ctx: click.Context, verb: str, words: tuple[str, ...])
 def deliver_command(ctx: click.Context, config: str | None) -> None:
     """Deliver what has been recorded, until there is nothing left to deliver."""
     deliverer.leave_keepalived()
-    deliverer.deliver(config or ctx.obj.get("HACHECK_CONFIG") or notify.DEFAULT_CONFIG, ctx.obj, cli.say)
+    deliverer.deliver(config or ctx.obj.get("HACHECK_CONFIG") or record.DEFAULT_CONFIG, ctx.obj, cli.say)
 
 
 @tree.command("version")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import sys
 
-from hachecks.composition import Composition, Member
+from hachecks.checks.composition import Composition, Member
+from hachecks.checks.runner import RunOptions
 from hachecks.registry import NOTIFIERS, PROBES
-from hachecks.runner import RunOptions
 from hachecks.settings import Invalid, build, settings_of
 
 if sys.version_info >= (3, 11):

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 MOST = 2**53
 """No counter of ours comes so far, and every JSON reader takes it exactly."""
-LATEST = 253402300799.0
-"""The last second of the year 9999: no later one can be written as a date."""
+LATEST = 32503680000.0
+"""The year 3000 in seconds of the epoch: a time beyond is a mistake, and many libraries cannot say it."""
 
 
 def document(text: str) -> dict[str, Any]:

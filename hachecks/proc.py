@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+TICKS = os.sysconf("SC_CLK_TCK")
+"""Clock ticks in a second."""
+
 
 def stat_of(pid: str) -> list[str]:
     """The fields of /proc/PID/stat from the third, its state, on; raises `OSError` when there is no such process."""

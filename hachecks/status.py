@@ -7,11 +7,11 @@ import time
 
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.http.exchange import exchange
-from hachecks.http.request import Asking
+from hachecks.http.request import Request
 from hachecks.http.url import Url
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.registry import Entry
-from hachecks.services.http_channel import HttpOptions, LoginOptions
+from hachecks.services.http_options import HttpOptions, LoginOptions
 from hachecks.settings import option, settings
 from hachecks.units import Duration
 from hachecks.verdict import CannotLook, Failure, in_words, one_line, visible
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PORT = 10112
 """Of 112, the number of VRRP among the IP protocols; 9100 to 9999 and some more belong to registered exporters."""
-LOOKER = Entry("hachecks.exporter.looking:look", "a look at this node, which needs hachecks[agent]")
+LOOKER = Entry("hachecks.exporter.snapshot:look", "a look at this node, which needs hachecks[agent]")
 MOST_BYTES = 64 * 1024 * 1024
 CLEAR = "\x1b[H\x1b[2J"
 
@@ -77,18 +77,20 @@ class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
     def ask(self, url: Url) -> dict[str, Any]:  # type: ignore[override]
         """The document of an exporter; raises `NotDelivered`."""
         where = Url(url.scheme, url.host, url.port, f"{url.path.rstrip('/')}/api/status")
-        asking = Asking(where, self.login_headers(), method="GET", body_limit=MOST_BYTES)
+        request = Request(where, self.login_headers(), method="GET", body_limit=MOST_BYTES)
         try:
-            answer = exchange(asking, self, self, Deadline.after(self.timeout))
+            answer = exchange(request, self, self, Deadline.after(self.timeout))
             found = json.loads(answer.body) if answer.status == 200 else None
         except TimedOut:
-            raise NotDelivered(f"{where} gave no answer within {in_words(self.timeout)}", again=True) from None
+            raise NotDelivered(f"{where} gave no answer within {in_words(self.timeout)}", retryable=True) from None
         except (Failure, CannotLook) as error:
-            raise NotDelivered(str(error), again=True) from None
+            raise NotDelivered(str(error), retryable=True) from None
         except ValueError:
             found = None
         if not isinstance(found, dict) or "vips" not in found:
-            raise NotDelivered(f"{where} answered {answer.status} with what is no status of an exporter", again=True)
+            raise NotDelivered(
+                f"{where} answered {answer.status} with what is no status of an exporter", retryable=True
+            )
         return found
 
 

@@ -96,9 +96,9 @@ class Verdict:
     def inverted(self) -> Verdict:
         """The verdict of a probe that must fail: PASS and FAIL change places, UNKNOWN stays."""
         other = {Status.PASS: Status.FAIL, Status.FAIL: Status.PASS, Status.UNKNOWN: Status.UNKNOWN}
-        return self.but(other[self.status])
+        return self.with_status(other[self.status])
 
-    def but(self, status: Status, reason: str | None = None) -> Verdict:
+    def with_status(self, status: Status, reason: str | None = None) -> Verdict:
         """The same measurements under another status and, if given, another reason."""
         return Verdict(status, self.reason if reason is None else reason, self.measured, self.phases, self.kind)
 
@@ -106,7 +106,7 @@ class Verdict:
         """The same verdict with a note after its reason, which gives way where both are too long."""
         room = max(1, LONGEST_REASON - len(note) - len(" []"))
         reason = self.reason if len(self.reason) <= room else self.reason[: room - 1] + "…"
-        return self.but(self.status, f"{reason} [{note}]")
+        return self.with_status(self.status, f"{reason} [{note}]")
 
     def __repr__(self) -> str:
         return f"{self.status.value} - {self.reason}"

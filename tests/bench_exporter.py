@@ -103,9 +103,10 @@ def measure(count: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         state = Path(directory)
         (state / "keepalived.conf").write_text(configuration(count))
+        up = time.clock_gettime(time.CLOCK_BOOTTIME)
         for number in range(1, count + 1):
-            say(state, f"VI_{number}", "BACKUP", seconds_ago=7200 + number)
-            say(state, f"VI_{number}", "MASTER", seconds_ago=3600 + number)
+            say(state, f"VI_{number}", "BACKUP", seconds_ago=up / 2 + number / 100)
+            say(state, f"VI_{number}", "MASTER", seconds_ago=up / 4 + number / 100)
         run_check(state)
         words = ("--keepalived-config", str(state / "keepalived.conf"), "--compat", "keepalived")
         with exporter(state, *words) as running:

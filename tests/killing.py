@@ -16,10 +16,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hachecks import deliverer, delivering, journal
+from hachecks.delivery import deliverer, starting
 from hachecks.proc import process_start
 from hachecks.state import boot_id
-from hachecks.transition import Transition
+from hachecks.transitions import journal
+from hachecks.transitions.transition import Transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,23 +108,23 @@ class Killing:
         """Kill writers every few milliseconds, and the deliverer every now and then; longer where that takes longer."""
         until = time.monotonic() + seconds
         writers = [self.writer() for _ in range(WRITERS)]
-        delivering, its_end = self.deliverer(), 0.0
+        process, its_end = self.deliverer(), 0.0
         while time.monotonic() < until or sum(self.kills.values()) < ENOUGH or self.kills["deliverers"] < FEW:
             time.sleep(random.uniform(0.001, 0.012))
             self.kill(writers.pop(0), "writers")
             writers.append(self.writer())
             if time.monotonic() > its_end:
-                self.kill(delivering, "deliverers")
-                delivering, its_end = self.deliverer(), time.monotonic() + random.uniform(0.05, 1.0)
+                self.kill(process, "deliverers")
+                process, its_end = self.deliverer(), time.monotonic() + random.uniform(0.05, 1.0)
             self.hear()
         for pid in writers:
             self.kill(pid, "writers")
-        self.kill(delivering, "deliverers")
+        self.kill(process, "deliverers")
         self.hear()
 
     def rage_against_the_shell(self, executable: Path) -> None:
         """Kill `sh hacheck notify`, while we pose as the deliverer."""
-        (self.directory / delivering.MARK).write_text(f"{os.getpid()} {process_start()}\n")
+        (self.directory / starting.MARK).write_text(f"{os.getpid()} {process_start()}\n")
         for number in range(SHELL_KILLS):
             words = ["sh", str(executable), "notify", "INSTANCE", f"shell-{number}", "MASTER", "100"]
             process = subprocess.Popen(words, env=self.environ)

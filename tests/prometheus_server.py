@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .monitors import get_json, serving
+from tests.monitors import get_json, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

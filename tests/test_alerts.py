@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from .cli import ROOT
-from .monitors import until
-from .prometheus_server import prometheus, query, rules
+from tests.cli import ROOT
+from tests.monitors import until
+from tests.prometheus_server import prometheus, query, rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

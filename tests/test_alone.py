@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from .cli import ROOT
-from .conftest import BEFORE
+from tests.cli import ROOT
+from tests.conftest import BEFORE
 
 
 def alone(script: str, **how: object) -> subprocess.CompletedProcess[str]:

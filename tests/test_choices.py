@@ -20,18 +20,18 @@ import pytest
 import trustme
 
 from hachecks.commands import LATE
-from hachecks.records import HistoryOptions
+from hachecks.delivery.notifications import HistoryOptions
+from hachecks.net.transport import NetworkOptions
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import settings_of
-from hachecks.transport import NetworkOptions
 from tests import nginx, postgresql
 from tests.cli import hacheck
 from tests.exporter.running import exporter, say
 from tests.logdaemons import listening, rsyslog
+from tests.net.test_starttls import Authority, authority, directory, secure  # noqa: F401 - fixtures
 from tests.receivers import Always, Discord, Ntfy, PagerDuty, SlackApi, Teams
 from tests.servers import Http, Route
 from tests.test_help import classes_of
-from tests.test_starttls import Authority, authority, directory, secure  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

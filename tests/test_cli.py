@@ -14,20 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hachecks import argv, cli
+from hachecks.checks.runner import RunOptions
 from hachecks.probes.tcp import TcpProbe
 from hachecks.registry import PROBES
-from hachecks.runner import RunOptions
 from hachecks.settings import settings_of
 from hachecks.verdict import STATUSES, Status, Verdict, in_words, one_line
-
-from .cli import ROOT, hacheck
-from .talker import talking
+from tests.cli import ROOT, hacheck
+from tests.talker import talking
 
 if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from .talker import Talker
+    from tests.talker import Talker
 
 
 def test_json_has_status_reason_measurements_and_phases() -> None:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hachecks import streak
-from hachecks.composition import Composition
+from hachecks.checks import streak
+from hachecks.checks.composition import Composition
 from hachecks.config import named_check
-
-from .cli import hacheck
-from .talker import greet_and_echo, talking
+from tests.cli import hacheck
+from tests.talker import greet_and_echo, talking
 
 if TYPE_CHECKING:
     from pathlib import Path

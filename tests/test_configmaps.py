@@ -17,8 +17,7 @@ import yaml
 from hachecks import __version__
 from hachecks.config import Configuration
 from hachecks.executable.configmap import LARGEST, rendered
-
-from .cli import ROOT, hacheck
+from tests.cli import ROOT, hacheck
 
 CONFIGMAPS = ROOT / "configmaps"
 DEPLOYMENT = ROOT / "tests/ipfailover-deployment.yaml"

@@ -9,15 +9,14 @@ import click
 import pytest
 
 from hachecks import cli
-from hachecks.channel import DeliveryOptions
+from hachecks.checks.runner import RunOptions
 from hachecks.click_settings import SettingsCommand
 from hachecks.commands import tree
+from hachecks.delivery.channel import DeliveryOptions
 from hachecks.registry import NOTIFIERS, PROBES
-from hachecks.runner import RunOptions
 from hachecks.settings import build, settings_of
-
-from .cli import hacheck
-from .test_settings import sample
+from tests.cli import hacheck
+from tests.test_settings import sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

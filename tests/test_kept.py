@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hachecks.channel import LONGEST_ASKED, Channel, DeliveryOptions
-from hachecks.dead_letters import Letter
-from hachecks.event import MOST_SUBJECTS, Understanding
+from hachecks.delivery.channel import LONGEST_ASKED, Channel, DeliveryOptions
+from hachecks.delivery.dead_letters import Letter
+from hachecks.delivery.queue_state import LONGEST_SILENCE, queues, silence_left
 from hachecks.kept import document, is_number, is_text, is_whole, is_word, is_words
 from hachecks.notifiers.log import LogNotifier
-from hachecks.queue_state import LONGEST_SILENCE, queues, silence_left
 from hachecks.services.slack_threads import Thread
-from tests.messages import event
+from hachecks.transitions.event import MOST_SUBJECTS, TransitionLog
+from tests.events import event
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,12 +120,12 @@ def test_a_value_is_what_it_is_said_to_be(value: object) -> None:
 
 
 def test_made_up_names_fill_no_memory() -> None:
-    understanding = Understanding(100)
+    understanding = TransitionLog(100)
     for number in range(MOST_SUBJECTS + 500):
-        understanding.know(event(f"V{number}", number=number))
+        understanding.add(event(f"V{number}", number=number))
     assert len(understanding.latest) == MOST_SUBJECTS
     assert len(understanding.keys) == 100
     assert ("INSTANCE", "V499") not in understanding.latest
-    understanding.know(event("V500", "MASTER", number=10**6))
-    understanding.know(event("W", number=10**6 + 1))
+    understanding.add(event("V500", "MASTER", number=10**6))
+    understanding.add(event("W", number=10**6 + 1))
     assert understanding.latest["INSTANCE", "V500"].state == "MASTER", "who spoke last is forgotten last"

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from hachecks.channel import DeliveryOptions
 from hachecks.config import Configuration
+from hachecks.delivery.channel import DeliveryOptions
 from hachecks.registry import PROBES
+from tests.cli import ROOT
 
-from .cli import ROOT
 from .failover.namespace import PATIENCE, Namespace, namespace, wait_until
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hachecks import argv
-from hachecks.channel import DeliveryOptions
+from hachecks.checks.runner import RunOptions
 from hachecks.click_settings import SettingsCommand
+from hachecks.delivery.channel import DeliveryOptions
+from hachecks.net.target import Endpoint
 from hachecks.registry import PROBES
-from hachecks.runner import RunOptions
 from hachecks.settings import Invalid, Setting, build, is_something, option, settings, settings_of
-from hachecks.target import Endpoint
 from hachecks.units import PARSERS, parse_duration, parse_port, parse_size
 
 SAMPLES = {

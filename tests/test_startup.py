@@ -50,7 +50,7 @@ DEAR = {
     ),
     *("traceback", "typing", "unicodedata", "urllib", "uuid", "warnings", "weakref", "xml", "zipfile"),
     *("anyio", "certifi", "click", "h11", "h2", "hpack", "httpcore", "hyperframe", "pg8000", "pymysql", "scramp"),
-    *("tomli", "hachecks.commands", "hachecks.composition", "hachecks.config"),
+    *("tomli", "hachecks.commands", "hachecks.checks.composition", "hachecks.config"),
 }
 """Modules that no check gets for nothing; a package stands for all that is in it."""
 
@@ -61,7 +61,17 @@ HTTP = {
     *("string", "textwrap", "threading", "tokenize", "traceback", "typing", "urllib", "weakref", *TLS),
 }
 TOML = {
-    *("contextlib", "datetime", "difflib", "enum", "hachecks.composition", "hachecks.config", "queue", "random", "re"),
+    *(
+        "contextlib",
+        "datetime",
+        "difflib",
+        "enum",
+        "hachecks.checks.composition",
+        "hachecks.config",
+        "queue",
+        "random",
+        "re",
+    ),
     *("string", "threading", "tomli", "tomllib", "typing", "warnings", "weakref"),
 }
 POSTGRESQL = {

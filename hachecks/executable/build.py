@@ -12,7 +12,7 @@ from hachecks.executable import modules
 from hachecks.executable.archive import Contents
 from hachecks.executable.choice import Choice
 from hachecks.executable.wheels import Wheels
-from hachecks.transition import WORDS
+from hachecks.transitions.transition import WORDS
 
 LIMIT = 1024 * 1024
 """What a ConfigMap takes, in bytes."""

@@ -13,7 +13,7 @@ from pyroute2.netlink.rtnl import RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from hachecks.exporter.source import Source
+    from hachecks.exporter.source import SourceHealth
 
 GROUPS = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_LINK
 READ_AGAIN = 30.0
@@ -36,7 +36,7 @@ class Link:
 class Addresses:
     """The addresses of this network namespace by interface index, kept current while `follow` runs."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SourceHealth) -> None:
         self.source = source
         self.links: dict[int, Link] = {}
         self.on: dict[str, set[int]] = {}
@@ -65,7 +65,7 @@ class Addresses:
                     # Subscribed before it is read, so that no change falls between.
                     await _until_one_ends(self._listen(netlink), self._read_regularly(netlink))
             except (OSError, NetlinkError) as error:
-                self.source.fails(f"netlink: {error}; addresses are read again every {TRY_AGAIN:g} s until it answers")
+                self.source.failed(f"netlink: {error}; addresses are read again every {TRY_AGAIN:g} s until it answers")
             await asyncio.sleep(TRY_AGAIN)
 
     async def _listen(self, netlink: AsyncIPRoute) -> None:
@@ -94,7 +94,7 @@ class Addresses:
         meanwhile, self._meanwhile = self._meanwhile, None
         for message in meanwhile:
             self._hear(message)
-        self.source.answers(changed, time.monotonic() - began)
+        self.source.succeeded(changed, time.monotonic() - began)
 
     def _as_values(self) -> tuple[Any, ...]:
         return self.on, {index: vars(link) for index, link in self.links.items()}
@@ -107,7 +107,7 @@ class Addresses:
             self.links.pop(message["index"], None)
         elif event in ("RTM_NEWADDR", "RTM_DELADDR"):
             self._take_address(message, there=event == "RTM_NEWADDR")
-        self.source.answers(changed=True)
+        self.source.succeeded(changed=True)
 
     def _take_link(self, message: Any) -> None:
         self.links[message["index"]] = Link(str(message.get("ifname")), message["flags"])

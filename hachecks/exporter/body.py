@@ -20,7 +20,7 @@ LEVEL = 3
 """Level 6 takes three times as long for an eighth less."""
 
 
-class Part:
+class CachedSection:
     """Text that is made again when its version has changed."""
 
     def __init__(self, version: Callable[[], object], make: Callable[[str], str]) -> None:
@@ -53,12 +53,12 @@ def _deflated(text: bytes) -> bytes:
     return compressor.compress(text) + compressor.flush(zlib.Z_FULL_FLUSH)
 
 
-def joined(parts: Sequence[Part], form: str, end: bytes = b"") -> bytes:
+def joined(parts: Sequence[CachedSection], form: str, end: bytes = b"") -> bytes:
     """The whole text."""
     return b"".join([*(part.text(form) for part in parts), end])
 
 
-def gzipped(parts: Sequence[Part], form: str, end: bytes = b"") -> bytes:
+def gzipped(parts: Sequence[CachedSection], form: str, end: bytes = b"") -> bytes:
     """The whole text as one gzip member (RFC 1952)."""
     pieces, checksum, length = [GZIP_HEADER], 0, 0
     for text, deflated in (*(part.deflated(form) for part in parts), (end, _deflated(end))):

@@ -6,18 +6,18 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from hachecks import published
-from hachecks.exporter.stories import LATEST
+from hachecks.checks import results
 from hachecks.exporter.view import Check
-from hachecks.keepalived import hacheck_command
+from hachecks.keepalived.configuration import hacheck_command
+from hachecks.kept import LATEST
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from hachecks.exporter.source import Source
-    from hachecks.keepalived import Configuration
-    from hachecks.published import Published
+    from hachecks.checks.results import CheckResults
+    from hachecks.exporter.source import SourceHealth
+    from hachecks.keepalived.configuration import Configuration
     from hachecks.status import NameOfCheck
 
 STALE = 60.0
@@ -39,13 +39,17 @@ class Checks:
     """The published verdicts, and which checks Keepalived is configured to run how often."""
 
     def __init__(
-        self, directories: Callable[[], list[str]], environ: Mapping[str, str], name_of: NameOfCheck, source: Source
+        self,
+        directories: Callable[[], list[str]],
+        environ: Mapping[str, str],
+        name_of: NameOfCheck,
+        source: SourceHealth,
     ) -> None:
         self.directories = directories
         self.environ = environ
         self.name_of = name_of
         self.source = source
-        self.verdicts: dict[str, Published] = {}
+        self.verdicts: dict[str, CheckResults] = {}
         self.intervals: dict[str, float] = {}
         self.of_script: dict[str, str] = {}
         self._seen: object = None
@@ -70,16 +74,16 @@ class Checks:
         try:
             seen = [one for directory in directories for one in self._signature(directory)]
         except OSError as error:
-            self.source.fails(f"{error.filename}: {error.strerror}: no verdict of a check can be read there")
+            self.source.failed(f"{error.filename}: {error.strerror}: no verdict of a check can be read there")
             return
         changed = seen != self._seen
         if changed:
-            published_ones = [one for directory in directories for one in published.read_all(directory)]
+            published_ones = [one for directory in directories for one in results.read_all(directory)]
             self.verdicts = self._most_wanted(published_ones)
             self._seen = seen
-        self.source.answers(changed, time.monotonic() - began)
+        self.source.succeeded(changed, time.monotonic() - began)
 
-    def _most_wanted(self, verdicts: Iterable[Published]) -> dict[str, Published]:
+    def _most_wanted(self, verdicts: Iterable[CheckResults]) -> dict[str, CheckResults]:
         """By name; of two users' runs of one check, the later one counts."""
         kept = sorted(filter(_makes_sense, verdicts), key=lambda one: (one.name in self.intervals, one.at))
         return {one.name: one for one in kept[-MOST:]}
@@ -89,11 +93,11 @@ class Checks:
             return [
                 (entry.path, status.st_ino, status.st_mtime_ns)
                 for entry in entries
-                if entry.name.startswith(published.PREFIX) and "~" not in entry.name
+                if entry.name.startswith(results.PREFIX) and "~" not in entry.name
                 for status in [entry.stat(follow_symlinks=False)]
             ]
 
-    def shown(self, now: float) -> Iterator[tuple[str, Published | None]]:
+    def shown(self, now: float) -> Iterator[tuple[str, CheckResults | None]]:
         """The checks that matter: configured, or run lately. None stands for one that has never run."""
         for name in self.intervals:
             if name not in self.verdicts:
@@ -102,7 +106,7 @@ class Checks:
             if name in self.intervals or abs(now - verdict.at) < FORGOTTEN:
                 yield name, verdict
 
-    def is_fresh(self, verdict: Published, now: float) -> bool:
+    def is_fresh(self, verdict: CheckResults, now: float) -> bool:
         """Whether the verdict says something about now; one from the future is of a clock that was set back since."""
         return abs(now - verdict.at) < max(STALE, 5 * self.intervals.get(verdict.name, 0.0))
 
@@ -116,7 +120,7 @@ class Checks:
         checks = [self._check(name, verdict, now) for name, verdict in self.shown(now)]
         return tuple(sorted(checks, key=lambda check: (check.status == "PASS", check.name)))
 
-    def _check(self, name: str, verdict: Published | None, now: float) -> Check:
+    def _check(self, name: str, verdict: CheckResults | None, now: float) -> Check:
         interval = self.intervals.get(name)
         if verdict is None:
             return Check(name, "", "", "", "it has never run: can Keepalived start it?", None, None, None, interval)
@@ -141,7 +145,7 @@ class Checks:
         return ""
 
 
-def _makes_sense(one: Published) -> bool:
+def _makes_sense(one: CheckResults) -> bool:
     """Whether the numbers are such as a clock or a count can have."""
     failures = one.failures.values()
     times = (one.at, one.duration, one.timeout, one.seconds, *(at for _, at in failures))

@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 from hachecks.exporter.spelling import spelled_out
-from hachecks.ipfailover import vips
-from hachecks.keepalived import Unreadable, read_configuration
+from hachecks.keepalived import openshift
+from hachecks.keepalived.configuration import Unreadable, read_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hachecks.exporter.source import Source
+    from hachecks.exporter.source import SourceHealth
 
 
 PATIENCE = 5.0
@@ -23,12 +23,12 @@ PATIENCE = 5.0
 class ConfigurationSource:
     """The configuration as it was when it could last be read."""
 
-    def __init__(self, path: str, config_id: str, environ: Mapping[str, str], source: Source) -> None:
+    def __init__(self, path: str, config_id: str, environ: Mapping[str, str], source: SourceHealth) -> None:
         self.path = path
         self.config_id = config_id
         self.environ = environ
         self.source = source
-        self.configuration = spelled_out(vips.configuration(environ))
+        self.configuration = spelled_out(openshift.configuration(environ))
         self._files: tuple[str, ...] = (path,)
         self._seen: object = None
         self._unfinished_since: float | None = None
@@ -45,10 +45,10 @@ class ConfigurationSource:
         except Unreadable as error:
             self._files = (self.path, *error.files)
             kept = "; what was configured before is still served" if before.instances else ""
-            self.source.fails(f"{error}{kept}")
+            self.source.failed(f"{error}{kept}")
         else:
             self._files = (self.path, *self.configuration.files)
-            self.source.answers(self.configuration != before, time.monotonic() - began)
+            self.source.succeeded(self.configuration != before, time.monotonic() - began)
         self._seen = signature(self._files)
 
     def _read(self, now: float) -> bool:
@@ -60,7 +60,7 @@ class ConfigurationSource:
             self._unfinished_since = now if self._unfinished_since is None else self._unfinished_since
             if now - self._unfinished_since < PATIENCE:
                 half = "a block is not closed, as if it were half-written"
-                self.source.fails(f"{self.path}: {half}; what was configured before is still served")
+                self.source.failed(f"{self.path}: {half}; what was configured before is still served")
                 return False
         self._unfinished_since = None
         self.configuration = found

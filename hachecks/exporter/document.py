@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hachecks.exporter.view import Check, Instance, Notifier, Source, View, Vip
+    from hachecks.exporter.view import Check, Instance, Notifier, SourceStatus, View, Vip
 
 
 def document(view: View) -> dict[str, Any]:
@@ -57,5 +57,5 @@ def _instance(instance: Instance) -> Mapping[str, Any]:
     return {name: value for name, value in facts.items() if name not in ("master_seconds", "released")}
 
 
-def _renamed(value: Check | Instance | Notifier | Source | Vip, **names: str) -> dict[str, Any]:
+def _renamed(value: Check | Instance | Notifier | SourceStatus | Vip, **names: str) -> dict[str, Any]:
     return {names.get(name, name): fact for name, fact in asdict(value).items()}

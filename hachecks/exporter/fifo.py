@@ -6,24 +6,26 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from hachecks.fifo import Follower
 from hachecks.settings import Invalid
+from hachecks.transitions.fifo import FifoReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hachecks.exporter.source import Source
+    from hachecks.exporter.source import SourceHealth
 
 
 class FifoSource:
     """A FIFO whose every line is recorded in the journal as it comes, from which it is told like any other."""
 
-    def __init__(self, path: str, environ: Mapping[str, str], source: Source, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: str, environ: Mapping[str, str], source: SourceHealth, tell: Callable[[str], None]
+    ) -> None:
         self.path = path
         self.environ = environ
         self.source = source
         self.tell = tell
-        self.follower: Follower | None = None
+        self.follower: FifoReader | None = None
 
     def refresh(self) -> None:
         """Open the FIFO if it is not open, or not the one any more that is at the path."""
@@ -31,12 +33,12 @@ class FifoSource:
             self.close()
         if self.follower is None:
             try:
-                self.follower = Follower(self.path, self.environ, self.tell)
+                self.follower = FifoReader(self.path, self.environ, self.tell)
             except Invalid as error:
-                self.source.fails(str(error))
+                self.source.failed(str(error))
                 return
             asyncio.get_running_loop().add_reader(self.follower.descriptor, self.follower.read)
-        self.source.answers(changed=False)
+        self.source.succeeded(changed=False)
 
     def _is_there(self, descriptor: int) -> bool:
         """Keepalived makes a FIFO of its own anew at each reload; the old one says nothing any more."""

@@ -10,18 +10,19 @@ from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_lat
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from hachecks import __version__
-from hachecks.exporter import compatibility, multicast
-from hachecks.exporter.body import Part
+from hachecks.checks.results import BUCKETS, KINDS
+from hachecks.delivery.queue_state import DURATIONS
+from hachecks.exporter import compatibility
+from hachecks.exporter.body import CachedSection
 from hachecks.exporter.exposition import OPENMETRICS, Family, histogram, labels, rendered
 from hachecks.exporter.view import STATES
-from hachecks.published import BUCKETS, KINDS
-from hachecks.queue_state import DURATIONS
+from hachecks.keepalived import multicast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from hachecks.checks.results import CheckResults
     from hachecks.exporter.node import Node
-    from hachecks.published import Published
 
     Families = Callable[[Node], Iterable[Family]]
 
@@ -29,7 +30,7 @@ PROCESS = CollectorRegistry()
 PROCESS.register(PROCESS_COLLECTOR)
 
 
-def parts(node: Node, compatible: bool) -> list[Part]:
+def parts(node: Node, compatible: bool) -> list[CachedSection]:
     """All metrics of a node, parted by what they change with."""
     config, verdicts = node.sources["configuration"], node.sources["verdicts"]
     grouped: list[tuple[Callable[[], object], Families]] = [
@@ -41,11 +42,11 @@ def parts(node: Node, compatible: bool) -> list[Part]:
     ]
     if compatible:
         grouped.append((lambda: (node.version, verdicts.version, node.checks.freshness()), compatibility.families))
-    return [*(_part(node, version, families) for version, families in grouped), Part(lambda: None, _process)]
+    return [*(_part(node, version, families) for version, families in grouped), CachedSection(lambda: None, _process)]
 
 
-def _part(node: Node, version: Callable[[], object], families: Families) -> Part:
-    return Part(version, lambda form: rendered(families(node), form))
+def _part(node: Node, version: Callable[[], object], families: Families) -> CachedSection:
+    return CachedSection(version, lambda form: rendered(families(node), form))
 
 
 def _process(form: str) -> str:
@@ -175,7 +176,7 @@ def checks(node: Node) -> Iterator[Family]:
     found = [(labels(check=one.name, probe=one.probe), one) for _, one in node.checks.shown(now) if one is not None]
     fresh = [(of, one) for of, one in found if node.checks.is_fresh(one, now)]
 
-    def gauge(name: str, meaning: str, value: Callable[[Published], float | None], of: object = found) -> Family:
+    def gauge(name: str, meaning: str, value: Callable[[CheckResults], float | None], of: object = found) -> Family:
         values = [(labels, value(one)) for labels, one in of]  # type: ignore[attr-defined]
         return Family(f"hachecks_check_{name}", "gauge", meaning, [(of, one) for of, one in values if one is not None])
 

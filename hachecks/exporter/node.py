@@ -8,29 +8,30 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hachecks import __version__, history, homes, journal, state
-from hachecks.exporter import judgement, queues
+from hachecks import __version__, homes, state
+from hachecks.exporter import consistency, queues
 from hachecks.exporter.addresses import Addresses
 from hachecks.exporter.checks import Checks
 from hachecks.exporter.configuration import ConfigurationSource
 from hachecks.exporter.exposition import labels
 from hachecks.exporter.fifo import FifoSource
-from hachecks.exporter.keepalived_json import KeepalivedJson, Unavailable
 from hachecks.exporter.picture import Sources, picture
-from hachecks.exporter.process import KeepalivedProcess, Running
-from hachecks.exporter.source import Source
-from hachecks.exporter.stories import Stories, Story
+from hachecks.exporter.source import SourceHealth
+from hachecks.exporter.stories import InstanceHistories, InstanceHistory
 from hachecks.exporter.view import Instance, Notifier, View, Vip
+from hachecks.keepalived.json_dump import KeepalivedJson, Unavailable
+from hachecks.keepalived.process import KeepalivedProcess, Running
 from hachecks.state import boot_id
+from hachecks.transitions import history, journal
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from hachecks.exporter.keepalived_json import Dump
-    from hachecks.history import Event
-    from hachecks.queue_state import Queue
+    from hachecks.delivery.queue_state import Queue
+    from hachecks.keepalived.json_dump import Dump
     from hachecks.status import NameOfCheck
+    from hachecks.transitions.history import Event
 
 MOMENT = 0.05
 """Seconds for which the history is read at a time."""
@@ -59,7 +60,7 @@ class Node:
         self.places = places
         self.boot = boot_id()
         names = ("netlink", "configuration", "journal", "verdicts", "queues", "process")
-        self.sources = {one: Source(one, tell) for one in names}
+        self.sources = {one: SourceHealth(one, tell) for one in names}
         self.addresses = Addresses(self.sources["netlink"])
         self.configuration = ConfigurationSource(*configuration, environ, self.sources["configuration"])
         self._users = journal.trusted_users()
@@ -72,7 +73,7 @@ class Node:
         self._configured: object = None
         self.instances: tuple[Instance, ...] = ()
         self.vips: tuple[Vip, ...] = ()
-        self.told: Mapping[str, Story] = {}
+        self.told: Mapping[str, InstanceHistory] = {}
         self.labels_of_instances: Mapping[str, str] = {}
         self.is_behind = False
         self._unread: Iterator[Event] | None = None
@@ -97,7 +98,7 @@ class Node:
             with self.sources[name].looked_at():
                 look()
         for story in self.stories.all():
-            story.speaks_for_itself(self.running.runs is not False, now)
+            story.set_keepalived_alive(self.running.runs is not False, now)
         built = (
             self._configured,
             *(self.sources[name].version for name in ("netlink", "journal")),
@@ -112,8 +113,8 @@ class Node:
                 self._build(now)
 
     def _begin_anew(self) -> None:
-        self.follower = history.Follower(self.places, self._users)
-        self.stories = Stories()
+        self.follower = history.EventFollower(self.places, self._users)
+        self.stories = InstanceHistories()
         self._has_heard_all = False
 
     def _read_configuration(self) -> None:
@@ -125,11 +126,11 @@ class Node:
 
     def _read_queues(self) -> None:
         self.queues = queues.latest(self.follower.directories())
-        self.sources["queues"].answers(changed=False)
+        self.sources["queues"].succeeded(changed=False)
 
     def _look_for_keepalived(self) -> None:
         self.running = self.process.look(self._expects_sockets())
-        self.sources["process"].answers(changed=False)
+        self.sources["process"].succeeded(changed=False)
 
     def _expects_sockets(self) -> bool:
         """Whether Keepalived, if it runs, listens: it does on every interface that exists, up or down."""
@@ -153,12 +154,12 @@ class Node:
             raise
         self._has_heard_all = True
         if self.follower.trouble:
-            source.fails(self.follower.trouble)
+            source.failed(self.follower.trouble)
         elif not any(os.path.lexists(os.path.join(one, journal.NAME)) for one in self.follower.directories()):
             places = " or ".join(self.places)
-            source.fails(f"nothing is recorded in {places}; have Keepalived call `hacheck notify`")
+            source.failed(f"nothing is recorded in {places}; have Keepalived call `hacheck notify`")
         else:
-            source.answers(bool(events), time.monotonic() - began)
+            source.succeeded(bool(events), time.monotonic() - began)
 
     def _build(self, now: float) -> None:
         """Put together what netlink, the journal and the configuration say; done when one of them has changed."""
@@ -166,7 +167,7 @@ class Node:
         sources = Sources(
             configuration=self.configuration.configuration,
             # Before all is heard, the last word that is known is an old one.
-            stories=self.stories if self._has_heard_all else Stories(),
+            stories=self.stories if self._has_heard_all else InstanceHistories(),
             dumps=self.dumps,
             running=self.running,
             boot=self.boot,
@@ -179,7 +180,7 @@ class Node:
         """Everything that is known, as values."""
         now = time.time()
         configured = self.configuration.configuration.instances
-        hints = (*judgement.hints(configured, self.instances, self.running.runs), *self.follower.passed_over)
+        hints = (*consistency.hints(configured, self.instances, self.running.runs), *self.follower.passed_over)
         return View(
             node=visible(self.name),
             version=__version__,
@@ -191,7 +192,7 @@ class Node:
             notifiers=tuple(
                 Notifier(queue.name, queue.waiting, queue.trouble, queue.last_success) for queue in self.queues
             ),
-            sources=tuple(source.seen() for source in self.sources.values()),
+            sources=tuple(source.snapshot() for source in self.sources.values()),
             hints=tuple(map(visible, hints)),
             findings=tuple(map(visible, self.configuration.configuration.findings)),
         )
@@ -209,13 +210,13 @@ class Node:
 
     def follow_fifo(self, path: str) -> None:
         """Also follow Keepalived's notify FIFO."""
-        source = self.sources["fifo"] = Source("fifo", self.tell)
+        source = self.sources["fifo"] = SourceHealth("fifo", self.tell)
         self.fifo = FifoSource(path, self.environ, source, self.tell)
         self._looks = {"fifo": self.fifo.refresh, **self._looks}
 
     def ask_for_json(self, directory: str, pid_file: str) -> None:
         """Also ask Keepalived for its JSON, at each scrape."""
-        self.sources[JSON] = Source(JSON, self.tell)
+        self.sources[JSON] = SourceHealth(JSON, self.tell)
         self.json = KeepalivedJson(directory, pid_file)
 
     async def ask_keepalived(self, within: float) -> None:
@@ -226,9 +227,9 @@ class Node:
         try:
             self.dumps = await self.json.ask(within)
         except Unavailable as error:
-            self.sources[JSON].fails(str(error))
+            self.sources[JSON].failed(str(error))
         else:
-            self.sources[JSON].answers(True, time.monotonic() - began)
+            self.sources[JSON].succeeded(True, time.monotonic() - began)
 
     def fingerprint(self) -> str:
         """A text that is another when the view is."""

@@ -19,7 +19,7 @@ from hachecks.verdict import in_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hachecks.exporter.view import Check, Instance, Notifier, Source, View, Vip
+    from hachecks.exporter.view import Check, Instance, Notifier, SourceStatus, View, Vip
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "page.css").read_text(encoding="utf-8")
@@ -330,7 +330,7 @@ def _notifiers(view: View) -> str:
 
 
 def _sources(view: View) -> str:
-    def row(source: Source) -> tuple[str, ...]:
+    def row(source: SourceStatus) -> tuple[str, ...]:
         state = '<span class="state pass">up</span>' if source.up else '<span class="state fail">down</span>'
         return (
             "" if source.up else "fault",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hachecks.exporter import judgement
-from hachecks.exporter.stories import Story
+from hachecks.exporter import consistency
+from hachecks.exporter.stories import InstanceHistory
 from hachecks.exporter.view import Instance, Vip
-from hachecks.keepalived import VrrpInstance
+from hachecks.keepalived.configuration import VrrpInstance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from hachecks.exporter.addresses import Addresses
-    from hachecks.exporter.keepalived_json import Dump
-    from hachecks.exporter.process import Running
-    from hachecks.exporter.stories import Stories
-    from hachecks.keepalived import Configuration
+    from hachecks.exporter.stories import InstanceHistories
+    from hachecks.keepalived.configuration import Configuration
+    from hachecks.keepalived.json_dump import Dump
+    from hachecks.keepalived.process import Running
 
 RESTART_SLACK = 2.0
 """Seconds by which a word of Keepalived's may seem older than itself, clock ticks being what both are dated by."""
@@ -29,7 +29,7 @@ class Sources(NamedTuple):
     """What the sources say: `boot` is the kernel's, `addresses` is None where they could not be read."""
 
     configuration: Configuration
-    stories: Stories
+    stories: InstanceHistories
     dumps: Mapping[str, Dump]
     running: Running
     boot: str
@@ -41,7 +41,7 @@ class Picture(NamedTuple):
 
     instances: tuple[Instance, ...]
     vips: tuple[Vip, ...]
-    told: Mapping[str, Story]
+    told: Mapping[str, InstanceHistory]
 
 
 def picture(sources: Sources) -> Picture:
@@ -59,7 +59,7 @@ def picture(sources: Sources) -> Picture:
     return Picture(instances, tuple(worst_first), told)
 
 
-def _told(sources: Sources, names: Iterable[str]) -> Iterator[tuple[str, Story]]:
+def _told(sources: Sources, names: Iterable[str]) -> Iterator[tuple[str, InstanceHistory]]:
     """Whose words tell of an instance: its own, or those of its sync group where it says nothing itself.
 
     The members of a group are in the group's state, and many configurations have `notify` in the group only.
@@ -67,19 +67,19 @@ def _told(sources: Sources, names: Iterable[str]) -> Iterator[tuple[str, Story]]
     stories = sources.stories
     group_of = {member: group for group, members in sources.configuration.groups.items() for member in members}
     for name in names:
-        own = stories.of.get(name, Story())
+        own = stories.of.get(name, InstanceHistory())
         group = stories.groups.get(group_of.get(name, ""))
         yield name, group if group and _speaks_for(group, own, sources) else own
 
 
-def _speaks_for(group: Story, own: Story, sources: Sources) -> bool:
+def _speaks_for(group: InstanceHistory, own: InstanceHistory, sources: Sources) -> bool:
     if not _is_of_now(group, sources):
         return False
     own_since = own.since if _is_of_now(own, sources) else None
     return own_since is None or (group.since or 0.0) > own_since + GROUP_SLACK
 
 
-def _is_of_now(story: Story, sources: Sources) -> bool:
+def _is_of_now(story: InstanceHistory, sources: Sources) -> bool:
     """Whether it was told by the Keepalived that runs now, as far as can be seen."""
     started = sources.running.started
     return (
@@ -89,19 +89,19 @@ def _is_of_now(story: Story, sources: Sources) -> bool:
     )
 
 
-def _state(story: Story, sources: Sources) -> str:
+def _state(story: InstanceHistory, sources: Sources) -> str:
     """What was said last, if there is a Keepalived that stands behind it."""
     silent = sources.running.runs is False and story.state != "STOP"
     return story.state if _is_of_now(story, sources) and not silent else "UNKNOWN"
 
 
-def _instance(sources: Sources, configured: VrrpInstance, story: Story) -> Instance:
+def _instance(sources: Sources, configured: VrrpInstance, story: InstanceHistory) -> Instance:
     dump = sources.dumps.get(configured.name)
     state = _state(story, sources)
     since = story.changes[-1][0] if story.changes and state != "UNKNOWN" else None
     if state == "UNKNOWN" and dump and sources.running.runs is not False:
         state, since = dump.state, dump.last_transition
-    own = sources.stories.of.get(configured.name, Story())  # a group says no priority
+    own = sources.stories.of.get(configured.name, InstanceHistory())  # a group says no priority
     return Instance(
         name=configured.name,
         interface=configured.interface,
@@ -123,7 +123,7 @@ def _vips_of(sources: Sources, instance: VrrpInstance, state: str) -> Iterator[V
     addresses, runs = sources.addresses, sources.running.runs
     for one in instance.addresses:
         there = addresses.interfaces_with(one.address, one.interface) if addresses else ()
-        wanted = judgement.expected(state, runs)
+        wanted = consistency.expected(state, runs)
         judged = addresses is not None and wanted is not None
         yield Vip(
             address=one.address,
@@ -134,5 +134,5 @@ def _vips_of(sources: Sources, instance: VrrpInstance, state: str) -> Iterator[V
             present_on=there,
             present=bool(there) if addresses else None,
             expected=wanted,
-            trouble=judgement.trouble(one.address, state, runs, there, bool(wanted)) if judged else "",
+            trouble=consistency.mismatch(one.address, state, runs, there, bool(wanted)) if judged else "",
         )

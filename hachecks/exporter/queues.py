@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from hachecks import queue_state
-from hachecks.attempt import KINDS
-from hachecks.exporter.stories import LATEST
+from hachecks.delivery import queue_state
+from hachecks.delivery.attempt import KINDS
+from hachecks.kept import LATEST
 from hachecks.verdict import one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from hachecks.queue_state import Queue
+    from hachecks.delivery.queue_state import Queue
 
 MOST = 200
 """Queues that are shown: each notifier of hacheck.toml has one, and each other command line of a notify script."""

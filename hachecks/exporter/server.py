@@ -17,12 +17,12 @@ from hachecks.verdict import visible
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from hachecks.exporter.body import Part
+    from hachecks.exporter.body import CachedSection
     from hachecks.exporter.complaints import Complaints
     from hachecks.exporter.connections import Connections
     from hachecks.exporter.hosts import Hosts
     from hachecks.exporter.node import Node
-    from hachecks.exporter.web_config import WebConfig
+    from hachecks.exporter.web_config.config import WebConfig
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,7 +51,12 @@ class Server:
     """The handlers of all paths; each looks at the sources before it answers."""
 
     def __init__(
-        self, node: Node, parts: Sequence[Part], web_config: WebConfig | None, hosts: Hosts, complaints: Complaints
+        self,
+        node: Node,
+        parts: Sequence[CachedSection],
+        web_config: WebConfig | None,
+        hosts: Hosts,
+        complaints: Complaints,
     ) -> None:
         self.node = node
         self.parts = parts

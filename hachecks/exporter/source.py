@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Source:
+class SourceHealth:
     """How a source fares: what it was that failed last, how often, and a version that grows with each change.
 
     `tell` gets the trouble once when it begins, and the news that it is over. Times are seconds of the epoch.
@@ -30,7 +30,7 @@ class Source:
         self.duration = 0.0
         self._tell = tell
 
-    def answers(self, changed: bool, duration: float | None = None) -> None:
+    def succeeded(self, changed: bool, duration: float | None = None) -> None:
         """It gave what was asked, in so many seconds."""
         if self.trouble:
             self._tell(f"{self.name}: all is well again")
@@ -40,7 +40,7 @@ class Source:
         if duration is not None:
             self.duration = duration
 
-    def fails(self, trouble: str) -> None:
+    def failed(self, trouble: str) -> None:
         """It did not; the line says what, where and what to do."""
         trouble = visible(trouble)
         if trouble != self.trouble:
@@ -58,11 +58,11 @@ class Source:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it is, the other sources are served
-            self.fails(f"{self.name}: {_in_words(error)}")
+            self.failed(f"{self.name}: {_in_words(error)}")
 
-    def seen(self) -> view.Source:
+    def snapshot(self) -> view.SourceStatus:
         """How it fares, as a value."""
-        return view.Source(self.name, self.up, self.trouble, self.last_success, self.errors)
+        return view.SourceStatus(self.name, self.up, self.trouble, self.last_success, self.errors)
 
 
 def _in_words(error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
-    from hachecks.keepalived import Configuration, VrrpInstance
+    from hachecks.keepalived.configuration import Configuration, VrrpInstance
 
 
 def spelled_out(configuration: Configuration) -> Configuration:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from hachecks.kept import LATEST
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hachecks.history import Event
+    from hachecks.transitions.history import Event
 
 ENTERED = ("BACKUP", "MASTER", "FAULT", "STOP")
 DAY = 86400.0
@@ -23,13 +24,11 @@ MOST_STORIES = 1000
 """Instances, and groups, of which something is remembered: those that were spoken of last."""
 MOST_WORDS = 100
 """Kinds of events that are counted: Keepalived has some twenty."""
-LATEST = 32503680000.0
-"""The year 3000 in seconds of the epoch: a time beyond is a mistake, and many libraries cannot say it."""
 LONGEST_NAME = 1024
 HIGHEST_PRIORITY = 255
 
 
-class Story:
+class InstanceHistory:
     """One instance or group: its state, since when, and what was counted. Times are seconds of the epoch."""
 
     __slots__ = ("boot", "changes", "entered", "left_master", "priority", "served", "serving_since", "since", "state")
@@ -61,7 +60,7 @@ class Story:
         self.entered[event.state] += 1
         self.changes.append((event.at, event.state))
 
-    def speaks_for_itself(self, alive: bool, now: float) -> None:
+    def set_keepalived_alive(self, alive: bool, now: float) -> None:
         """Whether there is a Keepalived that stands behind what was said last; if not, nothing is known any more."""
         shown = self.state if alive or self.state == "STOP" else "UNKNOWN"
         if not self.changes or self.changes[-1][1] == shown:
@@ -84,12 +83,12 @@ class Story:
             self.changes.popleft()
 
 
-class Stories:
+class InstanceHistories:
     """All instances (`of`) and sync groups, and how many events of each kind there were."""
 
     def __init__(self) -> None:
-        self.of: dict[str, Story] = {}
-        self.groups: dict[str, Story] = {}
+        self.of: dict[str, InstanceHistory] = {}
+        self.groups: dict[str, InstanceHistory] = {}
         self.events: dict[tuple[str, str], int] = {}
 
     def hear(self, events: Iterable[Event]) -> None:
@@ -106,8 +105,8 @@ class Stories:
             else:
                 self._story(stories, visible(event.name)).hear(event)
 
-    def _story(self, stories: dict[str, Story], name: str) -> Story:
-        story = stories.pop(name, None) or Story()
+    def _story(self, stories: dict[str, InstanceHistory], name: str) -> InstanceHistory:
+        story = stories.pop(name, None) or InstanceHistory()
         if len(stories) >= MOST_STORIES:
             del stories[next(iter(stories))]
         stories[name] = story  # behind those that were spoken of before
@@ -116,7 +115,7 @@ class Stories:
             story.changes.popleft()
         return story
 
-    def all(self) -> Iterator[Story]:
+    def all(self) -> Iterator[InstanceHistory]:
         """Those of instances and of groups."""
         yield from self.of.values()
         yield from self.groups.values()

@@ -87,7 +87,7 @@ class Notifier:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceStatus:
     """Where something is known from; `trouble` says in one line why it is not, and what to do."""
 
     name: str
@@ -113,7 +113,7 @@ class View:
     instances: tuple[Instance, ...] = ()
     checks: tuple[Check, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceStatus, ...] = ()
     hints: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
 

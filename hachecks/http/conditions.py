@@ -10,7 +10,7 @@ NaN and infinite numbers, which JSON has not but servers send, meet none but `ex
 
 from __future__ import annotations
 
-from hachecks.http.document import kind, same, shown, value_before
+from hachecks.http import json_value
 from hachecks.http.patterns import Pattern
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ class Condition:
             steps, rest = _path(text)
             length, rest = _length(rest.lstrip(BLANKS))
             operator, operand = _comparison(rest)
-            if length and (operator not in COMPARING or kind(operand) != "number"):
+            if length and (operator not in COMPARING or json_value.kind(operand) != "number"):
                 raise ValueError("a length is compared with a number")
         except ValueError as error:
             raise ValueError(f"{text!r} is no condition: {error}") from None
@@ -55,7 +55,7 @@ class Condition:
             value = self._value(document)
         except LookupError as gap:
             return None if self.operator == "absent" else f"{self.text} is not so: {gap.args[0]}"
-        return None if self._holds(value) else f"{self.text} is not so: it is {shown(value)}"
+        return None if self._holds(value) else f"{self.text} is not so: it is {json_value.preview(value)}"
 
     def _value(self, document: Any) -> Any:
         """What the path leads to; raises `LookupError` saying where it ends."""
@@ -64,7 +64,7 @@ class Condition:
             place = way or "the document"
             way += f"[{step}]" if isinstance(step, int) else f".{step}"
             if not isinstance(value, list if isinstance(step, int) else dict):
-                raise LookupError(f"{place} is {shown(value)}")
+                raise LookupError(f"{place} is {json_value.preview(value)}")
             try:
                 value = value[step]  # type: ignore[index]  # it is of the type the step wants
             except LookupError:
@@ -72,19 +72,19 @@ class Condition:
         if not self.length:
             return value
         if not isinstance(value, (list, dict, str)):
-            raise LookupError(f"{way or 'the document'} is {shown(value)}, which has no length")
+            raise LookupError(f"{way or 'the document'} is {json_value.preview(value)}, which has no length")
         return len(value)
 
     def _holds(self, value: Any) -> bool:
-        if kind(value) == "no number":
+        if json_value.kind(value) == "no number":
             return self.operator == "exists"
         if self.operator == "true":
             return value is not None and value is not False
         if self.operator in ("exists", "absent"):
             return self.operator == "exists"
         if self.operator in ("==", "!="):
-            return same(value, self.operand) == (self.operator == "==")
-        if kind(value) != ("string" if self.operator not in COMPARING else kind(self.operand)):
+            return json_value.equal(value, self.operand) == (self.operator == "==")
+        if json_value.kind(value) != ("string" if self.operator not in COMPARING else json_value.kind(self.operand)):
             return False
         if self.operator in ("=~", "!~"):
             return bool(self.operand.found_in(value) == (self.operator == "=~"))
@@ -116,14 +116,14 @@ def _path(text: str) -> tuple[tuple[str | int, ...], str]:
 def _named(text: str) -> tuple[str, str]:
     """A key, bare or as a JSON string."""
     if text.startswith('"'):
-        return value_before(text)
+        return json_value.parse_prefix(text)
     end = next((at for at, character in enumerate(text) if character in NAME_ENDS), len(text))
     return text[:end], text[end:]
 
 
 def _bracketed(text: str) -> tuple[str | int, str]:
     """`[0]`, `[-1]` or `["key"]`."""
-    step, rest = value_before(text[1:].lstrip(BLANKS))
+    step, rest = json_value.parse_prefix(text[1:].lstrip(BLANKS))
     rest = rest.lstrip(BLANKS)
     if type(step) not in (int, str) or not rest.startswith("]"):
         raise ValueError('in brackets stands a number or a "key"')
@@ -147,13 +147,13 @@ def _comparison(text: str) -> tuple[str, Any]:
     operator = next((known for known in OPERATORS if text.startswith(known)), None)
     if operator is None:
         raise ValueError(f"{text!r} begins with none of {' '.join(OPERATORS)} exists absent")
-    operand, rest = value_before(text[len(operator) :].lstrip(BLANKS))
+    operand, rest = json_value.parse_prefix(text[len(operator) :].lstrip(BLANKS))
     if rest.strip(BLANKS):
         raise ValueError(f"{rest.strip(BLANKS)!r} stands behind it")
     if operator in ("=~", "!~"):
         if not isinstance(operand, str):
             raise ValueError('a regular expression is written "…"')
         return operator, Pattern.parse(operand)
-    if operator not in ("==", "!=") and kind(operand) not in ("number", "string"):
+    if operator not in ("==", "!=") and json_value.kind(operand) not in ("number", "string"):
         raise ValueError(f"{operator} compares with a number or a string")
     return operator, operand

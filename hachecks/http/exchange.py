@@ -9,103 +9,104 @@ from __future__ import annotations
 
 from httpcore._backends.base import NetworkStream
 from httpcore._exceptions import ConnectionNotAvailable, ProtocolError, WriteError
-from httpcore._models import URL, Request
+from httpcore._models import URL
+from httpcore._models import Request as HttpcoreRequest
 from httpcore._sync.http11 import HTTP11Connection
 
-from hachecks.http.answer import Answer
 from hachecks.http.http1 import Tolerant
 from hachecks.http.reasons import NotProcessed, explained
+from hachecks.http.response import Response
 from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from httpcore._models import Response
+    from httpcore._models import Response as HttpcoreResponse
 
     from hachecks.deadline import Deadline
-    from hachecks.http.request import Asking
+    from hachecks.http.request import Request
     from hachecks.http.url import Url
-    from hachecks.tls import TlsOptions
-    from hachecks.transport import NetworkOptions, Stream
+    from hachecks.net.tls import TlsOptions
+    from hachecks.net.transport import NetworkOptions, Stream
 
 PROXY_LOGIN = 407
 MOST_TRIES = 3
 """On how many connections a request is made that the server has not begun with."""
 
 
-def exchange(asking: Asking, network: NetworkOptions, tls: TlsOptions, deadline: Deadline) -> Answer:
+def exchange(request: Request, network: NetworkOptions, tls: TlsOptions, deadline: Deadline) -> Response:
     """Ask, and read the answer; raises `Failure`, `CannotLook` or `TimedOut`.
 
     An answer that breaks off, or is none by the protocol, is a `Failure`; informational answers (1xx) are passed over.
     """
     for _ in range(MOST_TRIES):
         try:
-            return _ask(asking, network, tls, deadline)
+            return _ask(request, network, tls, deadline)
         except NotProcessed:
             continue
-    told = f"{asking.url.target} did not begin with the request on any of {MOST_TRIES} connections (GOAWAY)"
+    told = f"{request.url.target} did not begin with the request on any of {MOST_TRIES} connections (GOAWAY)"
     raise Failure(told, "protocol")
 
 
-def _ask(asking: Asking, network: NetworkOptions, tls: TlsOptions, deadline: Deadline) -> Answer:
+def _ask(request: Request, network: NetworkOptions, tls: TlsOptions, deadline: Deadline) -> Response:
     """Ask on a new connection; raises `NotProcessed`, too."""
-    with network.connect((asking.proxy or asking.url).target, deadline) as stream:
+    with network.connect((request.proxy or request.url).target, deadline) as stream:
         measured = {}
-        if asking.url.scheme == "https":
-            if asking.proxy is not None:
-                _tunnel(asking, stream)
-            measured = _secure(asking, tls, stream)
-        answer = _answer(asking, Wire(stream))
+        if request.url.scheme == "https":
+            if request.proxy is not None:
+                _tunnel(request, stream)
+            measured = _secure(request, tls, stream)
+        answer = _answer(request, HttpcoreStream(stream))
         answer.measured.update(measured)
         return answer
 
 
-def _secure(asking: Asking, tls: TlsOptions, stream: Stream) -> dict[str, float]:
+def _secure(request: Request, tls: TlsOptions, stream: Stream) -> dict[str, float]:
     """Continue in TLS and judge the certificate."""
-    protocol = "h2" if asking.http2 else "http/1.1"
+    protocol = "h2" if request.http2 else "http/1.1"
     context = tls.context()
     context.set_alpn_protocols([protocol])
-    stream.start_tls(context, (tls.server_name or asking.url.host.partition("%")[0]).rstrip("."))
+    stream.start_tls(context, (tls.server_name or request.url.host.partition("%")[0]).rstrip("."))
     measured = tls.judge_certificate(stream)
-    if asking.http2 and stream.sock.selected_alpn_protocol() != protocol:  # type: ignore[attr-defined]
+    if request.http2 and stream.sock.selected_alpn_protocol() != protocol:  # type: ignore[attr-defined]
         raise Failure(f"{stream.where} does not speak HTTP/2", "protocol")
     return measured
 
 
-def _answer(asking: Asking, wire: Wire) -> Answer:
+def _answer(request: Request, wire: HttpcoreStream) -> Response:
     try:
-        response, body = _response_1(asking, wire) if not asking.http2 else _response_2(asking, wire)
+        response, body = _response_1(request, wire) if not request.http2 else _response_2(request, wire)
     except (ProtocolError, ConnectionNotAvailable, WriteError) as error:
         raise explained(error, wire) from None
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
-    return Answer(response.status, headers, body[: asking.body_limit], len(body) <= asking.body_limit)
+    return Response(response.status, headers, body[: request.body_limit], len(body) <= request.body_limit)
 
 
-def _response_1(asking: Asking, wire: Wire) -> tuple[Response, bytes]:
-    connection = HTTP11Connection(_for_httpcore(asking.url, "/").origin, Tolerant(wire))
-    response = connection.handle_request(_request(asking))
-    return response, _body(response, asking.body_limit)
+def _response_1(request: Request, wire: HttpcoreStream) -> tuple[HttpcoreResponse, bytes]:
+    connection = HTTP11Connection(_for_httpcore(request.url, "/").origin, Tolerant(wire))
+    response = connection.handle_request(_request(request))
+    return response, _body(response, request.body_limit)
 
 
-def _response_2(asking: Asking, wire: Wire) -> tuple[Response, bytes]:
+def _response_2(request: Request, wire: HttpcoreStream) -> tuple[HttpcoreResponse, bytes]:
     from hachecks.http.http2 import Http2Connection  # h2 and its three packages are not owed by HTTP/1.1
 
-    connection = Http2Connection(_for_httpcore(asking.url, "/").origin, wire)
-    response = connection.handle_request(_request(asking))
-    body = _body(response, asking.body_limit)
+    connection = Http2Connection(_for_httpcore(request.url, "/").origin, wire)
+    response = connection.handle_request(_request(request))
+    body = _body(response, request.body_limit)
     connection.leave()
     return response, body
 
 
-def _request(asking: Asking) -> Request:
+def _request(request: Request) -> HttpcoreRequest:
     """The request as httpcore takes it."""
-    target = asking.url.full if asking.through_proxy else asking.url.request_target
-    fields = [(header.name.encode(), header.value.encode()) for header in asking.fields()]
-    return Request(asking.method, _for_httpcore(asking.url, target), headers=fields, content=asking.body)
+    target = request.url.full if request.through_proxy else request.url.request_target
+    fields = [(header.name.encode(), header.value.encode()) for header in request.fields()]
+    return HttpcoreRequest(request.method, _for_httpcore(request.url, target), headers=fields, content=request.body)
 
 
-def _body(response: Response, limit: int) -> bytes:
+def _body(response: HttpcoreResponse, limit: int) -> bytes:
     """The body, up to a chunk beyond the limit."""
     chunks: list[bytes] = []
     read = 0
@@ -117,17 +118,19 @@ def _body(response: Response, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _tunnel(asking: Asking, stream: Stream) -> None:
+def _tunnel(request: Request, stream: Stream) -> None:
     """Have the proxy connect to the URL's host."""
-    assert asking.proxy is not None  # noqa: S101 - for the type checker
-    url = asking.url
+    assert request.proxy is not None  # noqa: S101 - for the type checker
+    url = request.url
     host = f"[{url.host}]" if ":" in url.host else url.host
     goal = f"{host}:{url.port}".encode()
-    fields = [(b"Host", goal), *((header.name.encode(), header.value.encode()) for header in asking.proxy_headers)]
-    wire = Wire(stream)
-    connection = HTTP11Connection(_for_httpcore(asking.proxy, "/").origin, Tolerant(wire))
+    fields = [(b"Host", goal), *((header.name.encode(), header.value.encode()) for header in request.proxy_headers)]
+    wire = HttpcoreStream(stream)
+    connection = HTTP11Connection(_for_httpcore(request.proxy, "/").origin, Tolerant(wire))
     try:
-        response = connection.handle_request(Request("CONNECT", _for_httpcore(asking.proxy, goal), headers=fields))
+        response = connection.handle_request(
+            HttpcoreRequest("CONNECT", _for_httpcore(request.proxy, goal), headers=fields)
+        )
     except ProtocolError as error:
         raise explained(error, wire) from None
     if not 200 <= response.status < 300:
@@ -139,7 +142,7 @@ def _for_httpcore(url: Url, target: str | bytes) -> URL:
     return URL(scheme=url.scheme, host=url.host, port=url.port, target=target)
 
 
-class Wire(NetworkStream):
+class HttpcoreStream(NetworkStream):
     """A `Stream` as httpcore's engines want one: reads are timed as `first_byte` and then `transfer`."""
 
     def __init__(self, stream: Stream) -> None:

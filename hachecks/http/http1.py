@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from hachecks.http.exchange import Wire
+    from hachecks.http.exchange import HttpcoreStream
 
 STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +([1-9]\d\d)(?!\d)[ \t]*(.*)", re.IGNORECASE | re.DOTALL)
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?", re.DOTALL)
@@ -31,7 +31,7 @@ CONTROLS = bytes(code if code > 31 or code in (0, 9) else 32 for code in range(2
 class Tolerant(NetworkStream):
     """A `Wire` whose answer arrives as h11 wants it."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: HttpcoreStream) -> None:
         self.wire = wire
         self._held = b""
         self._at = 0

@@ -8,7 +8,7 @@ from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hachecks.http.exchange import Wire
+    from hachecks.http.exchange import HttpcoreStream
 
 LONGEST_SHOWN = 60
 PYTHON_BYTES = re.compile(r"(?:bytearray\()?\bb(['\"])(.*?)\1\)?")
@@ -25,7 +25,7 @@ class NotProcessed(Exception):  # noqa: N818 - the name says what happened
     """The server has not begun with the request, so it may be made again on a new connection (RFC 9113, 6.8, 8.7)."""
 
 
-def explained(error: Exception, wire: Wire) -> Failure | CannotLook:
+def explained(error: Exception, wire: HttpcoreStream) -> Failure | CannotLook:
     """The engine's error as a reason, and as our inability where it is our request that breaks the protocol."""
     where, said = wire.stream.where, str(error)
     if type(error).__name__ == "LocalProtocolError":

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from hachecks.net.target import Target
+from hachecks.net.tls import TlsOptions
+from hachecks.net.transport import NetworkOptions
 from hachecks.settings import settings_of
-from hachecks.target import Target
-from hachecks.tls import TlsOptions
-from hachecks.transport import NetworkOptions
 from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeVar
 
-    from hachecks.http.answer import Answer
     from hachecks.http.headers import Header
+    from hachecks.http.response import Response
     from hachecks.http.url import Url
 
     Options = TypeVar("Options", NetworkOptions, TlsOptions)
@@ -22,13 +22,13 @@ MOST = 10
 CODES = frozenset({301, 302, 303, 307, 308})
 
 
-def location_of(answer: Answer) -> str:
+def location_of(answer: Response) -> str:
     """Where the answer says that the page is; empty where it does not. Bytes that are not UTF-8 are escaped."""
     values = [value.encode("latin-1") for name, value in answer.headers if name.lower() == "location"]
     return next((value.decode("utf-8", "surrogateescape") for value in values if value.strip()), "")
 
 
-def leads_on(answer: Answer) -> bool:
+def is_redirect(answer: Response) -> bool:
     """Whether the answer is a redirect that says where to."""
     return answer.status in CODES and bool(location_of(answer))
 
@@ -43,7 +43,7 @@ class Trail:
         self.allowed = allowed
         self.passed = [(method, url)]
 
-    def follow(self, answer: Answer) -> None:
+    def follow(self, answer: Response) -> None:
         """Go where the answer to the last request leads; raises `Failure` when it must not be followed there."""
         there = next_url(self.url, answer, self.allowed)
         method = next_method(answer.status, self.method)
@@ -85,7 +85,7 @@ def with_other(options: type[Options], given: Options, **other: Any) -> Options:
     return options(**{**{setting.name: getattr(given, setting.name) for setting in settings_of(options)}, **other})
 
 
-def next_url(here: Url, answer: Answer, allowed: str) -> Url:
+def next_url(here: Url, answer: Response, allowed: str) -> Url:
     """Where the answer of this URL leads; raises `Failure` when it must not be followed there."""
     try:
         there = here.join(location_of(answer))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hachecks import __version__
-from hachecks.http.answer import BODY_LIMIT
 from hachecks.http.headers import Header, basic, from_file, is_token, refuse_secret, secret_of
+from hachecks.http.response import BODY_LIMIT
 from hachecks.settings import option, settings
 from hachecks.verdict import CannotLook
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 AGENT = f"hacheck/{__version__}"
 
 
-class Asking:
+class Request:
     """One request, and how it is made."""
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hachecks.target import Target, canonical, family_of, split_host_port
+from hachecks.net.target import Target, canonical, family_of, split_host_port
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")

@@ -6,12 +6,12 @@ import time
 
 from hachecks.deadline import TimedOut
 from hachecks.http.url import Url
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.fit import rfc3339
+from hachecks.messages.not_delivered import NotDelivered
+from hachecks.messages.payload import encoded
 from hachecks.services.acceptance import excerpt, is_accepted, refusal
-from hachecks.services.digest import rfc3339
 from hachecks.services.fired_alerts import FiredAlerts
-from hachecks.services.http_channel import JSON, HttpOptions, LoginOptions, secrets_among
-from hachecks.services.payload import encoded
+from hachecks.services.http_options import JSON, HttpOptions, LoginOptions, secrets_among
 from hachecks.settings import option, settings
 from hachecks.units import Duration
 from hachecks.verdict import in_words, visible
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hachecks.deadline import Deadline
-    from hachecks.message import Change, Message
+    from hachecks.messages.message import Change, Message
 
 ALERTS = {"FAULT": "Fault", "STOP": "Stopped"}
 TEST_LASTS = 300.0
@@ -88,7 +88,7 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
                 self._tell(url, body, deadline.share(len(self.url) - number))
             except TimedOut:
                 late = f"{url.target} did not answer within {in_words(deadline.seconds / len(self.url))}"
-                failures.append(NotDelivered(late, again=True))
+                failures.append(NotDelivered(late, retryable=True))
             except NotDelivered as failure:
                 failures.append(failure)
         told = "; ".join(map(str, failures))
@@ -96,9 +96,9 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
             fired.save()
             count = f"{len(self.url) - len(failures)} of {len(self.url)} took {_counted(alerts)}"
             return f"{count}; {told}" if told else count
-        waits = [failure.after for failure in failures if failure.again]
+        waits = [failure.retry_after for failure in failures if failure.retryable]
         again = [wait for wait in waits if wait is not None] if None not in waits else []
-        raise NotDelivered(told, again=bool(waits), after=min(again, default=None))
+        raise NotDelivered(told, retryable=bool(waits), retry_after=min(again, default=None))
 
     def _tell(self, base: Url, body: bytes, deadline: Deadline) -> None:
         url = Url(base.scheme, base.host, base.port, f"{base.path.rstrip('/')}/api/v2/alerts")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from hachecks.deadline import TimedOut
-from hachecks.notifiers import NotDelivered
-from hachecks.services.progress import Progress
+from hachecks.messages.not_delivered import NotDelivered
+from hachecks.services.progress import PartialDelivery
 from hachecks.settings import option, settings
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hachecks.deadline import Deadline
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 TYPES = {"info": "info", "warning": "warning", "critical": "failure"}
 
@@ -37,20 +37,20 @@ class AppriseNotifier:
         """Tell each service that has not been told yet."""
         library = self._library()
         parts = {f"{message.key} {url}": url for url in self._urls()}
-        progress = Progress.of(self)
+        progress = PartialDelivery.of(self)
         progress.begin()
         for number, (part, url) in enumerate(parts.items(), 1):
-            if part in progress.settled:
+            if part in progress.done_or_refused:
                 continue
             service = library.Apprise(asset=library.AppriseAsset(async_mode=False))
             if not service.add(url):
-                progress.failed(part, f"{self.urls_file}: URL {number} is none that Apprise knows", again=False)
+                progress.failed(part, f"{self.urls_file}: URL {number} is none that Apprise knows", retryable=False)
             elif _notify(service, message, deadline):
                 progress.done(part)
             else:
                 name = service[0].service_name
-                progress.failed(part, f"{name} (URL {number}) was not told", again=True)
-        count = progress.conclude(list(parts))
+                progress.failed(part, f"{name} (URL {number}) was not told", retryable=True)
+        count = progress.result(list(parts))
         return f"told {count} {'service' if count == 1 else 'services'}"
 
     def _library(self) -> Any:
@@ -58,7 +58,7 @@ class AppriseNotifier:
         try:
             import apprise
         except ImportError:
-            raise NotDelivered("apprise is not there: pip install 'hachecks[apprise]'", again=False) from None
+            raise NotDelivered("apprise is not there: pip install 'hachecks[apprise]'", retryable=False) from None
         return apprise
 
     def _urls(self) -> list[str]:
@@ -67,10 +67,10 @@ class AppriseNotifier:
                 lines = [line.strip() for line in file]
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "is no text"
-            raise NotDelivered(f"{self.urls_file}: {why}", again=True) from None
+            raise NotDelivered(f"{self.urls_file}: {why}", retryable=True) from None
         urls = [line for line in lines if line and not line.startswith("#")]
         if not urls:
-            raise NotDelivered(f"{self.urls_file}: has no URL", again=True)
+            raise NotDelivered(f"{self.urls_file}: has no URL", retryable=True)
         return urls
 
 

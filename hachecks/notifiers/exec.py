@@ -6,10 +6,10 @@ import os
 import shlex
 
 from hachecks.deadline import TimedOut
-from hachecks.message import label
+from hachecks.messages.fields import facts
+from hachecks.messages.message import label
 from hachecks.services.command import run
-from hachecks.services.facts import facts
-from hachecks.services.progress import Progress
+from hachecks.services.progress import PartialDelivery
 from hachecks.settings import option, settings
 from hachecks.verdict import one_line
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hachecks.deadline import Deadline
-    from hachecks.history import Event
-    from hachecks.message import Change, Message
+    from hachecks.messages.message import Change, Message
+    from hachecks.transitions.history import Event
 
 EX_TEMPFAIL = 75
 
@@ -41,8 +41,8 @@ class ExecNotifier:
     HACHECK_DUPLICATE is 1. An event older than one already told is passed over, since the last run must win.
     """
 
-    every_event = True
-    grows = True
+    wants_all_events = True
+    may_grow_on_retry = True
 
     command: tuple[str, ...] = option(
         default=(),
@@ -70,9 +70,9 @@ class ExecNotifier:
 
     def send(self, message: Message, deadline: Deadline) -> str:
         """Run the command for what has not been done yet, last for those where it failed before."""
-        progress = Progress.of(self)
-        turns = [turn for turn in self._turns(message) if turn[1].key not in progress.settled]
-        failed_before = {event.subject for _, event in turns if progress.again.get(event.key)}
+        progress = PartialDelivery.of(self)
+        turns = [turn for turn in self._turns(message) if turn[1].key not in progress.done_or_refused]
+        failed_before = {event.subject for _, event in turns if progress.retryable.get(event.key)}
         progress.begin()
         waiting: set[tuple[str, str]] = set()
         said = ""
@@ -80,26 +80,26 @@ class ExecNotifier:
             if event.subject not in waiting:
                 said = self._run(message, change, event, deadline, others_had_time=number > 0) or said
             else:
-                progress.failed(event.key, "", again=True)
-            if event.key in progress.again:
+                progress.failed(event.key, "", retryable=True)
+            if event.key in progress.retryable:
                 waiting.add(event.subject)
-        count = progress.conclude([event.key for _, event in turns])
+        count = progress.result([event.key for _, event in turns])
         return one_line(f"ran {count} {'command' if count == 1 else 'commands'}{said and f': {said}'}")
 
     def _run(self, message: Message, change: Change, event: Event, deadline: Deadline, *, others_had_time: bool) -> str:
         """Run it for one event, note what came of it, and return what it said."""
-        progress = Progress.of(self)
+        progress = PartialDelivery.of(self)
         try:
             ended = run([*self.words, *words_of(event)], variables(message, change, event), deadline)
         except TimedOut:
-            progress.failed(event.key, "", again=True)
+            progress.failed(event.key, "", retryable=True)
             return ""
         if ended.status == 0:
             progress.done(event.key)
         else:
             # Killed when others had used up the time is no failure of its own.
             again = self.again or ended.status == EX_TEMPFAIL or (ended.killed and others_had_time)
-            progress.failed(event.key, f"{label(*event.subject)} {event.state}: {ended}", again=again)
+            progress.failed(event.key, f"{label(*event.subject)} {event.state}: {ended}", retryable=again)
         return ended.output
 
     def _turns(self, message: Message) -> list[tuple[Change, Event]]:

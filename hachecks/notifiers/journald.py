@@ -6,18 +6,18 @@ import fcntl
 import os
 import socket
 
-from hachecks.services.facts import facts, severity
+from hachecks.messages.fields import facts, severity
+from hachecks.net.target import Target
+from hachecks.net.transport import NetworkOptions
 from hachecks.settings import option, settings
-from hachecks.target import Target
-from hachecks.transport import NetworkOptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hachecks.deadline import Deadline
-    from hachecks.message import Message
-    from hachecks.transport import Stream
+    from hachecks.messages.message import Message
+    from hachecks.net.transport import Stream
 
 PRIORITIES = {"info": "6", "warning": "4", "critical": "2"}
 MESSAGE_IDS = {
@@ -42,7 +42,7 @@ class JournaldNotifier:
     HACHECK_VIPS, HACHECK_KEY and so on. In a container, the node's /run/systemd/journal must be mounted.
     """
 
-    every_event = True
+    wants_all_events = True
 
     socket: str = option(default="/run/systemd/journal/socket", metavar="PATH", help="The journal's socket.")
     identifier: str = option(default="hacheck", metavar="NAME", help="The SYSLOG_IDENTIFIER of the entries.")

@@ -6,9 +6,10 @@ import json
 import os
 import time
 
-from hachecks import homes, journal, state
-from hachecks.notifiers import NotDelivered
+from hachecks import homes, state
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.settings import option, settings
+from hachecks.transitions import journal
 from hachecks.units import Size
 from hachecks.verdict import visible
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hachecks.deadline import Deadline
-    from hachecks.history import Event
-    from hachecks.message import Change, Message
+    from hachecks.messages.message import Change, Message
+    from hachecks.transitions.history import Event
 
 
 @settings
@@ -29,7 +30,7 @@ class LogNotifier:
     it away at any time; with --max-size it is rotated here. In a container, /proc/1/fd/1 is what `kubectl logs` shows.
     """
 
-    every_event = True
+    wants_all_events = True
 
     file: str = option(default="/run/hacheck/transitions.log", metavar="FILE", help="The file to append to.")
     log_format: Literal["text", "json"] = option(default="text", help="Lines for people, or JSON objects.")
@@ -45,7 +46,7 @@ class LogNotifier:
             self._rotate()
             self._append("".join(f"{text}\n" for text in lines).encode("utf-8", "replace"))
         except OSError as error:
-            raise NotDelivered(f"{self.file}: {error.strerror}", again=True) from None
+            raise NotDelivered(f"{self.file}: {error.strerror}", retryable=True) from None
         return f"wrote {len(lines)} {'line' if len(lines) == 1 else 'lines'} to {self.file}"
 
     def _as_text(self, message: Message, change: Change, event: Event) -> str:

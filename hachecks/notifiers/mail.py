@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import smtplib
 
-from hachecks.notifiers import NotDelivered
-from hachecks.services.letter import MailAddress, letter
-from hachecks.services.progress import Progress
+from hachecks.messages.not_delivered import NotDelivered
+from hachecks.net.target import CallerName, Target
+from hachecks.net.tls import TlsOptions
+from hachecks.net.transport import NetworkOptions
+from hachecks.services.email_message import MailAddress, compose_email
+from hachecks.services.progress import PartialDelivery
 from hachecks.services.smtp import Session
 from hachecks.settings import option, settings
-from hachecks.target import CallerName, Target
-from hachecks.tls import TlsOptions
-from hachecks.transport import NetworkOptions
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
     from hachecks.deadline import Deadline
-    from hachecks.message import Message
-    from hachecks.transport import Stream
+    from hachecks.messages.message import Message
+    from hachecks.net.transport import Stream
 
 PORT, PORT_OF_STARTTLS, PORT_OF_TLS = 25, 587, 465
 REFUSED: dict[type, str] = {
@@ -76,17 +76,17 @@ class MailNotifier(NetworkOptions, TlsOptions):
     def send(self, message: Message, deadline: Deadline) -> str:
         """Hand the mail to the server, for all who have not been accepted yet."""
         parts = {f"{message.key} {address}": address for address in dict.fromkeys(map(str, self.to))}
-        progress = Progress.of(self)
+        progress = PartialDelivery.of(self)
         progress.begin()
-        recipients = [address for part, address in parts.items() if part not in progress.settled]
-        said, refused = self._hand_over(letter(message, self.sender, self.to), recipients, deadline)
+        recipients = [address for part, address in parts.items() if part not in progress.done_or_refused]
+        said, refused = self._hand_over(compose_email(message, self.sender, self.to), recipients, deadline)
         for part, address in parts.items():
             if address in refused:
                 code, text = refused[address]
-                progress.failed(part, f"{address} refused: {code} {text}", again=worth_another_try(code))
-            elif part not in progress.settled:
+                progress.failed(part, f"{address} refused: {code} {text}", retryable=worth_another_try(code))
+            elif part not in progress.done_or_refused:
                 progress.done(part)
-        count = progress.conclude(list(parts))
+        count = progress.result(list(parts))
         return f"{said} (for {count} {'recipient' if count == 1 else 'recipients'})"
 
     def _hand_over(
@@ -121,9 +121,9 @@ def _password(path: str) -> str:
         with open(path, encoding="ascii") as file:
             return file.read().rstrip("\r\n")
     except OSError as error:
-        raise NotDelivered(f"{path}: {error.strerror}", again=True) from None
+        raise NotDelivered(f"{path}: {error.strerror}", retryable=True) from None
     except UnicodeDecodeError:
-        raise NotDelivered(f"{path}: an SMTP password is ASCII", again=False) from None
+        raise NotDelivered(f"{path}: an SMTP password is ASCII", retryable=False) from None
 
 
 def worth_another_try(code: int) -> bool:
@@ -136,7 +136,7 @@ def _not_delivered(where: str, error: smtplib.SMTPException) -> NotDelivered:
     if not isinstance(error, smtplib.SMTPResponseException) or not isinstance(said, bytes):
         # Not the server's word: it hung up, or says what is no SMTP. Only what it cannot do at all is final.
         final = type(error) in (smtplib.SMTPException, smtplib.SMTPNotSupportedError)
-        return NotDelivered(one_line(f"{where}: {said or error}"), again=not final)
+        return NotDelivered(one_line(f"{where}: {said or error}"), retryable=not final)
     what = REFUSED.get(type(error), "")
     text = one_line(f"{where} refused{what}: {error.smtp_code} {said.decode('utf-8', 'replace')}")
-    return NotDelivered(text, again=worth_another_try(error.smtp_code))
+    return NotDelivered(text, retryable=worth_another_try(error.smtp_code))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 
 from hachecks.deadline import TimedOut
-from hachecks.http.document import document_in
+from hachecks.http import json_value
 from hachecks.http.url import Url
-from hachecks.message import Severity
-from hachecks.notifiers import NotDelivered
-from hachecks.services.acceptance import excerpt, forms_of, is_accepted, refusal
-from hachecks.services.digest import cut, rfc3339, units
-from hachecks.services.http_channel import JSON, HttpOptions, secret_in
-from hachecks.services.payload import encoded, facts_of
+from hachecks.messages.fit import cut, rfc3339, utf16_length
+from hachecks.messages.message import Severity
+from hachecks.messages.not_delivered import NotDelivered
+from hachecks.messages.payload import encoded, facts_of
+from hachecks.services.acceptance import encodings_of, excerpt, is_accepted, refusal
+from hachecks.services.http_options import JSON, HttpOptions, secret_in
 from hachecks.settings import option, settings
 from hachecks.verdict import visible
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from hachecks.deadline import Deadline
-    from hachecks.http.answer import Answer
-    from hachecks.message import Change, Message
+    from hachecks.http.response import Response
+    from hachecks.messages.message import Change, Message
 
 TROUBLE = ("FAULT", "STOP")
 THEIR_SEVERITIES = ("critical", "error", "warning", "info", "none")
@@ -120,7 +120,7 @@ class PagerdutyNotifier(HttpOptions):
                 if len(accepted) == before:
                     raise
                 told = f"{len(accepted)} of {len(events)} events were accepted in time"
-                raise NotDelivered(told, again=True, after=0.0) from None
+                raise NotDelivered(told, retryable=True, retry_after=0.0) from None
             accepted.add(event["dedup_key"])
         triggers = sum(event["event_action"] == "trigger" for event in events)
         told = f"{self._base.target} accepted {triggers} to trigger, {len(events) - triggers} to resolve"
@@ -131,14 +131,14 @@ class PagerdutyNotifier(HttpOptions):
         base = self._base
         url = Url(base.scheme, base.host, base.port, f"{base.path.rstrip('/')}/v2/enqueue")
         answer = self.ask(url, deadline, [JSON], encoded({"routing_key": key, **event}))
-        said = excerpt(answer, forms_of([key]))
+        said = excerpt(answer, encodings_of([key]))
         if not is_accepted(answer):
             failure = refusal(answer, str(url.target), said)
-            if answer.status == 429 and failure.after is None:
-                failure.after = PAUSE
+            if answer.status == 429 and failure.retry_after is None:
+                failure.retry_after = PAUSE
             raise failure
         if not _is_success(answer):
-            raise NotDelivered(f"{url.target} answered {answer.status}, but not as PagerDuty: {said}", again=True)
+            raise NotDelivered(f"{url.target} answered {answer.status}, but not as PagerDuty: {said}", retryable=True)
 
     def _events(self, message: Message) -> list[dict[str, Any]]:
         """What to trigger and to resolve."""
@@ -170,12 +170,12 @@ class PagerdutyNotifier(HttpOptions):
         test = "[test] " if message.test else ""
         summary = visible(f"{test}{change.label}{vips} is {change.state} on {message.node}{why}")
         payload = {
-            "summary": cut(summary, SUMMARY, units),
-            "source": cut(visible(message.node), SOURCE, units) or "?",
+            "summary": cut(summary, SUMMARY, utf16_length),
+            "source": cut(visible(message.node), SOURCE, utf16_length) or "?",
             "severity": severity,
             "timestamp": rfc3339(change.at),
-            "component": cut(visible(change.label), SOURCE, units),
-            "group": cut(visible(self.cluster), SOURCE, units),
+            "component": cut(visible(change.label), SOURCE, utf16_length),
+            "group": cut(visible(self.cluster), SOURCE, utf16_length),
             "class": f"keepalived {change.kind.lower()}",
             "custom_details": {"key": message.key, **facts_of(change)},
         }
@@ -185,9 +185,9 @@ class PagerdutyNotifier(HttpOptions):
         return {**event, "client": "hacheck", "payload": payload}
 
 
-def _is_success(answer: Answer) -> bool:
+def _is_success(answer: Response) -> bool:
     try:
-        document = document_in(answer.text)
+        document = json_value.parse(answer.text)
     except ValueError:
         return False
     return isinstance(document, dict) and document.get("status") == "success"

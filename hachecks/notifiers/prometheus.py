@@ -7,20 +7,20 @@ import os
 import re
 import zlib
 
-from hachecks import journal
 from hachecks.http.headers import Header
 from hachecks.http.url import Url
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.services.acceptance import excerpt, is_accepted, refusal
 from hachecks.services.exposition import Exposition
-from hachecks.services.http_channel import HttpOptions, LoginOptions, secrets_among
+from hachecks.services.http_options import HttpOptions, LoginOptions, secrets_among
 from hachecks.settings import option, settings
 from hachecks.state import read
+from hachecks.transitions import journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hachecks.deadline import Deadline
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 TEXT = Header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
@@ -40,7 +40,7 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
     interface, nor that Keepalived was killed.
     """
 
-    every_event = True
+    wants_all_events = True
 
     textfile: str | None = option(
         default=None, metavar="FILE", help="Write this file, as in /var/lib/prometheus/node-exporter/hachecks.prom."
@@ -69,7 +69,7 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
             replace(path, str(known))
         except OSError as error:
             where = self.textfile or "the state directory"
-            raise NotDelivered(f"{where}: {error.strerror or error}", again=True) from None
+            raise NotDelivered(f"{where}: {error.strerror or error}", retryable=True) from None
         written = [f"wrote {path}"] if self.textfile else []
         return "; ".join([*written, *self._push(known, message.node, deadline)])
 

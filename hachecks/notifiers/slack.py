@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hachecks.http.headers import Header
 from hachecks.http.url import Url
-from hachecks.message import Severity
-from hachecks.services.http_channel import HookOptions, secret_in, secrets_among, secrets_in
-from hachecks.services.payload import encoded
+from hachecks.messages.message import Severity
+from hachecks.messages.payload import encoded
+from hachecks.services.http_options import HookOptions, secret_in, secrets_among, secrets_in
 from hachecks.services.slack_answer import Unchangeable, judge_api, judge_webhook
 from hachecks.services.slack_blocks import content, remembered
 from hachecks.services.slack_threads import Thread, Threads
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from hachecks.deadline import Deadline
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 JSON = Header("Content-Type", "application/json; charset=utf-8")
 API = Url("https", "slack.com", 443, "/api")

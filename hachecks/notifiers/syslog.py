@@ -5,17 +5,17 @@ from __future__ import annotations
 import socket
 
 from hachecks.deadline import Deadline, TimedOut
+from hachecks.net.target import Target
+from hachecks.net.tls import TlsOptions
+from hachecks.net.transport import NetworkOptions, Stream, explained
 from hachecks.services import syslog_message
 from hachecks.settings import option, settings
-from hachecks.target import Target
-from hachecks.tls import TlsOptions
-from hachecks.transport import NetworkOptions, Stream, explained
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 PORTS = {"udp": 514, "tcp": 601, "tls": 6514}
 LONGEST_DATAGRAM = 2048
@@ -38,7 +38,7 @@ class SyslogNotifier(NetworkOptions, TlsOptions):
     has read everything; a connection that it resets is tried again.
     """
 
-    every_event = True
+    wants_all_events = True
 
     server: Target = option(
         default=Target.parse("unix:/dev/log"), metavar="TARGET", help="HOST[:PORT] or unix:/PATH of the server."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hachecks.http.document import document_in
+from hachecks.http import json_value
 from hachecks.http.headers import Header, text_of
 from hachecks.http.url import Url
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
+from hachecks.messages.payload import cloud_event, cloud_event_headers, data_of, encoded, plain, structured
 from hachecks.services import presets
 from hachecks.services.acceptance import excerpt, is_accepted, refusal
-from hachecks.services.http_channel import JSON, HookOptions, LoginOptions, secrets_in
-from hachecks.services.payload import cloud_event, cloud_event_headers, data_of, encoded, plain, structured
+from hachecks.services.http_options import JSON, HookOptions, LoginOptions, secrets_in
 from hachecks.services.webhook_signature import keys_in, signed
 from hachecks.settings import option, settings
 from hachecks.units import Size
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hachecks.deadline import Deadline
-    from hachecks.http.answer import Answer
-    from hachecks.message import Message
+    from hachecks.http.response import Response
+    from hachecks.messages.message import Message
 
 TOPIC_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 LONGEST_TOPIC = 64
@@ -102,16 +102,18 @@ class WebhookNotifier(HookOptions, LoginOptions):
             try:
                 return keys_in(text_of(self.signing_key_file), self.signing_key_file)
             except CannotLook as error:
-                raise NotDelivered(str(error), again=True) from None
+                raise NotDelivered(str(error), retryable=True) from None
         return [] if self.signing_key is None else keys_in(self.signing_key, "--signing-key")
 
-    def _read(self, answer: Answer, where: str, said: str) -> None:
+    def _read(self, answer: Response, where: str, said: str) -> None:
         """Refuse a 2xx that is none: a proxy's or a portal's page, or Teams' own way to say no."""
         empty = self.preset == "discord" and answer.status == 204
         if self.preset in ("discord", "ntfy") and not empty and not _has_id(answer):
-            raise NotDelivered(f"{where} answered {answer.status}, but not as {self.preset} does: {said}", again=True)
+            raise NotDelivered(
+                f"{where} answered {answer.status}, but not as {self.preset} does: {said}", retryable=True
+            )
         if self.preset == "teams" and "error" in answer.text.lower():
-            raise NotDelivered(f"{where} answered {answer.status}, but: {said}", again=TOO_FAST in answer.text)
+            raise NotDelivered(f"{where} answered {answer.status}, but: {said}", retryable=TOO_FAST in answer.text)
 
 
 def _waiting(url: Url) -> Url:
@@ -125,13 +127,13 @@ def _topic_of(url: Url) -> tuple[Url, str]:
     """Where ntfy takes JSON, and for which topic; raises `NotDelivered`."""
     path, _, topic = url.path.rstrip("/").rpartition("/")
     if not topic or len(topic) > LONGEST_TOPIC or not TOPIC_LETTERS.issuperset(topic):
-        raise NotDelivered("the URL of ntfy ends with a topic: https://ntfy.sh/TOPIC", again=False)
+        raise NotDelivered("the URL of ntfy ends with a topic: https://ntfy.sh/TOPIC", retryable=False)
     return Url(url.scheme, url.host, url.port, path or "/", url.query), topic
 
 
-def _has_id(answer: Answer) -> bool:
+def _has_id(answer: Response) -> bool:
     try:
-        document = document_in(answer.text)
+        document = json_value.parse(answer.text)
     except ValueError:
         return False
     return isinstance(document, dict) and bool(document.get("id"))

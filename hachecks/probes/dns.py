@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from hachecks.deadline import TimedOut
-from hachecks.dns_message import Answer, Name, answers, normal, question
+from hachecks.net.dns_message import Answer, Name, answers, normal, question
+from hachecks.net.starttls import exactly
+from hachecks.net.target import Target
+from hachecks.net.transport import NetworkOptions, together
 from hachecks.settings import argument, option, settings
-from hachecks.starttls import exactly
-from hachecks.target import Target
-from hachecks.transport import NetworkOptions, together
 from hachecks.verdict import CannotLook, Failure, Verdict, in_words
 
 TYPE_CHECKING = False

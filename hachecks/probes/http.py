@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from time import monotonic
 
-from hachecks.http.answer import AnswerOptions
 from hachecks.http.exchange import exchange
 from hachecks.http.headers import Header, basic, secret_of
-from hachecks.http.redirects import Trail, leads_on, location_of
-from hachecks.http.request import Asking, RequestOptions
+from hachecks.http.redirects import Trail, is_redirect, location_of
+from hachecks.http.request import Request, RequestOptions
+from hachecks.http.response import AnswerOptions
 from hachecks.http.url import ProxyUrl, Url
+from hachecks.net.tls import TlsOptions
+from hachecks.net.transport import NetworkOptions
 from hachecks.settings import argument, option, settings
-from hachecks.tls import TlsOptions
-from hachecks.transport import NetworkOptions
 from hachecks.verdict import Verdict, in_words
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hachecks.deadline import Deadline
-    from hachecks.http.answer import Answer
+    from hachecks.http.response import Response
 
 
 @settings
@@ -83,14 +83,14 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
         hint = self._hint(answer, url) if answer.status not in self.status else ""
         return Verdict.failing(f"{told}; {complaint}{hint}", kind, **answer.measured)
 
-    def _ask(self, deadline: Deadline) -> tuple[Answer, Url]:
+    def _ask(self, deadline: Deadline) -> tuple[Response, Url]:
         """The answer that is judged, and who gave it."""
         body = self.content()
         method = self.method or ("GET" if body is None else "POST")
         headers, proxy_headers = self.all_headers(), self._proxy_headers()
         trail = Trail(self.url, method, self.redirects)
         while True:
-            asking = Asking(
+            request = Request(
                 trail.url,
                 trail.headers(headers),
                 method=trail.method,
@@ -100,8 +100,8 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
                 proxy_headers=proxy_headers,
                 body_limit=self.max_body,
             )
-            answer = exchange(asking, trail.network(self), trail.tls(self), deadline)
-            if self.redirects == "no" or not leads_on(answer):
+            answer = exchange(request, trail.network(self), trail.tls(self), deadline)
+            if self.redirects == "no" or not is_redirect(answer):
                 return answer, trail.url
             trail.follow(answer)
 
@@ -109,9 +109,9 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
         user = secret_of(self.proxy_basic_file) if self.proxy_basic_file else self.proxy_basic
         return [Header("Proxy-Authorization", basic(user))] if user else []
 
-    def _hint(self, answer: Answer, url: Url) -> str:
+    def _hint(self, answer: Response, url: Url) -> str:
         """Where an unexpected redirect points, and which option follows it."""
-        if not leads_on(answer) or self.redirects != "no":
+        if not is_redirect(answer) or self.redirects != "no":
             return ""
         try:
             there = url.join(location_of(answer))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from hachecks.http.exchange import exchange
 from hachecks.http.headers import Header
+from hachecks.http.kube_proxy import HEALTHZ_PORT, ServiceName, endpoints, local_endpoints, require_healthy
 from hachecks.http.ranges import StatusRanges
-from hachecks.http.request import Asking
+from hachecks.http.request import Request
 from hachecks.http.url import Url
-from hachecks.kubeproxy import HEALTHZ_PORT, ServiceName, endpoints, local_endpoints, require_healthy
+from hachecks.net.target import Ip, Target, canonical
+from hachecks.net.tls import TlsOptions
+from hachecks.net.transport import NetworkOptions
 from hachecks.settings import argument, option, settings
-from hachecks.target import Ip, Target, canonical
-from hachecks.tls import TlsOptions
-from hachecks.transport import NetworkOptions
 from hachecks.units import Port
 from hachecks.verdict import CannotLook, Failure, Verdict
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hachecks.deadline import Deadline
-    from hachecks.http.answer import Answer
+    from hachecks.http.response import Response
 
     Step = Callable[[str, Deadline, dict[str, float]], str]
 
@@ -131,7 +131,7 @@ class NodeportProbe(NetworkOptions, TlsOptions):
     def _request(self, address: str, deadline: Deadline, measured: dict[str, float]) -> str:
         url = self._url(str(self.request), address, self.port, self.path)
         headers = [Header("Host", self.host)] if self.host else []
-        answer = exchange(Asking(url, headers), self, self, deadline)
+        answer = exchange(Request(url, headers), self, self, deadline)
         measured.update(answer.measured)
         if answer.status not in self.status:
             raise Failure(f"{url} answered {answer.status}; expected {self.status}")
@@ -143,9 +143,9 @@ class NodeportProbe(NetworkOptions, TlsOptions):
         return Url.parse(f"{scheme}://{Target(host, port)}{path}")
 
 
-def ask_kube_proxy(url: Url, deadline: Deadline) -> Answer:
+def ask_kube_proxy(url: Url, deadline: Deadline) -> Response:
     """Its answer; the options of the way to the service, such as --proxy-protocol, are none of kube-proxy's."""
-    return exchange(Asking(url), NetworkOptions(), TlsOptions(), deadline)
+    return exchange(Request(url), NetworkOptions(), TlsOptions(), deadline)
 
 
 def is_loopback(address: str) -> bool:

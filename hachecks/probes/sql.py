@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from hachecks import starttls
+from hachecks.net import starttls
+from hachecks.net.tls import TlsOptions
+from hachecks.net.transport import NetworkOptions
 from hachecks.registry import Entry
 from hachecks.settings import argument, option, settings
 from hachecks.sql.credentials import Given
 from hachecks.sql.database_url import DatabaseUrl, refuse_password
 from hachecks.sql.expectation import Expectation
 from hachecks.sql.lag import Lag, bytes_of
-from hachecks.tls import TlsOptions
-from hachecks.transport import NetworkOptions
 from hachecks.units import Duration
 from hachecks.verdict import Status, Verdict
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hachecks.deadline import Deadline
-    from hachecks.transport import Stream
+    from hachecks.net.transport import Stream
 
 DIALECTS = {
     "mysql": Entry("hachecks.sql.mysql:answers", "MySQL, MariaDB, Galera"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hachecks.dialogue import Step, hold
+from hachecks.net.dialogue import Step, hold
+from hachecks.net.target import CallerName, Endpoint
+from hachecks.net.tls import TlsOptions
+from hachecks.net.transport import NetworkOptions
 from hachecks.settings import argument, option, settings
-from hachecks.target import CallerName, Endpoint
-from hachecks.tls import TlsOptions
-from hachecks.transport import NetworkOptions
 from hachecks.verdict import Verdict, in_words
 
 TYPE_CHECKING = False
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from hachecks.deadline import Deadline
-    from hachecks.tls import TlsContext
-    from hachecks.transport import Stream
+    from hachecks.net.tls import TlsContext
+    from hachecks.net.transport import Stream
 
 LOOK = 0.005
 """Seconds in which a server that greets may do so, so that a MySQL server is not left in its handshake."""
@@ -101,7 +101,7 @@ class TcpProbe(NetworkOptions, TlsOptions):
             )
         if not (len(heard) > 4 and heard[2:4] == b"\0\0"):
             return ""
-        from hachecks.mysql_handshake import leave_after  # what a plain check does not owe
+        from hachecks.net.mysql_handshake import leave_after  # what a plain check does not owe
 
         has_spoken = any(step.kind.startswith("send") for step in self.dialogue)
         return leave_after(heard, stream, is_read=bool(self.dialogue), has_spoken=has_spoken)
@@ -109,7 +109,7 @@ class TcpProbe(NetworkOptions, TlsOptions):
     def _talk_in_tls(self, stream: Stream, context: TlsContext) -> dict[str, float]:
         if self.starttls is None:
             return self._secure(stream, context)
-        from hachecks.starttls import Caller, Conversation  # what a plain check does not owe
+        from hachecks.net.starttls import Caller, Conversation  # what a plain check does not owe
 
         name = self.server_name or self.target.host
         with Conversation(self.starttls, stream, Caller(self.ehlo, name)):
@@ -118,7 +118,7 @@ class TcpProbe(NetworkOptions, TlsOptions):
     def _secure(self, stream: Stream, context: TlsContext) -> dict[str, float]:
         name = self.server_name or self.target.host
         if self.starttls == "mysql":
-            from hachecks import tls_afterwards  # MySQL blocks the node whose handshakes break off
+            from hachecks.net import tls_afterwards  # MySQL blocks the node whose handshakes break off
 
             tls_afterwards.start_tls(stream, self, name)
         else:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hachecks.http.answer import Answer
+    from hachecks.http.response import Response
     from hachecks.http.url import Url
 
 AGAIN = frozenset({408, 425, 429})
@@ -32,25 +32,25 @@ SHORTEST_SECRET = 6
 EXCERPT = 200
 
 
-def is_accepted(answer: Answer) -> bool:
+def is_accepted(answer: Response) -> bool:
     """Whether the status says so."""
     return 200 <= answer.status < 300
 
 
-def is_tried_again(status: int) -> bool:
+def is_retryable(status: int) -> bool:
     """Whether the same message may be accepted later."""
     return status in AGAIN or status >= 500
 
 
-def refusal(answer: Answer, where: str, said: str = "", meanings: Mapping[int, str] = MEANINGS) -> NotDelivered:
+def refusal(answer: Response, where: str, said: str = "", meanings: Mapping[int, str] = MEANINGS) -> NotDelivered:
     """What an answer other than 2xx means; `said` is what of its body may be shown."""
     meaning = "a redirect, which is not followed" if 300 <= answer.status < 400 else meanings.get(answer.status, "")
     told = ": ".join(part for part in (f"{where} answered {answer.status}", meaning, one_line(said)) if part)
-    again = is_tried_again(answer.status)
-    return NotDelivered(told, again=again, after=retry_after(answer) if again else None)
+    again = is_retryable(answer.status)
+    return NotDelivered(told, retryable=again, retry_after=retry_after(answer) if again else None)
 
 
-def retry_after(answer: Answer) -> float | None:
+def retry_after(answer: Response) -> float | None:
     """Seconds until the time that a Retry-After header names, in either of its forms.
 
     None where it names none, and where the time is now or has passed: what says so for ever is not to be hammered.
@@ -77,7 +77,7 @@ def _instant(date: str) -> float | None:
         return None
 
 
-def excerpt(answer: Answer, secrets: Iterable[str] = ()) -> str:
+def excerpt(answer: Response, secrets: Iterable[str] = ()) -> str:
     """The beginning of the body as one line, without the secrets: some services echo what they were sent."""
     text = answer.text
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
@@ -91,10 +91,10 @@ def secrets_of(url: Url) -> set[str]:
     parts = [url.full, url.request_target, url.path, url.query, *url.path.split("/")]
     parts += [value for pair in url.query[1:].split("&") for value in (pair, pair.partition("=")[2])]
     long = {part for part in parts if len(part) >= SHORTEST_SECRET}
-    return forms_of(long)
+    return encodings_of(long)
 
 
-def forms_of(secrets: Iterable[str]) -> set[str]:
+def encodings_of(secrets: Iterable[str]) -> set[str]:
     """The secrets as they are, and as JSON, HTML and URLs write them."""
     from html import escape
     from urllib.parse import quote, unquote

@@ -10,8 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hachecks.history import Event
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
+    from hachecks.transitions.history import Event
 
 STATES = ("UNKNOWN", "BACKUP", "MASTER", "FAULT", "STOP")
 ENTERED = STATES[1:]

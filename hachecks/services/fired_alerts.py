@@ -7,8 +7,9 @@ import json
 import os
 import zlib
 
-from hachecks import journal, state
+from hachecks import state
 from hachecks.kept import document, is_text
+from hachecks.transitions import journal
 
 MOST = 10_000
 """Alerts that are remembered; those that nobody resolves have ended long since."""

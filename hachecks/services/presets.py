@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 
-from hachecks.message import Severity
-from hachecks.services.digest import cut, lines_of, rfc3339, units, within
+from hachecks.messages.fit import cut, fit_lines, lines_of, rfc3339, utf16_length
+from hachecks.messages.message import Severity
 from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 TEAMS_LIMIT = 20000
 """Bytes of lines: Teams refuses 28 KB, and was seen to refuse 21."""
@@ -35,7 +35,7 @@ LONGEST_NAME = 100
 def teams(message: Message) -> dict[str, Any]:
     """An adaptive card; text runs, for a text block would take a name for Markdown."""
     title = cut(_line(message.title), LONGEST_TITLE)
-    lines = within(lines_of(message), TEAMS_LIMIT, lambda text: len(json.dumps(text)) + TEAMS_BLOCK)
+    lines = fit_lines(lines_of(message), TEAMS_LIMIT, lambda text: len(json.dumps(text)) + TEAMS_BLOCK)
     footer = " · ".join(filter(None, (*_footer(message), "possibly sent before" if message.possible_duplicate else "")))
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -59,7 +59,7 @@ def _run(text: str, **look: Any) -> dict[str, Any]:
 
 def discord(message: Message) -> dict[str, Any]:
     """The title, which a phone shows, and an embed with the rest; nobody is mentioned, whatever a name says."""
-    lines = within(lines_of(message), DISCORD_DESCRIPTION, lambda text: units(_unmarked(text)))
+    lines = fit_lines(lines_of(message), DISCORD_DESCRIPTION, lambda text: utf16_length(_unmarked(text)))
     embed = {
         "description": "\n".join(map(_unmarked, lines)),
         "color": DISCORD_COLOURS[message.severity],
@@ -78,7 +78,7 @@ def _unmarked(text: str) -> str:
 
 def ntfy(message: Message, topic: str) -> dict[str, Any]:
     """A message to a topic, louder the more it matters."""
-    lines = within(lines_of(message), NTFY_MESSAGE, _bytes)
+    lines = fit_lines(lines_of(message), NTFY_MESSAGE, _bytes)
     return {
         "topic": topic,
         "title": cut(_line(message.title), NTFY_TITLE, _bytes),

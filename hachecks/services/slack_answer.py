@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hachecks.http.document import document_in
-from hachecks.notifiers import NotDelivered
+from hachecks.http import json_value
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.services.acceptance import excerpt, is_accepted, refusal, retry_after
 
 TYPE_CHECKING = False
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from hachecks.http.answer import Answer
+    from hachecks.http.response import Response
 
 TEMPORARY = frozenset(
     {
@@ -49,7 +49,7 @@ class Unchangeable(NotDelivered):
     """The message that was to be edited or answered cannot be; another may be posted."""
 
 
-def judge_webhook(answer: Answer, where: str, secrets: Iterable[str]) -> None:
+def judge_webhook(answer: Response, where: str, secrets: Iterable[str]) -> None:
     """Raise `NotDelivered` unless Slack took the message: it says `ok`, and nothing else counts."""
     if is_accepted(answer) and answer.text.strip() == "ok":
         return
@@ -58,30 +58,32 @@ def judge_webhook(answer: Answer, where: str, secrets: Iterable[str]) -> None:
     raise _refusal(answer, where, error, excerpt(answer, secrets))
 
 
-def judge_api(answer: Answer, where: str, secrets: Iterable[str]) -> dict[str, Any]:
+def judge_api(answer: Response, where: str, secrets: Iterable[str]) -> dict[str, Any]:
     """What Slack's API answered; raises `NotDelivered` unless it says that all is well."""
     document = _document(answer)
     if is_accepted(answer) and document.get("ok") is True:
         return document
     error = str(document.get("error", ""))
     if error in UNCHANGEABLE:
-        raise Unchangeable(f"{where}: {error}", again=False)
+        raise Unchangeable(f"{where}: {error}", retryable=False)
     raise _refusal(answer, where, error, excerpt(answer, secrets))
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def _document(answer: Response) -> dict[str, Any]:
     try:
-        document = document_in(answer.text)
+        document = json_value.parse(answer.text)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
 
 
-def _refusal(answer: Answer, where: str, error: str, said: str) -> NotDelivered:
+def _refusal(answer: Response, where: str, error: str, said: str) -> NotDelivered:
     meaning = MEANINGS.get(error, "")
     told = f"{error} ({meaning})" if meaning else said
     if not is_accepted(answer):
         return refusal(answer, where, told, {429: "too many messages"})
     # A 200 that is neither ok nor an error of Slack's is a proxy's or a portal's page.
     again = error in TEMPORARY or not error
-    return NotDelivered(f"{where} answered {answer.status}, but: {told}", again=again, after=retry_after(answer))
+    return NotDelivered(
+        f"{where} answered {answer.status}, but: {told}", retryable=again, retry_after=retry_after(answer)
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hachecks.message import Severity
-from hachecks.services.digest import cut, lines_of, rfc3339, units, within
+from hachecks.messages.fit import cut, fit_lines, lines_of, rfc3339, utf16_length
+from hachecks.messages.message import Severity
 from hachecks.verdict import visible
 
 TYPE_CHECKING = False
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 HEADER, SECTION = 150, 3000
 """Characters of a header's and of a section's text."""
@@ -31,7 +31,7 @@ def escaped(text: str) -> str:
 
 def length(text: str) -> int:
     """How long Slack finds it."""
-    return units(escaped(text))
+    return utf16_length(escaped(text))
 
 
 def content(message: Message, notices: Sequence[str] = (), earlier: Sequence[str] = ()) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def content(message: Message, notices: Sequence[str] = (), earlier: Sequence[str
     `notices` are said below the details. `earlier` is what the message said before it was edited, the newest first.
     """
     title = f"{SIGNS.get(message.severity, WORST_SIGN)} {visible(message.title)}"
-    details = within(lines_of(message), DETAILS - (EARLIER if earlier else 0), length)
+    details = fit_lines(lines_of(message), DETAILS - (EARLIER if earlier else 0), length)
     blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(cut(title, HEADER, length))}]
     blocks += map(_section, sections(details))
     blocks += [_section(cut(visible(notice), NOTICE, length)) for notice in notices]
@@ -57,7 +57,7 @@ def content(message: Message, notices: Sequence[str] = (), earlier: Sequence[str
 
 def remembered(message: Message) -> str:
     """What is shown of it once it has been edited: short enough for several to fit."""
-    details = within(lines_of(message), EARLIER // 3, length)
+    details = fit_lines(lines_of(message), EARLIER // 3, length)
     return "\n".join([cut(f"{rfc3339(message.at)} {visible(message.title)}", HEADER, length), *details])
 
 

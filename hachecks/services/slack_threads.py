@@ -8,15 +8,16 @@ import os
 import time
 import zlib
 
-from hachecks import journal, state
+from hachecks import state
 from hachecks.kept import is_number, is_text, is_words
+from hachecks.transitions import journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from hachecks.message import Change, Message
+    from hachecks.messages.message import Change, Message
 
 MOST_THREADS = 20
 MOST_EARLIER = 10

@@ -7,7 +7,7 @@ import io
 import smtplib
 
 from hachecks.deadline import TimedOut
-from hachecks.line_protocols import own_name
+from hachecks.net.line_protocols import own_name
 from hachecks.verdict import CannotLook, Failure, one_line
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from hachecks.transport import Stream
+    from hachecks.net.transport import Stream
 
 MOST_HEARD = 256 * 1024
 """Bytes that a server may say in one conversation; a reply that never ends would fill the memory."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-from hachecks.services.facts import facts, severity, timestamp
+from hachecks.messages.fields import facts, severity, timestamp
 from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hachecks.history import Event
-    from hachecks.message import Change, Message
+    from hachecks.messages.message import Change, Message
+    from hachecks.transitions.history import Event
 
 FACILITIES = {
     "user": 1, "daemon": 3, "auth": 4, "syslog": 5, "authpriv": 10, "local0": 16, "local1": 17, "local2": 18,

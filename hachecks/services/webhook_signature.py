@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from hachecks.http.headers import Header
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def keys_in(text: str, where: str) -> list[bytes]:
             keys.append(b"")
         if not word.startswith(PREFIX) or not SHORTEST <= len(keys[-1]) <= LONGEST:
             wanted = f"{PREFIX} and {SHORTEST} to {LONGEST} bytes in base64"
-            raise NotDelivered(f"cannot use key {number} of {where}: it must be {wanted}", again=True)
+            raise NotDelivered(f"cannot use key {number} of {where}: it must be {wanted}", retryable=True)
     if not keys:
-        raise NotDelivered(f"cannot use {where}: it holds no key", again=True)
+        raise NotDelivered(f"cannot use {where}: it holds no key", retryable=True)
     return keys
 
 

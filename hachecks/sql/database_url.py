@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hachecks.target import Target, split_host_port
+from hachecks.net.target import Target, split_host_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from hachecks.mysql_handshake import NOBODY
+from hachecks.net.mysql_handshake import NOBODY
 from hachecks.sql import credentials, galera, mysql_group, mysql_writes
 from hachecks.sql.expectation import answer, number
 from hachecks.sql.lag import seconds_of
 from hachecks.sql.mysql_engine import Denied, Tls
 from hachecks.sql.mysql_session import Session
-from hachecks.sql.wire import Wire
+from hachecks.sql.wire import SocketAdapter
 from hachecks.verdict import Verdict, in_words
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ def ready_answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
 def _session(asked: SqlProbe, login: credentials.Login, deadline: Deadline) -> Session:
     tls = Tls(asked) if asked.speaks_tls else None
     stream = asked.connect(asked.url.target, deadline)
-    return Session(Wire(stream, "MySQL"), login, asked.url, tls, asked.tls_name)
+    return Session(SocketAdapter(stream, "MySQL"), login, asked.url, tls, asked.tls_name)
 
 
 def _about_tls(session: Session) -> Iterator[Verdict]:

@@ -7,8 +7,8 @@ from pymysql.constants import CLIENT
 from pymysql.err import MySQLError
 from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 
-from hachecks import mysql_handshake, tls_afterwards
 from hachecks.deadline import TimedOut
+from hachecks.net import mysql_handshake, tls_afterwards
 from hachecks.sql import ed25519
 from hachecks.verdict import CannotLook, Failure
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from hachecks.sql.wire import Wire
-    from hachecks.tls import TlsOptions
+    from hachecks.net.tls import TlsOptions
+    from hachecks.sql.wire import SocketAdapter
 
 PUBLIC_KEY_REQUEST = b"\x02"
 """What asks for the key that sha2 passwords are encrypted with; nobody vouches for that key."""
@@ -68,7 +68,7 @@ class Tls:
         options.context()  # what is wrong with its files is found out before a server is bothered
         self.measured: dict[str, float] = {}
 
-    def wrap_socket(self, wire: Wire, server_hostname: str) -> Wire:
+    def wrap_socket(self, wire: SocketAdapter, server_hostname: str) -> SocketAdapter:
         """The same wire, in TLS from now on."""
         wire.start_tls(lambda stream: tls_afterwards.start_tls(stream, self.options, server_hostname))
         self.measured = self.options.judge_certificate(wire.stream)
@@ -143,7 +143,7 @@ class Engine(Connection):
 
     def decline(self, told: str) -> None:
         """Give up a login for what the server wants, and raise `Denied`."""
-        wire: Wire = self._sock
+        wire: SocketAdapter = self._sock
         mysql_handshake.part_amid_login(wire.stream, self._next_seq_id)
         raise Denied(f"{wire.where} {told}", "auth")
 
@@ -170,7 +170,7 @@ class Engine(Connection):
         self.greeted = True
 
     def _request_authentication(self) -> None:
-        wire: Wire = self._sock
+        wire: SocketAdapter = self._sock
         if self.ssl and not self.server_capabilities & CLIENT.SSL:
             mysql_handshake.part(wire.stream, self._next_seq_id)
             raise Failure(f"{wire.where} does not offer TLS", "tls")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hachecks.sql.credentials import Login
     from hachecks.sql.database_url import DatabaseUrl
     from hachecks.sql.mysql_engine import Tls
-    from hachecks.sql.wire import Wire
+    from hachecks.sql.wire import SocketAdapter
 
     T = TypeVar("T")
 
@@ -31,7 +31,7 @@ TOOK_TOO_LONG = (1205, 1969, 3024)
 class Session:
     """A login, and statements in it; every method raises `Failure`, `CannotLook` or `TimedOut`."""
 
-    def __init__(self, wire: Wire, login: Login, url: DatabaseUrl, tls: Tls | None, tls_name: str) -> None:
+    def __init__(self, wire: SocketAdapter, login: Login, url: DatabaseUrl, tls: Tls | None, tls_name: str) -> None:
         self.wire = wire
         self.login = login
         self.url = url

@@ -9,7 +9,7 @@ from hachecks.sql import credentials
 from hachecks.sql.expectation import answer, number
 from hachecks.sql.lag import bytes_of, seconds_of
 from hachecks.sql.postgresql_session import Session
-from hachecks.sql.wire import Wire
+from hachecks.sql.wire import SocketAdapter
 from hachecks.verdict import CannotLook, Verdict, in_words
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ def answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
         login = credentials.for_postgresql(asked.given, os.environ)
         with deadline.during("login"):
             secure = asked.speaks_tls or bool(asked.url.target.path)
-            session = Session(Wire(stream, "PostgreSQL"), login, asked.url.database, secure)
+            session = Session(SocketAdapter(stream, "PostgreSQL"), login, asked.url.database, secure)
         try:
             with deadline.during("query"):
                 yield from _answers(session, asked, deadline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hachecks.starttls import exactly
+from hachecks.net.starttls import exactly
 from hachecks.verdict import Failure, Verdict
 
 TYPE_CHECKING = False
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hachecks.deadline import Deadline
+    from hachecks.net.transport import Stream
     from hachecks.probes.sql import SqlProbe
-    from hachecks.transport import Stream
 
 PROTOCOL_3_0 = (196608).to_bytes(4, "big")
 AUTHENTICATION, ERROR, READY = b"R", b"E", b"Z"

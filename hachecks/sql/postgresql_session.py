@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from hachecks.sql.credentials import Login
-    from hachecks.sql.wire import Wire
+    from hachecks.sql.wire import SocketAdapter
 
     T = TypeVar("T")
 
@@ -46,7 +46,7 @@ scramp.core.hi = salted_password
 class Connection(pg8000.core.CoreConnection):  # type: ignore[misc]  # pg8000 has no types
     """pg8000's connection: values stay text, rows are counted, and a password is not given to everybody."""
 
-    def __init__(self, wire: Wire, login: Login, database: str, secure: bool) -> None:
+    def __init__(self, wire: SocketAdapter, login: Login, database: str, secure: bool) -> None:
         self.wire = wire
         self.login = login
         self.secure = secure
@@ -96,7 +96,7 @@ class Connection(pg8000.core.CoreConnection):  # type: ignore[misc]  # pg8000 ha
 class Session:
     """A login, and statements in it; every method raises `Failure`, `CannotLook` or `TimedOut`."""
 
-    def __init__(self, wire: Wire, login: Login, database: str, secure: bool) -> None:
+    def __init__(self, wire: SocketAdapter, login: Login, database: str, secure: bool) -> None:
         self.wire = wire
         self.login = login
         self.connection: Connection = self._translated(lambda: Connection(wire, login, database, secure))

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hachecks.transport import Stream
+    from hachecks.net.transport import Stream
 
 NONSENSE = (
     ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError,
@@ -28,7 +28,7 @@ MOST_ROWS = 1000
 CHUNK = 16384
 
 
-class Wire:
+class SocketAdapter:
     """What pg8000 and PyMySQL take for a socket and for its file, over a `Stream`."""
 
     def __init__(self, stream: Stream, protocol: str) -> None:
@@ -76,7 +76,7 @@ class Wire:
         """Send it now."""
         self.stream.sendall(data)
 
-    def makefile(self, *_: object, **__: object) -> Wire:
+    def makefile(self, *_: object, **__: object) -> SocketAdapter:
         """Itself, since it reads and writes like a file."""
         return self
 
@@ -101,7 +101,7 @@ class Wire:
         begin(self.stream)
 
 
-def as_asked(rows: list[list[str | None]], columns: int, wire: Wire) -> list[list[str | None]]:
+def as_asked(rows: list[list[str | None]], columns: int, wire: SocketAdapter) -> list[list[str | None]]:
     """The rows, if each has as many columns as were asked for (0: any); raises `Failure`."""
     if columns and any(len(row) != columns for row in rows):
         raise Failure(f"{wire.where} answers something else than was asked", "protocol")

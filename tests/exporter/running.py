@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from hachecks import journal
 from hachecks.state import boot_id
-from hachecks.transition import Transition
+from hachecks.transitions import journal
+from hachecks.transitions.transition import Transition
 
 if TYPE_CHECKING:
     import ssl
@@ -162,6 +162,7 @@ def say(state: Path, name: str, word: str, priority: int = 100, kind: str = "INS
     """Record what Keepalived would say, as if so many seconds ago."""
     ticks = time.clock_gettime(time.CLOCK_BOOTTIME) - seconds_ago
     started = int(ticks * os.sysconf("SC_CLK_TCK"))
+    assert started > 0, "this machine has not run for so long"
     transition = Transition(kind, name, word, priority, boot=boot_id(), started=started, pid=os.getpid())
     journal.append(transition, {"HACHECK_STATE_DIR": str(state)})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks.exporter.configuration import PATIENCE, ConfigurationSource
-from hachecks.exporter.source import Source
+from hachecks.exporter.source import SourceHealth
 from tests.failover.namespace import wait_until
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Watched:
     def __init__(self, path: Path, **environ: str) -> None:
         self.path = path
         self.told: list[str] = []
-        self.source = Source("configuration", self.told.append)
+        self.source = SourceHealth("configuration", self.told.append)
         self.configuration = ConfigurationSource(str(path), "", environ, self.source)
 
     def after(self, text: str) -> list[str]:

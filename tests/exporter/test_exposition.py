@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from hachecks.exporter import body
-from hachecks.exporter.body import Part
+from hachecks.exporter.body import CachedSection
 from hachecks.exporter.exposition import OPENMETRICS, TEXT, Family, histogram, labels, rendered
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_numbers_that_are_none_are_written_as_prometheus_does(value: float) -> N
     assert read == value or (math.isnan(read) and math.isnan(value))
 
 
-def part(texts: list[str], version: list[object]) -> tuple[Part, list[str]]:
+def part(texts: list[str], version: list[object]) -> tuple[CachedSection, list[str]]:
     """A part that says the first text, and what it was made in."""
     made: list[str] = []
 
@@ -85,7 +85,7 @@ def part(texts: list[str], version: list[object]) -> tuple[Part, list[str]]:
         made.append(form)
         return texts[0]
 
-    return Part(lambda: version[0], make), made
+    return CachedSection(lambda: version[0], make), made
 
 
 def test_what_has_not_changed_is_not_made_again() -> None:
@@ -117,7 +117,7 @@ def test_a_part_without_a_version_is_made_each_time() -> None:
 @given(st.lists(st.text(max_size=3000), max_size=6), st.binary(max_size=8))
 def test_parts_that_were_compressed_alone_are_one_gzip_member(texts: list[str], end: bytes) -> None:
     sayable = [text.encode("utf-8", "replace").decode() for text in texts]
-    parts = [Part(lambda: 1, lambda _, text=text: text) for text in sayable]  # type: ignore[misc]
+    parts = [CachedSection(lambda: 1, lambda _, text=text: text) for text in sayable]  # type: ignore[misc]
     expected = "".join(sayable).encode() + end
     compressed = body.gzipped(parts, TEXT, end)
     assert gzip.decompress(compressed) == expected

@@ -18,8 +18,7 @@ import pytest
 import trustme
 
 from hachecks.exporter.connections import MOST, MOST_WITH_TLS
-
-from .running import Exporter, configuration, exporter, say
+from tests.exporter.running import Exporter, configuration, exporter, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

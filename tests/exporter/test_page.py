@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from hachecks.exporter import page
-from hachecks.exporter.view import Check, Instance, Notifier, Source, View, Vip
+from hachecks.exporter.view import Check, Instance, Notifier, SourceStatus, View, Vip
 from tests.browser import (
     axe_violations,
     browser,
@@ -91,8 +91,8 @@ def five() -> View:
         ),
         notifiers=(Notifier("ops-slack", 3, "no answer within 10 s", AT - 4000), Notifier("log", 0, "", AT - 252)),
         sources=(
-            Source("addresses", True, "", AT, 0),
-            Source("journal", False, "/run/hacheck cannot be read: Permission denied; run it as root", None, 7),
+            SourceStatus("addresses", True, "", AT, 0),
+            SourceStatus("journal", False, "/run/hacheck cannot be read: Permission denied; run it as root", None, 7),
         ),
         hints=("Give --config=/etc/keepalived/keepalived.conf, and VIPs that no instance has are found too.",),
     )
@@ -334,7 +334,7 @@ def test_names_with_markup_are_shown_as_text(driver: WebDriver) -> None:
         instances=(replace(instance(0, "FAULT", why=HOSTILE), name=HOSTILE),),
         checks=(Check(HOSTILE, HOSTILE, HOSTILE, "FAIL", HOSTILE, AT, 1.0, 1.0, 1.0),),
         notifiers=(Notifier(HOSTILE, 1, HOSTILE, None),),
-        sources=(Source(HOSTILE, False, HOSTILE, None, 1),),
+        sources=(SourceStatus(HOSTILE, False, HOSTILE, None, 1),),
         hints=(HOSTILE,),
     )
     assert HOSTILE not in page.render(view)
@@ -356,7 +356,7 @@ def unseen(*vips: Vip, runs: bool | None = True) -> View:
 def without_vips(*states: str, configured: bool = True, runs: bool | None = True) -> View:
     """A node whose instances have no VIPs."""
     instances = tuple(instance(number, state) for number, state in enumerate(states))
-    sources = (Source("configuration", configured, "" if configured else "it is not there", None, 0),)
+    sources = (SourceStatus("configuration", configured, "" if configured else "it is not there", None, 0),)
     return View("n", "1", AT, runs, instances=instances, sources=sources)
 
 
@@ -451,7 +451,7 @@ def test_a_page_of_255_vips_is_small_and_soon_made() -> None:
 def test_a_name_cannot_hide_or_turn_what_follows() -> None:
     odd = "VI_\u202e\x1b\udcff\n1"
     view = replace(healthy(), node=odd, hints=(odd,), findings=(odd,))
-    view = replace(view, notifiers=(Notifier(odd, 1, odd, None),), sources=(Source(odd, False, odd, None, 1),))
+    view = replace(view, notifiers=(Notifier(odd, 1, odd, None),), sources=(SourceStatus(odd, False, odd, None, 1),))
     text = page.render(view)
     assert text.count(r"VI_\u202e\x1b\xff\n1") == 10
     assert not set("\u202e\x1b\udcff") & set(text)
@@ -459,7 +459,7 @@ def test_a_name_cannot_hide_or_turn_what_follows() -> None:
 
 def agreeing() -> View:
     """A node of which all is known, and all agrees."""
-    return replace(healthy(), sources=(Source("configuration", True, "", AT, 0),))
+    return replace(healthy(), sources=(SourceStatus("configuration", True, "", AT, 0),))
 
 
 def test_all_agrees_only_while_all_is_known() -> None:
@@ -468,7 +468,7 @@ def test_all_agrees_only_while_all_is_known() -> None:
     for worse in (
         replace(view, keepalived_runs=None),
         replace(view, keepalived_runs=False),
-        replace(view, sources=(Source("configuration", False, "it is not there", None, 1),)),
+        replace(view, sources=(SourceStatus("configuration", False, "it is not there", None, 1),)),
         replace(view, instances=(*view.instances, instance(9, "UNKNOWN"))),
         replace(view, instances=(), vips=()),
         replace(view, vips=(*view.vips, UNKNOWN)),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hachecks.exporter.picture import GROUP_SLACK, RESTART_SLACK, Picture, Sources, picture
-from hachecks.exporter.process import Running
-from hachecks.exporter.stories import Stories
-from hachecks.history import Event
-from hachecks.keepalived import Configuration, VirtualAddress, VrrpInstance
+from hachecks.exporter.stories import InstanceHistories
+from hachecks.keepalived.configuration import Configuration, VirtualAddress, VrrpInstance
+from hachecks.keepalived.process import Running
+from hachecks.transitions.history import Event
 
 NOW = 1_790_000_000.0
 BOOT = "6a6e6b34-0000-4000-8000-000000000000"
@@ -34,7 +34,7 @@ TWO = (instance("VI_1", "10.0.0.1"), instance("VI_2", "10.0.0.2"))
 
 def seen(*events: Event, running: Running = RUNS, configured: tuple[VrrpInstance, ...] = TWO,
          groups: dict[str, tuple[str, ...]] | None = None) -> Picture:  # fmt: skip
-    stories = Stories()
+    stories = InstanceHistories()
     stories.hear(events)
     configuration = Configuration(configured, (), groups or {}, ())
     return picture(Sources(configuration, stories, {}, running, BOOT, None))

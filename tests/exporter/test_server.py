@@ -18,10 +18,9 @@ import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
 from tests.cli import ROOT
+from tests.exporter.running import Exporter, configuration, exporter, say
 from tests.monitors import promtool_complaints
 from tests.prometheus_server import prometheus, query, rules
-
-from .running import Exporter, configuration, exporter, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

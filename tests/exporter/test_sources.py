@@ -13,22 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hachecks import journal
+from hachecks.checks.results import CheckResults
 from hachecks.exporter import compatibility, metrics, page, queues
 from hachecks.exporter.checks import DEFAULT_INTERVAL, FORGOTTEN, STALE, Checks
 from hachecks.exporter.configuration import ConfigurationSource
 from hachecks.exporter.document import document
 from hachecks.exporter.exposition import TEXT, rendered
-from hachecks.exporter.looking import node_of
 from hachecks.exporter.node import SOME, Node
-from hachecks.exporter.source import Source
-from hachecks.exporter.stories import Stories
-from hachecks.keepalived import Configuration, VrrpScript
-from hachecks.published import Published
+from hachecks.exporter.snapshot import node_of
+from hachecks.exporter.source import SourceHealth
+from hachecks.exporter.stories import InstanceHistories
+from hachecks.keepalived.configuration import Configuration, VrrpScript
 from hachecks.settings import Invalid
 from hachecks.status import NodeOptions
-
-from .running import configuration, say
+from hachecks.transitions import journal
+from tests.exporter.running import configuration, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,27 +49,27 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def source(told: list[str]) -> Source:
-    return Source("journal", told.append)
+def source(told: list[str]) -> SourceHealth:
+    return SourceHealth("journal", told.append)
 
 
-def test_a_source_that_answers_again_is_news_though_nothing_in_it_changed(source: Source) -> None:
-    source.answers(changed=True)
+def test_a_source_that_answers_again_is_news_though_nothing_in_it_changed(source: SourceHealth) -> None:
+    source.succeeded(changed=True)
     before = source.version
-    source.answers(changed=False)
+    source.succeeded(changed=False)
     assert source.version == before
-    source.fails("it is away")
+    source.failed("it is away")
     broken = source.version
     assert broken > before
-    source.answers(changed=False)
+    source.succeeded(changed=False)
     assert source.version > broken, "a page that showed the trouble would go on showing it"
 
 
-def test_trouble_is_told_once_and_its_end_too(source: Source, told: list[str]) -> None:
+def test_trouble_is_told_once_and_its_end_too(source: SourceHealth, told: list[str]) -> None:
     for _ in range(3):
-        source.fails("it is away")
-    source.answers(changed=False)
-    source.answers(changed=False)
+        source.failed("it is away")
+    source.succeeded(changed=False)
+    source.succeeded(changed=False)
     assert told == ["it is away", "journal: all is well again"]
     assert (source.errors, source.up, source.trouble) == (3, True, "")
 
@@ -87,7 +86,7 @@ def test_trouble_is_told_once_and_its_end_too(source: Source, told: list[str]) -
     ids=repr,
 )
 def test_whatever_happens_on_a_look_is_told_in_plain_words(
-    source: Source, told: list[str], error: Exception, said: str
+    source: SourceHealth, told: list[str], error: Exception, said: str
 ) -> None:
     with source.looked_at():
         raise error
@@ -99,15 +98,15 @@ def test_whatever_happens_on_a_look_is_told_in_plain_words(
 # The checks
 
 
-def published(name: str, at: float, *, good: bool = True, interval: float = 0.0) -> Published:
-    one = Published(name, "file")
+def published(name: str, at: float, *, good: bool = True, interval: float = 0.0) -> CheckResults:
+    one = CheckResults(name, "file")
     one.status, one.good, one.at, one.reason = ("PASS" if good else "FAIL"), good, at, f"{name} said so {interval}"
     one.runs, one.durations = 1, [1] * len(one.durations)
     return one
 
 
 def checks(directory: Path, *scripts: VrrpScript) -> Checks:
-    found = Checks(lambda: [str(directory)], {}, name_of, Source("verdicts", lambda _: None))
+    found = Checks(lambda: [str(directory)], {}, name_of, SourceHealth("verdicts", lambda _: None))
     found.configure(Configuration((), scripts, {}, ()))
     return found
 
@@ -116,8 +115,8 @@ def script(name: str, check: str, interval: float | None = 2.0) -> VrrpScript:
     return VrrpScript(name, f"sh /etc/keepalive/hacheck run {check}", interval, None, None, None)
 
 
-def write(directory: Path, one: Published) -> None:
-    (directory / f"verdict-{one.name}").write_text(one.told())
+def write(directory: Path, one: CheckResults) -> None:
+    (directory / f"verdict-{one.name}").write_text(one.to_text())
 
 
 def test_a_verdict_says_something_about_now_for_a_minute_or_five_intervals(tmp_path: Path) -> None:
@@ -192,7 +191,7 @@ def test_verdicts_are_read_again_when_one_has_come(tmp_path: Path) -> None:
 
 def test_a_configuration_that_cannot_be_read_leaves_the_former_in_force_and_is_read_when_it_can(tmp_path: Path) -> None:
     path = tmp_path / "keepalived.conf"
-    source = Source("configuration", lambda _: None)
+    source = SourceHealth("configuration", lambda _: None)
     path.write_text(configuration(2))
     read = ConfigurationSource(str(path), "", {}, source)
     read.refresh()
@@ -207,7 +206,7 @@ def test_a_configuration_that_cannot_be_read_leaves_the_former_in_force_and_is_r
 
 def test_the_variables_of_openshift_count_until_there_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "keepalived.conf"
-    source = Source("configuration", lambda _: None)
+    source = SourceHealth("configuration", lambda _: None)
     read = ConfigurationSource(str(path), "", {"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1-2"}, source)
     read.refresh()
     assert (len(read.configuration.instances), source.up) == (2, True)
@@ -365,7 +364,7 @@ def test_a_long_history_is_read_bit_by_bit_and_believed_when_it_is_read(
 ) -> None:
     monkeypatch.setattr("hachecks.exporter.node.MOMENT", 0.0)
     for number in range(2 * SOME):
-        say(tmp_path, "VI_1", ("BACKUP", "MASTER")[number % 2], seconds_ago=1000 - number)
+        say(tmp_path, "VI_1", ("BACKUP", "MASTER")[number % 2], seconds_ago=(2 * SOME - number) / 100)
     node.refresh()
     assert node.is_behind
     assert not node.is_ready
@@ -397,7 +396,7 @@ def test_a_mistake_of_ours_in_one_source_leaves_the_others(
 
     say(tmp_path, "VI_1", "BACKUP")
     with monkeypatch.context() as patch:
-        patch.setattr(Stories, "hear", mistaken)
+        patch.setattr(InstanceHistories, "hear", mistaken)
         node.refresh()
     (line,) = [line for line in told if "internal" in line]
     assert line.startswith("journal: what it says is not understood (internal error at test_sources.py:")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hachecks.exporter.document import document
-from hachecks.exporter.view import Instance, Source, View, Vip
+from hachecks.exporter.view import Instance, SourceStatus, View, Vip
 from hachecks.status import headline, table
 from tests.cli import hacheck
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 AT = 1_790_000_000.0
-READ = (Source("configuration", True, "", AT, 0),)
+READ = (SourceStatus("configuration", True, "", AT, 0),)
 
 
 def instance(name: str, state: str, why: str = "") -> Instance:

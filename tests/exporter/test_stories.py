@@ -6,8 +6,16 @@ from typing import Any
 
 import pytest
 
-from hachecks.exporter.stories import DAY, MOST_CHANGES, MOST_CHANGES_OF_ALL, MOST_STORIES, MOST_WORDS, Stories, Story
-from hachecks.history import Event
+from hachecks.exporter.stories import (
+    DAY,
+    MOST_CHANGES,
+    MOST_CHANGES_OF_ALL,
+    MOST_STORIES,
+    MOST_WORDS,
+    InstanceHistories,
+    InstanceHistory,
+)
+from hachecks.transitions.history import Event
 
 NOW = 1_790_000_000.0
 
@@ -20,15 +28,15 @@ def event(state: str, at: float, *, late: bool = False, name: str = "VI_1", kind
     )  # fmt: skip
 
 
-def told(*events: Event) -> Story:
-    story = Story()
+def told(*events: Event) -> InstanceHistory:
+    story = InstanceHistory()
     for one in events:
         story.hear(one)
     return story
 
 
 def test_nothing_said_is_unknown() -> None:
-    story = Story()
+    story = InstanceHistory()
     assert (story.state, story.since, story.served_at(NOW)) == ("UNKNOWN", None, 0.0)
 
 
@@ -64,9 +72,9 @@ def test_only_the_time_as_master_is_served() -> None:
 
 def test_a_dead_keepalived_serves_nothing_and_one_that_lives_on_does_again() -> None:
     story = told(event("MASTER", NOW))
-    story.speaks_for_itself(alive=False, now=NOW + 10)
+    story.set_keepalived_alive(alive=False, now=NOW + 10)
     assert story.served_at(NOW + 100) == 10
-    story.speaks_for_itself(alive=True, now=NOW + 100)
+    story.set_keepalived_alive(alive=True, now=NOW + 100)
     assert story.served_at(NOW + 101) == 11
     assert [state for _, state in story.changes] == ["MASTER", "UNKNOWN", "MASTER"]
     assert story.entered["MASTER"] == 1
@@ -74,14 +82,14 @@ def test_a_dead_keepalived_serves_nothing_and_one_that_lives_on_does_again() -> 
 
 def test_one_that_has_stopped_stays_stopped() -> None:
     story = told(event("MASTER", NOW), event("STOP", NOW + 1))
-    story.speaks_for_itself(alive=False, now=NOW + 2)
+    story.set_keepalived_alive(alive=False, now=NOW + 2)
     assert [state for _, state in story.changes] == ["MASTER", "STOP"]
 
 
 def test_the_death_is_noted_once() -> None:
     story = told(event("MASTER", NOW))
     for second in range(5):
-        story.speaks_for_itself(alive=False, now=NOW + second)
+        story.set_keepalived_alive(alive=False, now=NOW + second)
     assert len(story.changes) == 2
 
 
@@ -92,7 +100,7 @@ def test_a_day_is_remembered_with_the_state_it_began_in() -> None:
 
 
 def test_flapping_does_not_fill_the_memory() -> None:
-    story = Story()
+    story = InstanceHistory()
     for number in range(3 * MOST_CHANGES):
         story.hear(event(("MASTER", "BACKUP")[number % 2], NOW + number))
     assert len(story.changes) == MOST_CHANGES
@@ -105,14 +113,14 @@ def test_a_clock_that_was_set_back_serves_no_negative_time() -> None:
 
 
 def test_a_deleted_instance_is_gone_and_its_words_are_counted() -> None:
-    stories = Stories()
+    stories = InstanceHistories()
     stories.hear([event("MASTER", NOW), event("DELETED", NOW + 1), event("FAULT", NOW, name="G", kind="GROUP")])
     assert stories.of == {}
     assert stories.events == {("INSTANCE", "MASTER"): 1, ("INSTANCE", "DELETED"): 1, ("GROUP", "FAULT"): 1}
 
 
 def test_what_a_group_says_is_kept_apart_from_an_instance_of_its_name() -> None:
-    stories = Stories()
+    stories = InstanceHistories()
     stories.hear([event("MASTER", NOW), event("FAULT", NOW + 1, kind="GROUP")])
     assert (stories.of["VI_1"].state, stories.groups["VI_1"].state) == ("MASTER", "FAULT")
     stories.hear([event("DELETED", NOW + 2, kind="GROUP")])
@@ -141,7 +149,7 @@ def test_what_a_group_says_is_kept_apart_from_an_instance_of_its_name() -> None:
     ids=str,
 )
 def test_an_event_that_no_keepalived_can_have_said_is_passed_over(wrong: dict[str, Any]) -> None:
-    stories, odd = Stories(), event("MASTER", NOW)
+    stories, odd = InstanceHistories(), event("MASTER", NOW)
     for name, value in wrong.items():
         setattr(odd, name, value)
     stories.hear([odd, event("BACKUP", NOW + 1)])
@@ -156,7 +164,7 @@ def test_a_priority_that_vrrp_has_not_is_no_news(priority: int) -> None:
 
 
 def test_many_names_and_words_do_not_fill_the_memory() -> None:
-    stories = Stories()
+    stories = InstanceHistories()
     stories.hear(event(f"WORD_{number}", NOW + number, name=f"VI_{number}") for number in range(3 * MOST_STORIES))
     assert len(stories.of) == MOST_STORIES
     assert f"VI_{3 * MOST_STORIES - 1}" in stories.of, "those that were spoken of last are kept"
@@ -164,7 +172,7 @@ def test_many_names_and_words_do_not_fill_the_memory() -> None:
 
 
 def test_many_restless_instances_share_the_changes_that_are_remembered() -> None:
-    stories, instances = Stories(), 500
+    stories, instances = InstanceHistories(), 500
     for number in range(400):
         stories.hear(
             event(("MASTER", "BACKUP")[number % 2], NOW + number, name=f"VI_{one}") for one in range(instances)

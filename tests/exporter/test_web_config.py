@@ -21,8 +21,8 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from hachecks.exporter.web_config import WebConfig
-from hachecks.exporter.web_tls import SUITES
+from hachecks.exporter.web_config.config import WebConfig
+from hachecks.exporter.web_config.tls import SUITES
 from hachecks.settings import Invalid
 from tests.monitors import free_port
 
@@ -448,13 +448,13 @@ def test_requests_at_once_are_answered_while_bcrypt_computes(place: Place) -> No
     config = place.config(f"basic_auth_users: {{alice: {hashed('wonderland', 10)}}}")
 
     async def longest_stall() -> float:
-        asking = asyncio.gather(*(config.admits(basic("alice", f"wrong{n}")) for n in range(5)))
+        request = asyncio.gather(*(config.admits(basic("alice", f"wrong{n}")) for n in range(5)))
         longest = 0.0
-        while not asking.done():
+        while not request.done():
             before = time.monotonic()
             await asyncio.sleep(0)
             longest = max(longest, time.monotonic() - before)
-        assert await asking == [False] * 5
+        assert await request == [False] * 5
         return longest
 
     began = time.monotonic()

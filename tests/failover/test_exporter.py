@@ -279,21 +279,21 @@ def test_keepalived_is_asked_for_its_counters_only_if_that_is_wanted(pair: Pair)
     sent = "keepalived_advertisements_sent_total"
     assert pair.a.metrics.of(sent) is None
     words = ("--keepalived-json", "/run", "--pid-file", "/run/keepalived.pid", "--compat", "keepalived")
-    asking = Observed(pair.cluster.a, *words, port="10113")
+    request = Observed(pair.cluster.a, *words, port="10113")
     try:
-        wait_until("the exporter is ready", lambda: "ready" in asking.get("-/ready"))
-        first = asking.metrics
-        assert first.of("hachecks_source_up", source="keepalived_json") == 1, asking.lines
+        wait_until("the exporter is ready", lambda: "ready" in request.get("-/ready"))
+        first = request.metrics
+        assert first.of("hachecks_source_up", source="keepalived_json") == 1, request.lines
         before = first.of(sent, iname=INSTANCE, intf="eth0") or 0.0
         time.sleep(2.2)
-        assert (asking.metrics.of(sent) or 0.0) > before > 0
+        assert (request.metrics.of(sent) or 0.0) > before > 0
         pair.cluster.a.hang_keepalived()
         time.sleep(1.1)
-        hanging = asking.metrics
+        hanging = request.metrics
         assert hanging.of("hachecks_source_up", source="keepalived_json") == 0
         assert hanging.of(sent) is None, "what it said before says nothing about now"
         assert hanging.of("keepalived_up") == 0
     finally:
         pair.cluster.a.kill_keepalived()
-        asking.process.terminate()
-        asking.process.end(within=5)
+        request.process.terminate()
+        request.process.end(within=5)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hachecks import journal
+from hachecks.transitions import journal
 
 from .namespace import PATIENCE, Namespace, namespace, wait_until
 from .requirements import EXECUTABLE, missing
@@ -22,7 +22,7 @@ from .requirements import EXECUTABLE, missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hachecks.transition import Transition
+    from hachecks.transitions.transition import Transition
 
 pytestmark = [pytest.mark.failover, pytest.mark.executable]
 
@@ -132,7 +132,7 @@ def node() -> Iterator[Namespace]:
 
 
 def recorded(node: Namespace) -> list[Transition]:
-    found, _ = journal.read_on([str(node.path("/run/hacheck"))], journal.Reading())
+    found, _ = journal.read_from([str(node.path("/run/hacheck"))], journal.Offsets())
     assert found.foreign == 0
     return found.transitions
 

@@ -12,29 +12,37 @@ import time
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
-from hachecks import dns_message, event, history, journal, keepalived, published, queue_state, units
-from hachecks.backlog import Backlog
-from hachecks.channel import Channel, DeliveryOptions
+from hachecks import units
+from hachecks.checks import results
+from hachecks.checks.streak import StreakRecord
 from hachecks.config import Configuration
-from hachecks.dead_letters import NAME as DEAD_LETTERS
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.delivery import Delivery
-from hachecks.dialogue import Step
-from hachecks.exporter import keepalived_json
-from hachecks.exporter.web_config import WebConfig
+from hachecks.delivery import queue_state
+from hachecks.delivery.backlog import Backlog
+from hachecks.delivery.channel import Channel, DeliveryOptions
+from hachecks.delivery.dead_letters import NAME as DEAD_LETTERS
+from hachecks.delivery.loop import Delivery
+from hachecks.delivery.notifications import Notifications
+from hachecks.exporter.web_config.config import WebConfig
+from hachecks.http import json_value
 from hachecks.http.conditions import Condition
-from hachecks.http.document import document_in
 from hachecks.http.exchange import exchange
 from hachecks.http.headers import Header, HeaderPattern
 from hachecks.http.limits import PhaseLimit
 from hachecks.http.ranges import StatusRanges
-from hachecks.http.request import Asking
+from hachecks.http.request import Request
 from hachecks.http.url import ProxyUrl, Url
-from hachecks.ipfailover import vips
-from hachecks.message import TemplateText
-from hachecks.notifiers import NotDelivered
+from hachecks.keepalived import configuration, json_dump
+from hachecks.keepalived import openshift as variables
+from hachecks.messages.message import TemplateText
+from hachecks.messages.not_delivered import NotDelivered
+from hachecks.net import dns_message
+from hachecks.net.dialogue import Step
+from hachecks.net.starttls import PROTOCOLS, Caller, Conversation
+from hachecks.net.target import Endpoint, Ip
+from hachecks.net.target import Target as Address
+from hachecks.net.tls import TlsOptions
 from hachecks.notifiers.log import LogNotifier
-from hachecks.records import Notifications
 from hachecks.services.exposition import Exposition
 from hachecks.services.slack_answer import judge_api, judge_webhook
 from hachecks.services.smtp import Session as SmtpSession
@@ -43,13 +51,9 @@ from hachecks.sql import credentials, mysql_session, postgresql_session
 from hachecks.sql.database_url import DatabaseUrl
 from hachecks.sql.expectation import Expectation
 from hachecks.sql.lag import Lag
-from hachecks.sql.wire import Wire
-from hachecks.starttls import PROTOCOLS, Caller, Conversation
-from hachecks.streak import Memory
-from hachecks.target import Endpoint, Ip
-from hachecks.target import Target as Address
-from hachecks.tls import TlsOptions
-from hachecks.transition import Transition
+from hachecks.sql.wire import SocketAdapter
+from hachecks.transitions import event, history, journal
+from hachecks.transitions.transition import Transition
 from hachecks.verdict import CannotLook, Failure, Verdict
 from tests.fuzz import seeds
 from tests.fuzz.peer import WHERE, Saying, saying
@@ -58,7 +62,7 @@ from tests.fuzz.target import Target
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hachecks.http.answer import Answer
+    from hachecks.http.response import Response
 
 REASONS = (Failure, CannotLook, TimedOut)
 URL = Url.parse(f"http://{WHERE}/")
@@ -99,10 +103,10 @@ def each(*parsers: Callable[[str], object]) -> Callable[[bytes], None]:
 
 
 def keepalived_conf(data: bytes) -> None:
-    keepalived.vips_of(text(data))
-    keepalived.hacheck_command(text(data))
+    configuration.vips_of(text(data))
+    configuration.hacheck_command(text(data))
     file_of(b"vrrp_instance VI_2 {\n interface eth0\n}\n", "part.conf")
-    keepalived.read_configuration(file_of(data, "keepalived.conf"))
+    configuration.read_configuration(file_of(data, "keepalived.conf"))
 
 
 def an_event() -> history.Event:
@@ -113,16 +117,16 @@ def an_event() -> history.Event:
 def journal_file(data: bytes) -> None:
     os.makedirs(os.path.join(directory(), "journal-of"), exist_ok=True)
     file_of(data, "journal-of/journal")
-    found, _ = journal.read_on([os.path.join(directory(), "journal-of")], journal.Reading())
+    found, _ = journal.read_from([os.path.join(directory(), "journal-of")], journal.Offsets())
     for one in found.transitions:
         assert Transition.from_record(one.record()[1:-1].decode()).record() == one.record()
-    for one_event in event.Understanding().events_of(found.transitions):
+    for one_event in event.TransitionLog().events_from(found.transitions):
         assert history.Event.parse(str(one_event)).facts() == one_event.facts()
 
 
 def record(data: bytes) -> None:
-    understanding = event.Understanding()
-    for one in understanding.events_of([Transition.from_record(text(data))]):
+    understanding = event.TransitionLog()
+    for one in understanding.events_from([Transition.from_record(text(data))]):
         history.Event.parse(str(one))
 
 
@@ -134,9 +138,9 @@ def fifo_line(data: bytes) -> None:
 
 def history_file(data: bytes) -> None:
     file_of(data, history.NAME)
-    understanding = event.Understanding()
+    understanding = event.TransitionLog()
     for one in history.events(directory()):
-        understanding.know(one)
+        understanding.add(one)
         bool(one.changes)
         DeliveryOptions().wants(one)
 
@@ -166,18 +170,18 @@ def dead_letters(data: bytes) -> None:
 
 
 def verdict_file(data: bytes) -> None:
-    one = published.Published.parse(text(data))
-    assert published.Published.parse(one.told()) == one
+    one = results.CheckResults.parse(text(data))
+    assert results.CheckResults.parse(one.to_text()) == one
     one.count(Verdict.failing("x"), False, 5.0, 0.1)
-    published.Published.parse(one.told())
+    results.CheckResults.parse(one.to_text())
 
 
 def streak(data: bytes) -> None:
-    memory = Memory("b", 100.0, 60.0)
-    found = memory.recall(text(data))
+    memory = StreakRecord("b", 100.0, 60.0)
+    found = memory.load(text(data))
     if found is not None:
-        assert found.contrary >= 0, "a negative streak is believed"
-        assert memory.recall(memory.told(found.after(True, 2, 2))) is not None
+        assert found.opposing >= 0, "a negative streak is believed"
+        assert memory.load(memory.dump(found.after(True, 2, 2))) is not None
 
 
 def condition(data: bytes) -> None:
@@ -185,7 +189,7 @@ def condition(data: bytes) -> None:
     found = Condition.parse(written)
     for one in (document, '{"a":[1,2,{"b":null}]}', "[1e999,-0,1]"):
         try:
-            found.complaint(document_in(one))
+            found.complaint(json_value.parse(one))
         except ValueError:
             continue
 
@@ -202,9 +206,9 @@ def dns_datagram(data: bytes) -> None:
     dns_message.Answer(data, dns_message.question("a.example", "A", 7, True), WHERE).records()
 
 
-def answered(data: bytes, *, http2: bool = False) -> Answer:
+def answered(data: bytes, *, http2: bool = False) -> Response:
     with saying(data) as stream:
-        answer = exchange(Asking(URL, http2=http2), Saying(stream), TlsOptions(), Deadline.after(30))
+        answer = exchange(Request(URL, http2=http2), Saying(stream), TlsOptions(), Deadline.after(30))
     assert 100 <= answer.status <= 999
     assert len(answer.body) <= 65536
     return answer
@@ -228,7 +232,9 @@ def slack(data: bytes) -> None:
 
 def postgresql(data: bytes) -> None:
     with saying(data) as stream:
-        session = postgresql_session.Session(Wire(stream, "PostgreSQL"), LOGIN, "d", bool(data[:1] and data[0] & 1))
+        session = postgresql_session.Session(
+            SocketAdapter(stream, "PostgreSQL"), LOGIN, "d", bool(data[:1] and data[0] & 1)
+        )
         session.parameter("server_version")
         session.run("select 1")
         session.end()
@@ -236,7 +242,10 @@ def postgresql(data: bytes) -> None:
 
 def mysql(data: bytes) -> None:
     url = DatabaseUrl.parse(f"mysql://u@{WHERE}/d")
-    with saying(data) as stream, mysql_session.Session(Wire(stream, "MySQL"), LOGIN, url, None, "x") as session:
+    with (
+        saying(data) as stream,
+        mysql_session.Session(SocketAdapter(stream, "MySQL"), LOGIN, url, None, "x") as session,
+    ):
         session.log_in()
         bool(session.version or session.is_mariadb)
         session.run("select 1")
@@ -269,9 +278,11 @@ def openshift(data: bytes) -> None:
     environ = {
         f"OPENSHIFT_HA_{name}": line for name, line in zip(OPENSHIFT_NAMES, text(data).replace("\0", " ").split("\n"))
     }
-    vips.configuration({**environ, "OPENSHIFT_HA_CHECK_SCRIPT": "x", "HA_EXCLUDED_VRRP_IDS": "3 4"})
-    carried = vips.instances(environ)
-    assert sum(map(len, carried.values())) == len(vips.expanded(environ["OPENSHIFT_HA_VIRTUAL_IPS"])), "a VIP is lost"
+    variables.configuration({**environ, "OPENSHIFT_HA_CHECK_SCRIPT": "x", "HA_EXCLUDED_VRRP_IDS": "3 4"})
+    carried = variables.instances(environ)
+    assert sum(map(len, carried.values())) == len(variables.expanded(environ["OPENSHIFT_HA_VIRTUAL_IPS"])), (
+        "a VIP is lost"
+    )
 
 
 def hacheck_toml(data: bytes) -> None:
@@ -298,15 +309,15 @@ WORDS: tuple[Any, ...] = (
 UNITS = (units.parse_duration, units.parse_size, units.parse_port, units.parse_int, units.parse_bool)
 
 TARGETS = (
-    Target("keepalived.conf", keepalived_conf, seeds.KEEPALIVED_CONF, (keepalived.Unreadable,)),
-    Target("keepalived.conf-includes", keepalived_conf, seeds.INCLUDES, (keepalived.Unreadable,)),
-    Target("keepalived.json", lambda data: list(map(repr, keepalived_json.dumps_of(text(data)).values())),
+    Target("keepalived.conf", keepalived_conf, seeds.KEEPALIVED_CONF, (configuration.Unreadable,)),
+    Target("keepalived.conf-includes", keepalived_conf, seeds.INCLUDES, (configuration.Unreadable,)),
+    Target("keepalived.json", lambda data: list(map(repr, json_dump.dumps_of(text(data)).values())),
            seeds.KEEPALIVED_JSON, (ValueError,)),
     Target("openshift-variables", openshift, seeds.OPENSHIFT),
     Target("fifo-line", fifo_line, seeds.FIFO, (ValueError,)),
     Target("record", record, [seeds.RECORD], (ValueError,)),
     Target("journal", journal_file, seeds.JOURNAL),
-    Target("journal-reading", lambda data: str(journal.Reading(text(data))), [b"12-ab 34\n"]),
+    Target("journal-reading", lambda data: str(journal.Offsets(text(data))), [b"12-ab 34\n"]),
     Target("history", history_file, seeds.HISTORY),
     Target("queue", queue_file, seeds.QUEUE),
     Target("dead-letters", dead_letters, seeds.LETTERS),

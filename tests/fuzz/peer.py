@@ -7,12 +7,12 @@ import socket
 from typing import TYPE_CHECKING
 
 from hachecks.deadline import Deadline
-from hachecks.transport import NetworkOptions, Stream
+from hachecks.net.transport import NetworkOptions, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hachecks.target import Target
+    from hachecks.net.target import Target
 
 WHERE = "192.0.2.1:1"
 

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 
 from hachecks.deadline import Deadline
 from hachecks.http.url import Url
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.fit import rfc3339
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.alertmanager import AlertmanagerNotifier, Label
-from hachecks.services.digest import rfc3339
 from hachecks.services.fired_alerts import FiredAlerts
 from tests.cli import hacheck
-from tests.messages import AT, event, message, messages, storm
+from tests.events import AT, event, message, messages, storm
 from tests.monitors import DIRECT, alertmanager, get_json, until
 from tests.receivers import Always, Receiver
 from tests.servers import Refusing, Route, Silent
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 
 @pytest.fixture(autouse=True)
@@ -194,7 +194,7 @@ def test_every_member_is_told_and_one_suffices(server: str) -> None:
         assert len(active(server, "clustered")) == 1
         with pytest.raises(NotDelivered, match=r"did not answer .*; .* refused the connection") as raised:
             send(notifier(*members[:2]), message(), 1)
-        assert raised.value.again
+        assert raised.value.retryable
 
 
 def test_it_is_tried_again_when_the_first_member_may_be() -> None:
@@ -202,7 +202,7 @@ def test_it_is_tried_again_when_the_first_member_may_be() -> None:
         for urls, again, after in (((bad.url,), False, None), ((bad.url, busy.url), True, 9.0)):
             with pytest.raises(NotDelivered) as raised:
                 send(notifier(*urls), message())
-            assert (raised.value.again, raised.value.after) == (again, after)
+            assert (raised.value.retryable, raised.value.retry_after) == (again, after)
 
 
 @pytest.mark.parametrize("text", ["severity", "=critical", "severity=", "1st=x", "se-verity=x"])

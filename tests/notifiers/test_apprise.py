@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.apprise import AppriseNotifier
 from tests.cli import ROOT
-from tests.messages import event, message
+from tests.events import event, message
 from tests.servers import Http, Route, Silent
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 pytestmark = pytest.mark.filterwarnings("default")  # what the libraries of others say of themselves
 
@@ -53,7 +53,7 @@ def test_what_was_not_told_is_told_again_and_nothing_else(tmp_path: Path) -> Non
     with Http(routes) as server:
         one = notifier(tmp_path, f"json://{server.address}/good", f"json://{server.address}/bad?token=s3cret")
         first = failure(one, message())
-        assert first.again
+        assert first.retryable
         assert str(first) == "JSON (URL 2) was not told (1 of 2 done)"
         routes["/bad"] = Route(b"ok")
         assert send(one, message()) == "told 2 services"
@@ -64,7 +64,7 @@ def test_what_was_not_told_is_told_again_and_nothing_else(tmp_path: Path) -> Non
 
 def test_a_url_that_is_none_is_final_and_not_shown(tmp_path: Path) -> None:
     final = failure(notifier(tmp_path, "nonsense://s3cret"), message())
-    assert not final.again
+    assert not final.retryable
     assert str(final) == f"{tmp_path / 'urls'}: URL 1 is none that Apprise knows"
 
 
@@ -82,7 +82,7 @@ def test_a_file_without_urls_is_tried_again(tmp_path: Path, text: str | None) ->
     path = tmp_path / "urls"
     if text is not None:
         path.write_text(text)
-    assert failure(AppriseNotifier(urls_file=str(path)), message()).again
+    assert failure(AppriseNotifier(urls_file=str(path)), message()).retryable
 
 
 def test_its_absence_is_explained(tmp_path: Path) -> None:

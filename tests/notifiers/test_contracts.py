@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.registry import NOTIFIERS
 from hachecks.services.acceptance import AGAIN
 from tests.cli import hacheck
-from tests.messages import message
+from tests.events import message
 from tests.notifier_contracts import CONTRACTS, NOT_HTTP, Contract
 from tests.receivers import BODILESS, Always
 from tests.servers import (
@@ -55,7 +55,7 @@ def outcome(contract: Contract, url: str, seconds: float = 5) -> tuple[bool, boo
     try:
         said = contract.notifier(url).send(message(), Deadline.after(seconds))
     except NotDelivered as failure:
-        said, found = str(failure), (False, failure.again, failure.after)
+        said, found = str(failure), (False, failure.retryable, failure.retry_after)
     assert said
     assert "\n" not in said
     return found

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks.deadline import Deadline
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.exec import ExecNotifier
 from tests.cli import hacheck
-from tests.messages import event, message, storm
+from tests.events import event, message, storm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
     Script = Callable[[str], str]
 
@@ -124,7 +124,7 @@ def test_a_late_word_turns_nothing_back(script: Script, tmp_path: Path) -> None:
 def test_status_75_asks_for_another_run_and_holds_back_its_instance_only(script: Script, tmp_path: Path) -> None:
     one = notifier(script('[ -e ready ] || [ "$2" != a ] || exit 75; echo "$2 $3" >> told'))
     asked = failure(one, message(*FLAP))
-    assert asked.again
+    assert asked.retryable
     assert str(asked) == "a FAULT: exit status 75 (1 of 4 done)"
     assert lines(tmp_path / "told") == ["b FAULT"]
     (tmp_path / "ready").touch()
@@ -134,7 +134,7 @@ def test_status_75_asks_for_another_run_and_holds_back_its_instance_only(script:
 
 def test_the_latest_replaces_what_is_to_be_run_again(script: Script, tmp_path: Path) -> None:
     one = notifier(script('echo "$2 $3" >> told; [ -e ready ] || exit 75'), mode="latest")
-    assert failure(one, message(FLAP[0])).again
+    assert failure(one, message(FLAP[0])).retryable
     (tmp_path / "ready").touch()
     send(one, message(FLAP[0], FLAP[2]))
     assert lines(tmp_path / "told") == ["a FAULT", "a BACKUP"]
@@ -143,13 +143,13 @@ def test_the_latest_replaces_what_is_to_be_run_again(script: Script, tmp_path: P
 def test_any_other_status_is_final_and_the_next_event_has_its_turn(script: Script, tmp_path: Path) -> None:
     one = notifier(script('echo "$2 $3" >> told; [ "$3" != FAULT ] || { echo broken >&2; exit 3; }'))
     final = failure(one, message(*FLAP))
-    assert not final.again
+    assert not final.retryable
     assert str(final) == "a FAULT: exit status 3: broken; b FAULT: exit status 3: broken (2 of 4 done)"
     assert lines(tmp_path / "told") == ["a FAULT", "b FAULT", "a BACKUP", "a MASTER"]
 
 
 def test_any_failure_is_tried_again_if_that_is_wanted(script: Script) -> None:
-    assert failure(notifier(script("exit 3"), again=True), message()).again
+    assert failure(notifier(script("exit 3"), again=True), message()).retryable
 
 
 def test_a_signal_is_a_failure(script: Script) -> None:
@@ -166,7 +166,7 @@ def test_a_signal_is_a_failure(script: Script) -> None:
 def test_what_cannot_be_run_is_a_failure(command: tuple[str, ...], complaint: str) -> None:
     final = failure(ExecNotifier(command=command), message())
     assert str(final) == complaint
-    assert not final.again
+    assert not final.retryable
 
 
 def alive(pid: int) -> bool:
@@ -210,8 +210,8 @@ def test_what_it_leaves_behind_is_left_alone_and_not_waited_for(script: Script, 
 
 def test_a_hanging_command_keeps_no_other_instance_from_its_turn(script: Script, tmp_path: Path) -> None:
     one = notifier(script('[ "$2" != a ] || sleep 60; echo "$2 $3" >> told'), again=True)
-    assert failure(one, message(*FLAP), seconds=0.5).again
-    assert failure(one, message(*FLAP), seconds=0.5).again
+    assert failure(one, message(*FLAP), seconds=0.5).retryable
+    assert failure(one, message(*FLAP), seconds=0.5).retryable
     assert lines(tmp_path / "told") == ["b FAULT"]
 
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.notifiers.journald import MESSAGE_IDS, JournaldNotifier, field
 from hachecks.verdict import Failure
+from tests.events import event, message, storm
 from tests.logdaemons import journald
-from tests.messages import event, message, storm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
     from tests.logdaemons import Journald
 
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks.deadline import Deadline
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.log import LogNotifier
 from tests.cli import hacheck
-from tests.messages import event, message, storm
+from tests.events import event, message, storm
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 
 def send(path: Path, told: Message, **options: Any) -> str:
@@ -99,7 +99,7 @@ def test_a_pipe_such_as_a_containers_output_is_written_to() -> None:
 def test_what_cannot_be_written_is_tried_again(path: str, complaint: str) -> None:
     with pytest.raises(NotDelivered) as raised:
         LogNotifier(file=path).send(message(), Deadline.after(5))
-    assert raised.value.again
+    assert raised.value.retryable
     assert str(raised.value) == complaint
 
 

@@ -17,14 +17,14 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
+from hachecks.net.target import Target
 from hachecks.notifiers.mail import MailNotifier
-from hachecks.services.letter import MailAddress
-from hachecks.target import Target
+from hachecks.services.email_message import MailAddress
 from hachecks.verdict import Failure
 from tests.cli import hacheck
+from tests.events import event, message, storm
 from tests.mailservers import PATIENCE, _ended
-from tests.messages import event, message, storm
 from tests.servers import Dripping, EndlessLine, Garbage, HangsUp, Mail, Silent
 from tests.talker import talking
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
     from pathlib import Path
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
     from tests.servers import Server
     from tests.talker import Talker
 
@@ -186,7 +186,7 @@ def test_starttls_and_a_login_from_a_file(box: Box, context: ssl.SSLContext, tru
         assert said == "250 taken (for 1 recipient)"
         (tmp_path / "password").write_text("wrong words\n")
         failure = refused(MailNotifier(server=where, to=(A,), starttls=True, ca_file=trusted, **login))
-    assert not failure.again
+    assert not failure.retryable
     assert str(failure).startswith(f"{where} refused the login: 535")
     assert "words" not in str(failure)
 
@@ -228,7 +228,7 @@ def test_the_code_says_whether_it_is_worth_another_try(box: Box, answer: str, ag
     box.answer = answer
     with server(box) as where:
         failure = refused(MailNotifier(server=where, to=(A,)))
-    assert failure.again is again
+    assert failure.retryable is again
     assert str(failure) == f"{where} refused the mail: {answer}"
 
 
@@ -237,7 +237,7 @@ def test_a_recipient_refused_is_named(box: Box, answer: str, again: bool) -> Non
     box.recipients["a@example.org"] = answer
     with server(box) as where:
         failure = refused(MailNotifier(server=where, to=(A,)))
-    assert failure.again is again
+    assert failure.retryable is again
     assert str(failure) == f"a@example.org refused: {answer}"
     assert box.mails == []
 
@@ -247,11 +247,11 @@ def test_who_was_accepted_is_not_sent_the_mail_again(box: Box) -> None:
     with server(box) as where:
         notifier = MailNotifier(server=where, to=(A, B, C))
         first = refused(notifier)
-        assert first.again
+        assert first.retryable
         assert "b@example.org refused: 451 greylisted" in str(first)
         del box.recipients["b@example.org"]
         last = refused(notifier)
-    assert not last.again
+    assert not last.retryable
     assert str(last) == "c@example.org refused: 550 no such user (2 of 3 done)"
     assert [recipients for recipients, _ in box.mails] == [["a@example.org"], ["b@example.org"]]
 
@@ -311,7 +311,7 @@ def test_a_mail_that_was_accepted_stays_so_whatever_comes_after() -> None:
 def test_a_password_file_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     notifier = MailNotifier(to=(A,), starttls=True, user="u", password_file=str(tmp_path / "absent"))
     failure = refused(notifier)
-    assert failure.again
+    assert failure.retryable
     assert str(failure) == f"{tmp_path / 'absent'}: No such file or directory"
 
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.http.url import Url
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
+from hachecks.messages.payload import encoded
+from hachecks.net.target import Target
 from hachecks.notifiers.pagerduty import PagerdutyNotifier, SeverityMapping
-from hachecks.services.payload import encoded
-from hachecks.target import Target
 from tests.cli import hacheck
-from tests.messages import AT, event, message, messages, storm
+from tests.events import AT, event, message, messages, storm
 from tests.receivers import PagerDuty
 from tests.servers import Asked, Route, Silent
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_after_a_failure_only_the_rest_of_a_storm_is_sent(pagerduty: PagerDuty) 
     pagerduty.first = limited
     own = notifier(pagerduty)
     failure = refused(own, storm())
-    assert (failure.again, failure.after) == (True, 3.0)
+    assert (failure.retryable, failure.retry_after) == (True, 3.0)
     send(own, storm())
     assert len(pagerduty.open) == 215
     assert len(pagerduty.requests) == 41 + 215
@@ -145,7 +145,7 @@ def test_a_storm_larger_than_the_deadline_gets_on() -> None:
     with SlowPagerDuty() as pagerduty:
         own = notifier(pagerduty)
         failure = refused(own, storm(), 2)
-        assert (failure.again, failure.after) == (True, 0.0)
+        assert (failure.retryable, failure.retry_after) == (True, 0.0)
         assert str(failure).endswith(" of 255 events were accepted in time")
         send(own, storm(), 20)
         assert len(pagerduty.open) == 255
@@ -166,7 +166,7 @@ def test_a_repeated_message_changes_nothing(pagerduty: PagerDuty) -> None:
 def test_429_without_a_time_is_a_pause_of_a_minute(pagerduty: PagerDuty) -> None:
     pagerduty.first = [Route(b"", 429)]
     failure = refused(notifier(pagerduty), message())
-    assert (failure.again, failure.after) == (True, 60.0)
+    assert (failure.retryable, failure.retry_after) == (True, 60.0)
 
 
 def test_a_wrong_key_is_final_and_not_shown(pagerduty: PagerDuty, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_wrong_key_is_final_and_not_shown(pagerduty: PagerDuty, tmp_path: Path
     file.write_text("ffffeeeeddddccccbbbbaaaa99998888\n")
     own = notifier(pagerduty, routing_key=None, routing_key_file=str(file))
     failure = refused(own, message())
-    assert not failure.again
+    assert not failure.retryable
     assert "… is an invalid routing key" in str(failure)
     file.write_text(pagerduty.key)
     send(own, message())
@@ -182,7 +182,7 @@ def test_a_wrong_key_is_final_and_not_shown(pagerduty: PagerDuty, tmp_path: Path
 
 def test_a_portals_page_is_no_delivery(pagerduty: PagerDuty) -> None:
     pagerduty.first = [Route(b"<html>Please log in</html>")]
-    assert refused(notifier(pagerduty), message()).again
+    assert refused(notifier(pagerduty), message()).retryable
 
 
 @pytest.mark.parametrize(

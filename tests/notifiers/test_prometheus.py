@@ -12,11 +12,11 @@ from hypothesis import given, settings
 
 from hachecks.deadline import Deadline
 from hachecks.http.url import Url
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.prometheus import PrometheusNotifier
 from hachecks.services.exposition import Exposition
 from tests.cli import hacheck
-from tests.messages import AT, event, message, messages, storm
+from tests.events import AT, event, message, messages, storm
 from tests.monitors import get, get_json, node_exporter, promtool_complaints, pushgateway
 from tests.receivers import Always
 from tests.servers import Route
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_a_directory_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "absent" / "hachecks.prom"
     with pytest.raises(NotDelivered, match=f"^{path}: No such file or directory$") as raised:
         send(PrometheusNotifier(textfile=str(path)), message())
-    assert raised.value.again
+    assert raised.value.retryable
 
 
 def groups(gateway: str) -> list[dict[str, str]]:
@@ -215,7 +215,7 @@ def test_any_node_has_its_group(gateway: str, node: str) -> None:
 def test_a_push_that_fails_is_not_counted_twice(textfile: Path, gateway: str) -> None:
     with Always(Route(b"", 503)) as broken, pytest.raises(NotDelivered) as raised:
         send(PrometheusNotifier(textfile=str(textfile), pushgateway=Url.parse(broken.url)), message())
-    assert raised.value.again
+    assert raised.value.retryable
     told = send(PrometheusNotifier(textfile=str(textfile), pushgateway=Url.parse(gateway)), message())
     assert told == f"wrote {textfile}; {gateway[7:]} took the metrics"
     assert samples(textfile.read_text())["hachecks_vrrp_transitions_total FAULT"] == 1
@@ -236,7 +236,7 @@ def test_what_cannot_be_kept_is_not_pushed(tmp_path: Path, gateway: str) -> None
     Path(f"{memory}-new").mkdir()
     with pytest.raises(NotDelivered, match=r"^the state directory: Is a directory$") as raised:
         push(gateway, message(event(number=2)))
-    assert raised.value.again
+    assert raised.value.retryable
 
 
 def test_a_test_changes_nothing_that_prometheus_sees(textfile: Path, gateway: str) -> None:

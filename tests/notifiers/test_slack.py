@@ -11,11 +11,11 @@ from hypothesis import given, settings
 
 from hachecks.deadline import Deadline
 from hachecks.http.url import Url
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.slack import SlackNotifier
 from hachecks.services.slack_blocks import content, remembered
 from tests.cli import hacheck
-from tests.messages import AT, event, message, messages, storm
+from tests.events import AT, event, message, messages, storm
 from tests.receivers import SlackApi, SlackWebhook, said, slack_complaint
 from tests.servers import Route
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 
 @pytest.fixture
@@ -117,13 +117,13 @@ def test_any_message_is_within_limits_and_escaped(told: Message) -> None:
 def test_each_refusal_of_a_webhook_is_understood(webhook: SlackWebhook, status: int, body: str, again: bool) -> None:
     webhook.first = [Route(body.encode(), status)]
     failure = refused(by_webhook(webhook.hook), message())
-    assert failure.again is again
+    assert failure.retryable is again
     assert str(failure).startswith(f"127.0.0.1:{webhook.port} answered {status}")
 
 
 def test_a_removed_webhook_is_explained(webhook: SlackWebhook) -> None:
     failure = refused(by_webhook(webhook.hook + "x"), message())
-    assert not failure.again
+    assert not failure.retryable
     assert str(failure).endswith("answered 403: invalid_token (the webhook was removed or disabled; make a new one)")
 
 
@@ -133,7 +133,7 @@ def test_the_rate_limit_is_waited_for_as_long_as_slack_says() -> None:
         send(notifier, message())
         send(notifier, message())
         failure = refused(notifier, message())
-        assert (failure.again, failure.after) == (True, 1.0)
+        assert (failure.retryable, failure.retry_after) == (True, 1.0)
         time.sleep(1.05)
         send(notifier, message())
 
@@ -142,12 +142,12 @@ def test_a_rotated_webhook_is_used_at_the_next_message(webhook: SlackWebhook, tm
     file = tmp_path / "hook"
     file.write_text(f"{webhook.url}/services/T0/B0/former-secret\n")
     notifier = SlackNotifier(url_file=str(file))
-    assert not refused(notifier, message()).again
+    assert not refused(notifier, message()).retryable
     file.write_text(f"{webhook.hook}\n")
     send(notifier, message())
     file.unlink()
     failure = refused(notifier, message())
-    assert failure.again
+    assert failure.retryable
     assert str(failure) == f"cannot read {file}: No such file or directory"
 
 
@@ -172,7 +172,7 @@ def test_an_app_posts_to_its_channel(slack: SlackApi) -> None:
 def test_ok_false_is_an_error_of_the_api(slack: SlackApi, error: str, again: bool) -> None:
     slack.first = [said({"ok": False, "error": error}, Retry_After="30")]
     failure = refused(as_app(slack), message())
-    assert (failure.again, error in str(failure)) == (again, True)
+    assert (failure.retryable, error in str(failure)) == (again, True)
 
 
 def fault(*names: str, at: float, number: int = 1) -> Message:

@@ -15,13 +15,13 @@ import trustme
 from hypothesis import given, settings
 
 from hachecks.deadline import Deadline, TimedOut
+from hachecks.net.target import Target
 from hachecks.notifiers.syslog import LONGEST_DATAGRAM, SyslogNotifier
 from hachecks.services import syslog_message
-from hachecks.target import Target
 from hachecks.verdict import Failure
 from tests.cli import hacheck
+from tests.events import event, message, messages, storm
 from tests.logdaemons import journald, rsyslog
-from tests.messages import event, message, messages, storm
 from tests.servers import Dripping, Silent
 from tests.talker import talking
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
     from tests.logdaemons import Rsyslog
     from tests.servers import Server
     from tests.talker import Talker

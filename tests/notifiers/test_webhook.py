@@ -16,14 +16,14 @@ from hypothesis import given, settings
 
 from hachecks.deadline import Deadline
 from hachecks.http.url import ProxyUrl, Url
-from hachecks.notifiers import NotDelivered
+from hachecks.messages.not_delivered import NotDelivered
+from hachecks.messages.payload import data_of, encoded
+from hachecks.net.target import Target
 from hachecks.notifiers.webhook import WebhookNotifier
 from hachecks.services import presets
-from hachecks.services.http_channel import ExtraHeader
-from hachecks.services.payload import data_of, encoded
-from hachecks.target import Target
+from hachecks.services.http_options import ExtraHeader
 from tests.cli import hacheck
-from tests.messages import event, message, messages, storm
+from tests.events import event, message, messages, storm
 from tests.receivers import Always, Discord, Ntfy, Receiver, Teams, said
 from tests.servers import Asked, Route, Tunnel
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from hachecks.message import Message
+    from hachecks.messages.message import Message
 
 KEY, FORMER = bytes(range(32)), bytes(range(32, 64))
 WHSEC, WHSEC_FORMER = ("whsec_" + base64.b64encode(key).decode() for key in (KEY, FORMER))
@@ -69,7 +69,7 @@ def test_the_document_says_everything(receiver: Receiver) -> None:
     assert asked(receiver).headers["Content-Type"] == "application/json"
     assert receiver.documents == [
         {
-            "type": "hachecks.transition",
+            "type": "hachecks.transitions.transition",
             "timestamp": "2026-11-22T17:00:00.250Z",
             "data": {
                 "key": f"{1:032x}",
@@ -149,7 +149,7 @@ def test_the_signature_holds_for_either_key_while_they_rotate(receiver: Receiver
 def test_the_id_stays_the_same_when_a_message_is_sent_again(receiver: Receiver) -> None:
     told = message(event("VI_1"), event("VI_2", number=2))
     receiver.first = [Route(b"", 503)]
-    assert refused(notifier(receiver, signing_key=WHSEC), told).again
+    assert refused(notifier(receiver, signing_key=WHSEC), told).retryable
     send(notifier(receiver, signing_key=WHSEC), told)
     assert {request.headers["webhook-id"] for request in receiver.requests} == {told.key}
 
@@ -167,7 +167,7 @@ def test_a_bad_key_is_refused_and_not_shown(receiver: Receiver, tmp_path: Path, 
     file.write_text(text)
     failure = refused(notifier(receiver, signing_key_file=str(file)), message())
     assert str(failure) == f"cannot use key {number} of {file}: it must be whsec_ and 24 to 64 bytes in base64"
-    assert failure.again
+    assert failure.retryable
     assert not receiver.requests
 
 
@@ -179,7 +179,7 @@ def test_a_binary_cloud_event_has_its_attributes_in_headers(receiver: Receiver) 
         "ce-specversion": "1.0",
         "ce-id": told.key,
         "ce-source": "/hachecks/node%201",
-        "ce-type": "hachecks.transition",
+        "ce-type": "hachecks.transitions.transition",
         "ce-time": "2026-11-22T17:00:00.250Z",
         "ce-subject": 'VI "é" 1%',
     }
@@ -227,7 +227,7 @@ def test_a_file_that_is_not_there_may_be_there_later(receiver: Receiver, tmp_pat
         given["url"] = Url.parse(receiver.url)
     failure = refused(WebhookNotifier(**given), message())
     assert str(failure) == f"cannot read {path}: No such file or directory"
-    assert failure.again
+    assert failure.retryable
 
 
 def test_a_file_without_a_url_or_key_is_tried_again_and_not_shown(receiver: Receiver, tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_410_is_final_and_says_whose_doing_it_is() -> None:
     with Always(Route(b"", 410)) as gone:
         failure = refused(notifier(gone), message())
         assert str(failure) == f"127.0.0.1:{gone.port} answered 410: disabled by the receiver"
-        assert not failure.again
+        assert not failure.retryable
 
 
 def test_teams_takes_a_message_and_a_storm() -> None:
@@ -262,9 +262,9 @@ def test_teams_takes_a_message_and_a_storm() -> None:
 def test_an_error_in_a_200_of_teams_is_an_error() -> None:
     text = b"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"
     with Always(Route(text, 200)) as teams:
-        assert refused(notifier(teams, preset="teams"), message()).again
+        assert refused(notifier(teams, preset="teams"), message()).retryable
     with Always(Route(b"Bad payload received by generic incoming webhook: error", 200)) as teams:
-        assert not refused(notifier(teams, preset="teams"), message()).again
+        assert not refused(notifier(teams, preset="teams"), message()).retryable
 
 
 def test_discord_takes_a_message_and_a_storm_and_says_so() -> None:
@@ -294,14 +294,14 @@ def test_ntfy_takes_a_message_and_a_storm() -> None:
 def test_ntfy_needs_a_topic() -> None:
     failure = refused(notifier("https://127.0.0.1:9/", preset="ntfy"), message())
     assert str(failure) == "the URL of ntfy ends with a topic: https://ntfy.sh/TOPIC"
-    assert not failure.again
+    assert not failure.retryable
 
 
 @pytest.mark.parametrize("preset", ["discord", "ntfy"])
 def test_a_portals_page_is_no_delivery(preset: str) -> None:
     with Always(Route(b"<html>Please log in</html>")) as portal:
         failure = refused(notifier(portal, preset=preset), message())
-        assert failure.again
+        assert failure.retryable
         assert f"but not as {preset} does: <html>Please log in</html>" in str(failure)
 
 
@@ -329,7 +329,7 @@ def test_tls_is_verified_and_the_way_can_be_chosen(tmp_path: Path) -> None:
         send(notifier(hook, ca_file=str(tmp_path / "ca"), **way), message())
         assert asked(server).headers["Host"] == "hooks.example.test"
         failure = refused(notifier(hook, **way), message())
-        assert failure.again
+        assert failure.retryable
         assert "TLS failed: unable to get local issuer certificate" in str(failure)
         with Tunnel() as proxy:
             through = ProxyUrl.parse(f"http://127.0.0.1:{proxy.port}")
@@ -382,11 +382,11 @@ def test_what_contradicts_itself_is_refused(given: dict[str, Any], complaint: st
 def test_headers_that_may_be_secret_are_refused_on_the_command_line() -> None:
     done = hacheck("notify", "webhook", "--help")
     assert "--header 'NAME: VALUE'" in done.out
-    from hachecks.services.http_channel import refuse_telling
+    from hachecks.services.http_options import refuse_secret_header
 
-    assert refuse_telling("X-Environment: night") is None
+    assert refuse_secret_header("X-Environment: night") is None
     for name in ("Authorization", "X-Api-Key", "X-Auth-Token", "Cookie"):
-        assert "--header-file" in str(refuse_telling(f"{name}: value"))
+        assert "--header-file" in str(refuse_secret_header(f"{name}: value"))
     assert repr(ExtraHeader.parse("X-Custom: s3cret")) == "X-Custom: …"
 
 
@@ -400,5 +400,5 @@ def test_the_command_line_takes_the_url_from_a_variable(receiver: Receiver) -> N
 def test_the_retry_of_a_signed_message_says_what_was_answered() -> None:
     with Receiver(first=[said({"error": "come back"}, 429, Retry_After="7")]) as busy:
         failure = refused(notifier(busy), message())
-        assert (failure.again, failure.after) == (True, 7.0)
+        assert (failure.retryable, failure.retry_after) == (True, 7.0)
         assert str(failure) == f'127.0.0.1:{busy.port} answered 429: too many messages: {{"error": "come back"}}'

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from hachecks import argv
+from hachecks.checks.runner import conclude
 from hachecks.deadline import Deadline
 from hachecks.registry import PROBES
-from hachecks.runner import conclude
 from hachecks.settings import build
 
 if TYPE_CHECKING:

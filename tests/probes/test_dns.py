@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hachecks.dns_message import TYPES, Answer, Name, answers, normal, question
-from hachecks.target import Target
+from hachecks.net.dns_message import TYPES, Answer, Name, answers, normal, question
+from hachecks.net.target import Target
 from hachecks.verdict import Failure
 from tests.cli import ROOT, hacheck
 from tests.probes.asking import is_plain, line_of

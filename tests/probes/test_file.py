@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli import hacheck
-
-from .asking import line_of
+from tests.probes.asking import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

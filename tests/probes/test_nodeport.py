@@ -12,9 +12,9 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.http.answer import Answer
-from hachecks.kubeproxy import ServiceName, local_endpoints, require_healthy
-from hachecks.transport import NetworkOptions
+from hachecks.http.kube_proxy import ServiceName, local_endpoints, require_healthy
+from hachecks.http.response import Response
+from hachecks.net.transport import NetworkOptions
 from hachecks.verdict import Failure
 from tests.cli import hacheck
 from tests.probes.asking import line_of, verdict_of
@@ -257,7 +257,7 @@ def test_what_contradicts_itself_is_a_usage_error(words: tuple[str, ...], why: s
     ).map(lambda document: json.dumps(document).encode()),
 )
 def test_any_answer_is_a_service_s_health_or_fails(status: int, body: bytes) -> None:
-    answer = Answer(status, [], body, is_whole=True)
+    answer = Response(status, [], body, is_whole=True)
     try:
         _, count = local_endpoints(answer, "here", None, 1)
     except Failure:
@@ -269,7 +269,7 @@ def test_any_answer_is_a_service_s_health_or_fails(status: int, body: bytes) -> 
 @given(st.binary())
 def test_any_answer_of_an_unhealthy_kube_proxy_fails(body: bytes) -> None:
     with pytest.raises(Failure, match=r"^kube-proxy at here answered 503"):
-        require_healthy(Answer(503, [], body, is_whole=True), "here")
+        require_healthy(Response(503, [], body, is_whole=True), "here")
 
 
 @pytest.mark.parametrize("text", ["web", "/web", "default/", "a/b/c", "Default/web", "default/-web", "default/w_b"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hachecks import runner
+from hachecks.checks import runner
 from hachecks.deadline import Deadline
 from hachecks.probes.sql import SqlProbe
 from hachecks.settings import Invalid, build

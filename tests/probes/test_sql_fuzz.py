@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hachecks import runner
+from hachecks.checks import runner
 from hachecks.deadline import Deadline
 from hachecks.probes.sql import SqlProbe
 from hachecks.settings import build

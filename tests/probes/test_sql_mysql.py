@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from hachecks import runner
+from hachecks.checks import runner
 from hachecks.deadline import Deadline
 from hachecks.probes.sql import SqlProbe
 from hachecks.settings import build

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from hachecks import runner
+from hachecks.checks import runner
 from hachecks.deadline import Deadline
 from hachecks.probes.sql import SqlProbe
 from hachecks.settings import build

@@ -12,7 +12,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.dialogue import Step, unescaped
+from hachecks.net.dialogue import Step, unescaped
 from tests.cli import hacheck
 from tests.talker import Talker, greet_and_echo, listen_only, talking
 

@@ -1,0 +1,165 @@
+"""How does the exporter run? It listens, looks once a second at what does not call by itself, and ends at SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp import web
+
+from hachecks.exporter import metrics
+from hachecks.exporter.complaints import Complaints, LogOfLibrary
+from hachecks.exporter.connections import NEXT_REQUEST, Connections, bound
+from hachecks.exporter.hosts import Hosts
+from hachecks.exporter.options import Listen
+from hachecks.exporter.server import Server
+from hachecks.exporter.snapshot import node_of
+from hachecks.registry import Entry
+from hachecks.status import PORT
+from hachecks.verdict import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hachecks.exporter.connections import Make
+    from hachecks.exporter.node import Node
+    from hachecks.exporter.options import ExporterOptions
+    from hachecks.exporter.web_config.config import WebConfig
+    from hachecks.status import NameOfCheck
+
+WEB_CONFIG = Entry(
+    "hachecks.exporter.web_config.config:WebConfig", "TLS and users, which take 3 MiB where they are wanted"
+)
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+LARGE = 64 * 1024
+"""Bytes."""
+LOOK = 1.0
+"""Seconds between two looks at the sources, while nobody asks."""
+LINGERING = 1.0
+"""Seconds for which a body that nobody wants is read, so that the answer arrives."""
+LAST_ANSWERS = 2.0
+"""Seconds that requests have to end in when the exporter ends."""
+
+
+def serve(
+    options: ExporterOptions,
+    environ: Mapping[str, str],
+    name_of_check: NameOfCheck,
+    tell_line: Callable[[str], None],
+) -> bool:
+    """Serve until SIGTERM or SIGINT; returns False where nothing could be listened on. Raises `Invalid`."""
+    _give_memory_back()
+
+    def tell(line: str) -> None:
+        tell_line(visible(line))
+
+    complaints = Complaints(tell)
+    for library in ("aiohttp", "asyncio"):
+        logger = logging.getLogger(library)
+        logger.addHandler(LogOfLibrary(complaints))
+        logger.propagate = False
+    return asyncio.run(_serve(options, environ, name_of_check, tell, complaints))
+
+
+def _give_memory_back() -> None:
+    """Have glibc give back at once what an answer took; it would keep up to 32 MiB of it, in pieces (mallopt(3))."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt:
+        mallopt(M_MMAP_THRESHOLD, LARGE)
+        mallopt(M_ARENA_MAX, 1)
+
+
+async def _serve(
+    options: ExporterOptions,
+    environ: Mapping[str, str],
+    name_of_check: NameOfCheck,
+    tell: Callable[[str], None],
+    complaints: Complaints,
+) -> bool:
+    asyncio.get_running_loop().set_exception_handler(complaints.of_loop)
+    web_config: WebConfig | None = WEB_CONFIG.load().read(options.web_config) if options.web_config else None
+    for note in web_config.notes if web_config else ():
+        tell(note)
+    node = node_of(options, environ, name_of_check, tell)
+    if options.fifo:
+        node.follow_fifo(options.fifo)
+    if options.keepalived_json:
+        node.ask_for_json(options.keepalived_json, options.pid_file)
+    hosts = Hosts(options.allowed_host, environ)
+    server = Server(node, metrics.parts(node, options.compat == "keepalived"), web_config, hosts, complaints)
+    runner = web.AppRunner(
+        server.application(),
+        access_log=None,
+        shutdown_timeout=LAST_ANSWERS,
+        keepalive_timeout=NEXT_REQUEST,
+        lingering_time=LINGERING,
+        handler_cancellation=True,
+    )
+    await runner.setup()
+    tls = web_config.ssl_context() if web_config else None
+    connections = server.connections = Connections(cast("Make", runner.server), tls, complaints)
+    endless = (node.addresses.follow(), _look(node, web_config, tell), _tend(connections, complaints))
+    tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(coroutine) for coroutine in endless]
+    try:
+        addresses = options.listen or (Listen("", PORT),)
+        if not [one for one in addresses if _listens(connections, one, tell)]:
+            return False
+        await _until_ended(tasks)
+        return True
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        connections.close()
+        node.close()
+        await runner.cleanup()
+
+
+def _listens(connections: Connections, listen: Listen, tell: Callable[[str], None]) -> bool:
+    try:
+        sockets = bound(listen.host, listen.port)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error
+        tell(f"{listen!r} cannot be listened on: {why}; choose another with --listen")
+        return False
+    scheme = "https" if connections.tls else "http"
+    for one in sockets:
+        connections.listen(one)
+        host, port, *_ = one.getsockname()
+        tell(f"serving {scheme}://{Listen(host, port)!r}/")
+    return True
+
+
+async def _look(node: Node, web_config: WebConfig | None, tell: Callable[[str], None]) -> None:
+    told = None
+    while True:
+        node.refresh()
+        trouble = web_config.refresh() if web_config else None
+        if trouble and trouble != told:
+            tell(trouble)
+        told = trouble
+        await asyncio.sleep(0 if node.is_behind else LOOK)
+
+
+async def _tend(connections: Connections, complaints: Complaints) -> None:
+    while True:
+        await asyncio.sleep(LOOK)
+        connections.sweep()
+        complaints.sum_up()
+
+
+async def _until_ended(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    """Wait for a signal; a task that ends has failed, and what it raised is raised here."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    waiting: asyncio.Future[Any] = asyncio.ensure_future(ended.wait())
+    await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    for task in tasks:
+        if task.done():
+            task.result()

@@ -1,0 +1,1 @@
+"""The exporter's web configuration, in the format of Prometheus' exporter-toolkit."""

@@ -1,1 +1,0 @@
-"""OpenShift's ipfailover: what its variables mean."""

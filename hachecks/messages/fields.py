@@ -1,0 +1,45 @@
+"""What is known about one event, as names and texts? For those who take variables: exec, syslog and journald."""
+
+from __future__ import annotations
+
+import time
+
+from hachecks.messages.message import Severity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hachecks.messages.message import Change, Message
+    from hachecks.transitions.history import Event
+
+
+def facts(message: Message, change: Change, event: Event) -> dict[str, str]:
+    """Everything about an event, the unknown as empty texts; `vips` are parted by spaces, times are in UTC."""
+    return {
+        "kind": event.kind,
+        "name": event.name,
+        "state": event.state,
+        "before": event.before or "",
+        "priority": "" if event.priority is None else str(event.priority),
+        "vips": " ".join(change.vips),
+        "node": message.node,
+        "severity": severity(event).name,
+        "at": timestamp(event.at),
+        "epoch": str(int(event.at)),
+        "since": "" if event.since is None else timestamp(event.since),
+        "reason": change.why if event is change.events[-1] else "",
+        "key": event.key,
+        "number": str(event.number),
+        "test": "1" if message.test else "",
+        "duplicate": "1" if message.possible_duplicate else "",
+    }
+
+
+def severity(event: Event) -> Severity:
+    """How much one event matters, whatever came of it."""
+    return Severity.of(event.before, event.state)
+
+
+def timestamp(at: float) -> str:
+    """Seconds of the epoch as RFC 3339 has them: `2026-11-22T16:51:00.123Z`."""
+    whole, thousandths = divmod(round(at * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{thousandths:03d}Z"
