@@ -1,4 +1,4 @@
-"""How are plain command lines read without click?
+"""A reader of plain command lines, which needs no click.
 
 click costs 110 M instructions to import, more than a whole TCP check may take. This reader takes the command lines it
 understands completely, from the same declarations, and leaves everything else (errors and help included) to click.

@@ -1,4 +1,4 @@
-"""What does the administrator see? The only module that prints or exits.
+"""`hacheck` itself: command lines in, a line and an exit status out; the only module that prints or exits.
 
 Exit status: 0 PASS, 1 anything else, 2 a command that cannot be understood; `--format nagios` has that system's own.
 """
@@ -10,16 +10,20 @@ import select
 import sys
 
 from hachecks import argv
-from hachecks.checks import runner
+from hachecks.checks.command_line import RUN, OutputOptions, name_of, signature
+from hachecks.checks.publish import publish
+from hachecks.checks.runner import RunOptions, run
+from hachecks.checks.watchdog import call_off_watchdog, set_watchdog
 from hachecks.deadline import Deadline
-from hachecks.registry import PROBES, Entry
-from hachecks.settings import Invalid, argument, build, option, settings
+from hachecks.node import StateOptions
+from hachecks.registry import Entry
+from hachecks.settings import Invalid, build
 from hachecks.verdict import Status, Verdict, in_words, one_line, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, Literal, NoReturn
+    from typing import Any, NoReturn
 
     from hachecks.probes import Probe
 
@@ -30,37 +34,10 @@ NAGIOS = {Status.PASS: ("OK", 0), Status.FAIL: ("CRITICAL", 2), Status.UNKNOWN: 
 
 CLICK = Entry("hachecks.commands:main", "the click tree: help, errors and the commands that are no checks")
 NAMED = Entry("hachecks.config:named_check", "a check that hacheck.toml declares")
-
-
-@settings
-class ConfigOptions:
-    """Where checks are declared."""
-
-    heading = "Configuration"
-
-    config: str = option(default="/etc/keepalive/hacheck.toml", metavar="FILE", help="The configuration file.")
-
-
-@settings
-class NamedCheck(ConfigOptions):
-    """Run a check that hacheck.toml declares.
-
-    What is given here, or by a variable, counts more than what the file says.
-    """
-
-    name: str = argument(help="The check's name: NAME in [check.NAME].")
-
-
-@settings
-class OutputOptions:
-    """How the verdict is told."""
-
-    heading = "How the verdict is told"
-
-    format: Literal["text", "json", "nagios"] = option(
-        default="text", help="One line for people, one JSON object, or Nagios."
-    )
-    verbose: bool = option(default=False, short="-v", help="Tell what each phase took.")
+STREAK_FILES = Entry("hachecks.checks.streak:StreakFiles", "what a check without rise and fall does not owe")
+REVIVE = Entry("hachecks.delivery.starting:revive", "a deliverer in the place of one that was killed")
+DELIVERING = "delivering"
+"""The mark of a deliverer, see `delivery.starting`; while there is none, a check need not look after it."""
 
 
 def main() -> NoReturn:
@@ -90,47 +67,49 @@ def dispatch(words: Sequence[str], environ: Mapping[str, str]) -> int:
     return perform(words[0], flags, environ)
 
 
-def signature(command: str) -> tuple[type, ...]:
-    """The settings classes a check command takes; none for any other command."""
-    if command == "run":
-        return (NamedCheck, runner.RunOptions, OutputOptions)
-    return (PROBES[command].load(), runner.RunOptions, OutputOptions) if command in PROBES else ()
-
-
 def perform(command: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> int:
     """Run a check command with these flags and return the exit status; raises `Invalid`."""
-    asked, _, _ = signature(command)
+    asked, *_ = signature(command)
     subject = build(asked, command, flags, environ, {})
     output = build(OutputOptions, command, flags, environ, {})
-    if isinstance(subject, NamedCheck):
-        probe, options = NAMED.load()(subject.name, subject.config, flags, environ)
-        return check(probe, options, output, subject.name)
-    options = build(runner.RunOptions, command, flags, environ, {})
-    return check(subject, options, output, f"{command}-{fingerprint(repr(subject))}")
+    state_dir = build(StateOptions, command, flags, environ, {}).state_dir
+    name = name_of(command, subject)
+    if command == RUN:
+        subject, options = NAMED.load()(name, subject.config, flags, environ, state_dir)
+    else:
+        options = build(RunOptions, command, flags, environ, {})
+    return check(subject, options, output, name, state_dir, environ)
 
 
-def check(probe: Probe, options: runner.RunOptions, output: OutputOptions, name: str) -> int:
+def check(
+    probe: Probe, options: RunOptions, output: OutputOptions, name: str, state_dir: str, environ: Mapping[str, str]
+) -> int:
     """Run a probe in a process that ends in time whatever happens, tell the verdict, return the exit status."""
+    memory = STREAK_FILES.load()(state_dir) if options.needs_memory else None
+    deadline = Deadline.after(options.timeout)
 
     def end_now() -> NoReturn:
         told = f"{probe.subject} was not judged within {in_words(options.timeout)}"
         verdict = Verdict.failing(told, "timeout")
-        leave(conclude(runner.remembered(verdict, options, name, deadline)))
+        leave(conclude(memory.counted(verdict, options, name, deadline) if memory else verdict))
 
     def conclude(verdict: Verdict) -> int:
         code = tell(verdict, options, output)
-        runner.call_off_watchdog()
-        runner.publish(probe, verdict, options, name)
+        call_off_watchdog()
+        publish(probe, verdict, options, name, state_dir, revive_delivery)
         return code
 
-    deadline = Deadline.after(options.timeout)
-    runner.watchdog(options.timeout, end_now)
-    verdict = runner.run(probe, options, name, deadline)
-    runner.call_off_watchdog()
+    def revive_delivery(directory: str) -> None:
+        if os.path.lexists(f"{directory}/{DELIVERING}"):
+            REVIVE.load()(directory, {**environ, "HACHECK_STATE_DIR": state_dir})
+
+    set_watchdog(options.timeout, end_now)
+    verdict = run(probe, options, name, deadline, memory)
+    call_off_watchdog()
     return conclude(verdict)
 
 
-def tell(verdict: Verdict, options: runner.RunOptions, output: OutputOptions) -> int:
+def tell(verdict: Verdict, options: RunOptions, output: OutputOptions) -> int:
     """Print the verdict in the wanted format and return the exit status for it."""
     if output.format == "nagios":
         word, code = NAGIOS[verdict.status]
@@ -166,13 +145,6 @@ def perfdata(verdict: Verdict) -> str:
         f"{name}={value:.6g}{units[unit]}" if unit in units else f"{name}_{unit}={value:.6g}".lstrip("_")
         for (name, _, unit), value in parts
     )
-
-
-def fingerprint(text: str) -> str:
-    """A short name for a long text, the same in every process."""
-    import zlib
-
-    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""How do declared settings become click commands?"""
+"""Click commands made of declared settings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ class Value(click.ParamType):  # type: ignore[type-arg]  # not generic in click 
 def parameters(setting: Setting, command: str) -> Iterator[click.Parameter]:
     """The click parameters of a setting: one, or one for each way to spell it."""
     if setting.positional:
-        yield click.Argument([setting.name], metavar=setting.placeholder, type=Value(setting), required=False)
+        nargs = -1 if setting.many else 1
+        yield click.Argument(
+            [setting.name], metavar=setting.placeholder, type=Value(setting), required=False, nargs=nargs
+        )
         return
     for flag, text in setting.flags.items():
         kind = Value(setting, f"{flag[2:]} ")
@@ -102,7 +105,9 @@ class SettingsCommand(click.Command):
         params = [param for setting in self.declared for param in parameters(setting, name)]
         arguments = [f"  {s.placeholder}  {s.help}" for s in self.declared if s.positional]
         about = inspect.cleandoc(classes[0].__doc__ or "") + ("\n\n\b\n" + "\n".join(arguments) if arguments else "")
-        super().__init__(name, params=params, help=about, callback=click.pass_context(self._call))
+        parsing = {"ignore_unknown_options": vars(classes[0]).get("hands_on_options", False)}
+        callback = click.pass_context(self._call)
+        super().__init__(name, params=params, help=about, callback=callback, context_settings=parsing)
         self.act = act
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -125,15 +130,18 @@ class SettingsCommand(click.Command):
             with formatter.section(heading):
                 formatter.write_dl(rows)
 
-    def _call(self, ctx: click.Context, **_: Any) -> int:
+    def _call(self, ctx: click.Context, /, **_: Any) -> int:
         values: dict[str, Any] = {
             setting.name: ctx.params[setting.name]
             for setting in self.declared
             if ctx.params.get(setting.name) not in (None, ()) and not setting.many
         }
+        for setting in self.declared:
+            if setting.positional and setting.many and ctx.params[setting.name]:
+                values[setting.name] = sum(ctx.params[setting.name], ())
         given = {name: iter(value) for name, value in ctx.params.items() if isinstance(value, tuple)}
         for param in ctx.meta["order"]:
-            if isinstance(param.type, Value) and param.type.setting.many:
+            if isinstance(param.type, Value) and param.type.setting.many and not param.type.setting.positional:
                 name = param.type.setting.name
                 values[name] = values.get(name, ()) + next(given[param.name or ""])
         return self.act(values, ctx.obj)

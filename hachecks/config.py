@@ -1,4 +1,4 @@
-"""What does hacheck.toml declare? Its tables become checks and notifiers; whatever it should not say is an error."""
+"""hacheck.toml: its tables declare checks and notifiers, and whatever it should not say is an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 
 from hachecks.checks.composition import Composition, Member
 from hachecks.checks.runner import RunOptions
-from hachecks.registry import NOTIFIERS, PROBES
+from hachecks.checks.streak import StreakFiles
+from hachecks.registry import PROBES
 from hachecks.settings import Invalid, build, settings_of
 
 if sys.version_info >= (3, 11):
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from hachecks.notifiers import Notifier
+    from hachecks.checks.runner import Memory
     from hachecks.probes import Probe
 
 COMPOSING = ("all", "any")
@@ -34,19 +35,24 @@ class Configuration:
     """The checks and notifiers of one file, as tables; each is built when it is asked for."""
 
     def __init__(
-        self, path: str, tables: Mapping[str, Mapping[str, Any]], notifiers: Mapping[str, Mapping[str, Any]]
+        self,
+        path: str,
+        tables: Mapping[str, Mapping[str, Any]],
+        notifiers: Mapping[str, Mapping[str, Any]],
+        memory: Memory | None,
     ) -> None:
         self.path = path
         self.tables = tables
         self.notifiers = notifiers
+        self.memory = memory
         self.asked = 0
 
     @classmethod
-    def read(cls, path: str) -> Configuration:
-        """Read the file; raises `Invalid`."""
+    def read(cls, path: str, memory: Memory | None = None) -> Configuration:
+        """Read the file; raises `Invalid`. `memory` is where the members of compositions have their streaks."""
         document = read_toml(path)
         refuse_unknown(path, document, ["check", "notifier"])
-        return cls(path, named_tables(path, document, "check"), named_tables(path, document, "notifier"))
+        return cls(path, named_tables(path, document, "check"), named_tables(path, document, "notifier"), memory)
 
     def build(
         self, name: str, flags: Mapping[str, Any], environ: Mapping[str, str], within: tuple[str, ...] = ()
@@ -107,28 +113,10 @@ class Configuration:
         needed = table.get("at_least", 1) if key == "any" else len(names)
         if "at_least" in table and (key == "all" or type(needed) is not int or not 1 <= needed <= len(names)):
             raise Invalid(f"{where}: at_least goes with any and is a number from 1 to {len(names)}")
-        handed_on: dict[str, Any] = {"state_dir": options.state_dir}
-        if options.interval is not None:
-            handed_on["interval"] = options.interval  # a member is run when the composition is
+        # A member is run when the composition is.
+        handed_on = {"interval": options.interval} if options.interval is not None else {}
         members = [Member(member, *self.build(member, handed_on, environ, (*within, name))) for member in names]
-        return Composition(name, members, needed)
-
-    def notifier(self, name: str, environ: Mapping[str, str], options_class: type) -> tuple[Notifier, Any]:
-        """A notifier and how it is told, which `options_class` declares; raises `Invalid`."""
-        table = self.notifiers[name]
-        where = f"{self.path}: [notifier.{name}]"
-        kind = str(table.get("notifier", ""))
-        if kind not in NOTIFIERS:
-            wrong = f"no notifier {kind}{nearest(kind, NOTIFIERS)}" if kind else 'needs notifier = "…"'
-            raise Invalid(f"{where}: {wrong}")
-        notifier_class = NOTIFIERS[kind].load()
-        refuse_unknown(where, table, ["notifier", *names_of(options_class, notifier_class)])
-        options = build(options_class, kind, {}, environ, table, where)
-        if options.fallback is not None and options.fallback not in self.notifiers:
-            raise Invalid(
-                f"{where}: fallback: no notifier {options.fallback}{nearest(options.fallback, self.notifiers)}"
-            )
-        return build(notifier_class, kind, {}, environ, table, where), options
+        return Composition(name, members, needed, self.memory)
 
     def rows(self, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
         """Name, kind and subject of every check; raises `Invalid` at the first that cannot be built."""
@@ -139,9 +127,11 @@ class Configuration:
         return rows
 
 
-def named_check(name: str, path: str, flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Probe, RunOptions]:
+def named_check(
+    name: str, path: str, flags: Mapping[str, Any], environ: Mapping[str, str], state_dir: str
+) -> tuple[Probe, RunOptions]:
     """The probe and options of `[check.NAME]` in the file; raises `Invalid`."""
-    return Configuration.read(path).build(name, flags, environ)
+    return Configuration.read(path, StreakFiles(state_dir)).build(name, flags, environ)
 
 
 def read_toml(path: str) -> Mapping[str, Any]:

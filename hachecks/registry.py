@@ -1,11 +1,20 @@
-"""Which probes and notifiers are there, and where does each live?"""
+"""The registry of probes, notifiers and commands: where each lives, imported when it is named."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Output(Protocol):
+        """Where a command's lines go: the module `cli`."""
+
+        def say(self, line: str) -> None:
+            """A line of what was asked for."""
+
+        def complain(self, line: str) -> None:
+            """A line about what is wrong."""
 
 
 class Entry:
@@ -18,7 +27,7 @@ class Entry:
         self.summary = summary
 
     def load(self) -> Any:
-        """Import the module, now, and return the attribute: the one late import of the package."""
+        """Import the module, now, and return the attribute."""
         module, _, attribute = self.target.partition(":")
         return getattr(__import__(module, fromlist=[attribute]), attribute)
 
@@ -53,3 +62,23 @@ NOTIFIERS: Mapping[str, Entry] = {
         "hachecks.notifiers.webhook:WebhookNotifier", "Post JSON to a URL, or what Teams, Discord or ntfy take."
     ),
 }
+
+COMMANDS: Mapping[str, Entry] = {
+    "checks": Entry(
+        "hachecks.delivery.declarations:Checks", "List the checks and notifiers that hacheck.toml declares."
+    ),
+    "deliver": Entry("hachecks.delivery.deliverer:Deliver", ""),
+    "exporter": Entry("hachecks.exporter.options:ExporterOptions", "Serve VIP state to Prometheus, and a status page."),
+    "history": Entry("hachecks.transitions.show_history:ShowHistory", "Show what Keepalived has said."),
+    "notifications": Entry(
+        "hachecks.delivery.notifications:Notifications", "Show what waits to be told, or could not be."
+    ),
+    "notify": Entry("hachecks.delivery.notify:Notify", "Record what Keepalived says, for all notifiers to be told."),
+    "status": Entry("hachecks.status:StatusOptions", "Tell whether every VIP is where Keepalived says."),
+    "version": Entry("hachecks.versions:Version", "Print the version."),
+}
+"""Commands that are no checks; those without a summary are for ourselves, and the help does not list them.
+
+Each is a `@settings` class with `run(environ, output)` as its only verb, which returns whether the exit status is 0, or
+raises `settings.Invalid`.
+"""

@@ -1,4 +1,4 @@
-"""What can be set? One declaration gives the flag, the variable, the TOML key, the conversion and the help."""
+"""Settings: one declaration gives the flag, the variable, the TOML key, the conversion and the help."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Setting:
         self.secret: bool = declared.get("secret", False)
         self.positional: bool = declared.get("positional", False)
         self.flags: Mapping[str, str] = declared.get("flags", {})
+        self.variables: Mapping[str, Callable[[str], str]] = declared.get("variables", {})
         self.refuse_on_argv: Callable[[str], str | None] | None = declared.get("refuse_on_argv")
 
     def bind(self, name: str, annotation: str, owner: type) -> None:
@@ -127,13 +128,15 @@ def option(
     secret: bool = False,
     refuse_on_argv: Callable[[str], str | None] | None = None,
     flags: Mapping[str, str] | None = None,
+    variables: Mapping[str, Callable[[str], str]] | None = None,
 ) -> Any:
     """Declare a setting that has a flag; without a default it is required.
 
     `help` says what the flag does: of a yes-or-no setting whose default is yes, what `--no-NAME` does.
     A `secret` is refused on the command line and kept out of every repr. `refuse_on_argv` looks at a text from the
     command line and says what to do instead if it holds a secret. `flags` are spellings with the help of each: the
-    value of `--send X` is the text `send X`, and the order of all of them on the command line is kept.
+    value of `--send X` is the text `send X`, and the order of all of them on the command line is kept. `variables` are
+    others' that say the same, in the order in which they count after our own, and how the text is found in each.
     """
     return Setting(
         default,
@@ -143,14 +146,19 @@ def option(
         secret=secret,
         refuse_on_argv=refuse_on_argv,
         flags=flags or {},
+        variables=variables or {},
     )
 
 
 def argument(
-    *, help: str, metavar: str | None = None, refuse_on_argv: Callable[[str], str | None] | None = None
+    default: Any = REQUIRED,
+    *,
+    help: str,
+    metavar: str | None = None,
+    refuse_on_argv: Callable[[str], str | None] | None = None,
 ) -> Any:
-    """Declare the required setting that is written without a flag."""
-    return Setting(REQUIRED, help=help, metavar=metavar, positional=True, refuse_on_argv=refuse_on_argv)
+    """Declare a setting that is written without a flag; a tuple takes all words that are left."""
+    return Setting(default, help=help, metavar=metavar, positional=True, refuse_on_argv=refuse_on_argv)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, argument))
@@ -233,9 +241,20 @@ def gather(
             values[setting.name] = flags[setting.name]
         elif is_something(environ.get(variable), setting):
             values[setting.name] = _named(variable, setting.from_variable, environ[variable])
+        elif setting.variables and (found := _said_by_others(setting, environ)):
+            values[setting.name] = _named(found[0], setting.from_variable, found[1])
         elif setting.name in table:
             values[setting.name] = _named(f"{file}: {setting.name}", setting.convert, table[setting.name])
     return values
+
+
+def _said_by_others(setting: Setting, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """The first variable of others' that says something for the setting, and what it says."""
+    for variable, find in setting.variables.items():
+        text = find(environ.get(variable, ""))
+        if is_something(text, setting):
+            return variable, text
+    return None
 
 
 def is_something(text: str | None, setting: Setting) -> bool:

@@ -18,6 +18,7 @@ is secret is refused there.
 
 from __future__ import annotations
 
+import _thread
 import errno
 import fcntl
 import os
@@ -326,3 +327,22 @@ def _lock(descriptor: int) -> None:
             if monotonic() > until:
                 raise
             sleep(0.002)
+
+
+def done_within(seconds: float, act: Callable[[], None]) -> None:
+    """Do it in a thread that may be abandoned: of a file system that hangs, no system call returns."""
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def act_and_say() -> None:
+        try:
+            act()
+        finally:
+            done.release()
+
+    try:
+        _thread.start_new_thread(act_and_say, ())
+    except RuntimeError:  # there is no room for one more thread
+        act()
+    else:
+        done.acquire(timeout=seconds)

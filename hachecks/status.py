@@ -10,6 +10,7 @@ from hachecks.http.exchange import exchange
 from hachecks.http.request import Request
 from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
+from hachecks.node import PORT, Node, NodeOptions
 from hachecks.registry import Entry
 from hachecks.services.http_options import HttpOptions, LoginOptions
 from hachecks.settings import option, settings
@@ -21,36 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, Literal
 
-    NameOfCheck = Callable[[Sequence[str], Mapping[str, str]], str]
+    from hachecks.registry import Output
 
-PORT = 10112
-"""Of 112, the number of VRRP among the IP protocols; 9100 to 9999 and some more belong to registered exporters."""
 LOOKER = Entry("hachecks.exporter.snapshot:look", "a look at this node, which needs hachecks[agent]")
 MOST_BYTES = 64 * 1024 * 1024
 CLEAR = "\x1b[H\x1b[2J"
-
-
-@settings
-class NodeOptions:
-    """What the node is known from."""
-
-    heading = "What the node is known from"
-
-    state_dir: str = option(
-        default="/run/hacheck", metavar="DIR", help="Where the journal, the history and the verdicts of checks are."
-    )
-    keepalived_config: str | None = option(
-        default=None,
-        metavar="FILE",
-        help="Keepalived's configuration (default: what KEEPALIVED_CONFIG says, or /etc/keepalived/keepalived.conf); "
-        "where it is not there, OPENSHIFT_HA_* variables say which VIPs there are.",
-    )
-    config_id: str = option(
-        default="",
-        metavar="ID",
-        help="Keepalived's -i, for lines that begin with @ID "
-        "(default: KEEPALIVED_CONFIG_ID, or the -i of KEEPALIVED_OPTIONS, or else the host's name).",
-    )
 
 
 @settings
@@ -74,6 +50,14 @@ class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
         if self.url is not None:
             self.validate_http(self.url)
 
+    def run(self, environ: Mapping[str, str], output: Output) -> bool:
+        """Tell the status, once or for as long as somebody watches; returns whether all agrees."""
+        while True:
+            agrees = _show_once(self, environ, output.say)
+            if not self.watch:
+                return agrees
+            time.sleep(self.every)
+
     def ask(self, url: Url) -> dict[str, Any]:  # type: ignore[override]
         """The document of an exporter; raises `NotDelivered`."""
         where = Url(url.scheme, url.host, url.port, f"{url.path.rstrip('/')}/api/status")
@@ -94,22 +78,9 @@ class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
         return found
 
 
-def show(
-    options: StatusOptions, environ: Mapping[str, str], name_of_check: NameOfCheck, tell: Callable[[str], None]
-) -> bool:
-    """Tell the status, once or for as long as somebody watches; returns whether all agrees."""
-    while True:
-        agrees = _show_once(options, environ, name_of_check, tell)
-        if not options.watch:
-            return agrees
-        time.sleep(options.every)
-
-
-def _show_once(
-    options: StatusOptions, environ: Mapping[str, str], name_of_check: NameOfCheck, tell: Callable[[str], None]
-) -> bool:
+def _show_once(options: StatusOptions, environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
     try:
-        found = _found(options, environ, name_of_check)
+        found = _found(options, environ)
     except NotDelivered as failure:
         tell(f"UNKNOWN - {failure}; is the exporter there? (hacheck exporter, or --url)")
         return False
@@ -123,14 +94,14 @@ def _show_once(
     return agrees
 
 
-def _found(options: StatusOptions, environ: Mapping[str, str], name_of_check: NameOfCheck) -> dict[str, Any]:
+def _found(options: StatusOptions, environ: Mapping[str, str]) -> dict[str, Any]:
     if options.url is not None:
         return options.ask(options.url)
     try:
         look = LOOKER.load()
     except ImportError:  # the executable has no room for what it needs
         return options.ask(Url("http", "127.0.0.1", PORT, "/"))
-    found: dict[str, Any] = look(options, environ, name_of_check)
+    found: dict[str, Any] = look(Node(options, environ))
     return found
 
 

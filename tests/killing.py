@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hachecks.delivery import deliverer, starting
+from hachecks.node import node_of
 from hachecks.proc import process_start
 from hachecks.state import boot_id
 from hachecks.transitions import journal
@@ -73,7 +74,7 @@ class Killing:
             for count in range(50):
                 name = f"{prefix}-{count}"
                 one = Transition("INSTANCE", name, "MASTER", 100, boot=boot, started=started, pid=pid)
-                journal.append(one, self.environ)
+                journal.append(one, node_of(self.environ).places)
                 os.write(self.acknowledging, f"{name}\n".encode())
                 time.sleep(0.01)
 
@@ -84,7 +85,7 @@ class Killing:
 
         def deliver() -> None:
             deliverer.QUIET, deliverer.LONGEST_STORM, deliverer.LOOK, deliverer.LINGER = 0.01, 0.05, 0.005, 0.5
-            deliverer.deliver(self.config, self.environ, lambda _: None)
+            deliverer.deliver(node_of({**self.environ, "HACHECK_CONFIG": self.config}), lambda _: None)
 
         return self.fork(deliver)
 

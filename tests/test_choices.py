@@ -19,10 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 import trustme
 
-from hachecks.commands import LATE
-from hachecks.delivery.notifications import HistoryOptions
 from hachecks.net.transport import NetworkOptions
-from hachecks.registry import NOTIFIERS, PROBES
+from hachecks.registry import COMMANDS, NOTIFIERS, PROBES
 from hachecks.settings import settings_of
 from tests import nginx, postgresql
 from tests.cli import hacheck
@@ -39,8 +37,8 @@ if TYPE_CHECKING:
 
     from hachecks.settings import Setting
 
-ELSEWHERE = {"history": HistoryOptions, **{name: entry.load() for name, entry in LATE.items()}}
-"""Commands that no registry has, whose options are declared like all others."""
+ELSEWHERE = {name: entry.load() for name, entry in COMMANDS.items()}
+"""Commands that are no checks, whose options are declared like all others."""
 
 
 def every_choice() -> list[object]:
@@ -451,7 +449,7 @@ def _(choice: str, stage: Stage) -> None:
 # The commands that are no checks
 
 
-@run_of("HistoryOptions --format")
+@run_of("ShowHistory --format")
 def _(choice: str, stage: Stage) -> None:
     name = stage.path.name  # what others have left in /dev/shm is history as well
     say(stage.path, name, "MASTER")

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hachecks import argv, cli
+from hachecks.checks.command_line import signature
 from hachecks.checks.runner import RunOptions
 from hachecks.probes.tcp import TcpProbe
 from hachecks.registry import PROBES
@@ -112,7 +113,7 @@ def test_what_asks_nothing_is_no_pass(words: list[str], message: str) -> None:
 
 @pytest.mark.parametrize("name", [*PROBES, "run"])
 def test_a_variable_that_is_empty_names_no_target(name: str) -> None:
-    (target,) = (setting for setting in settings_of(cli.signature(name)[0]) if setting.positional)
+    (target,) = (setting for setting in settings_of(signature(name)[0]) if setting.positional)
     empty = {target.variable(name): ""}
     assert hacheck(name, timeout=20, **empty) == (2, "", f"hacheck: {name}: {target.flag} is missing\n")
 

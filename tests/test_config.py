@@ -236,10 +236,10 @@ def test_a_member_remembers_where_and_for_as_long_as_the_check_that_asks_it(tmp_
         '[check.all]\nall = ["member"]\ninterval = "2h"\n'
         '[check.member]\nprobe = "file"\npath = "/etc/passwd"\nfall = 2\ninterval = "2s"\n'
     )
-    (probe, _) = named_check("all", str(path), {"state_dir": str(tmp_path)}, {})
+    (probe, _) = named_check("all", str(path), {}, {}, str(tmp_path))
     assert isinstance(probe, Composition)
     (member,) = probe.members
-    assert (streak.lifetime(member.options), member.options.state_dir) == (3 * 7200, str(tmp_path))
+    assert streak.lifetime(member.options) == 3 * 7200
     assert hacheck("run", "all", "--config", path, "--state-dir", tmp_path / "state").code == 0
     assert (tmp_path / "state" / "streak-all.member").exists()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from hachecks import cli
+from hachecks.checks.command_line import signature
 from hachecks.checks.runner import RunOptions
 from hachecks.click_settings import SettingsCommand
 from hachecks.commands import tree
@@ -29,7 +29,7 @@ WORDS_OF_NO = re.compile(r"(no|not|never|do not|don't|without)\b", re.IGNORECASE
 
 def classes_of(name: str) -> tuple[type, ...]:
     """The settings classes of a probe or notifier."""
-    return cli.signature(name) if name in PROBES else (NOTIFIERS[name].load(), DeliveryOptions)
+    return signature(name) if name in PROBES else (NOTIFIERS[name].load(), DeliveryOptions)
 
 
 def settings_by_command() -> Iterator[tuple[str, Setting]]:

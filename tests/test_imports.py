@@ -22,7 +22,7 @@ FLOORS = [
     "__main__ executable",
     "agent ipfailover",
     "exporter commands",
-    "click_settings delivery status",
+    "click_settings delivery status versions",
     "config",
     "notifiers",
     "services",
@@ -34,7 +34,7 @@ FLOORS = [
     "net keepalived",
     "node argv",
     "settings registry homes kept",
-    "state proc units verdict deadline versions",
+    "state proc units verdict deadline",
     "__init__",
 ]
 """Rooms, the flat modules among them, from the roof to the ground: a room imports only what stands below it."""
@@ -141,14 +141,16 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(reversed(FLOORS)) for room
 
 def on_the_way_of_a_check() -> set[str]:
     """The modules that `hacheck PROBE` can come to import: not the click tree, which its errors and help come from."""
+    others = {
+        entry.target.partition(":")[0][9:] for entry in (*registry.COMMANDS.values(), *registry.NOTIFIERS.values())
+    }
+    others |= {"commands", "delivery.starting"}
     found: set[str] = set()
     coming = {"cli", *(name for name in MODULES if name.startswith("probes."))}
     while coming:
         name = coming.pop()
         found.add(name)
-        module = MODULES[name]
-        coming |= (module.ours() | module.entries) & MODULES.keys() - found - {"commands"}
-        coming = {name for name in coming if not name.startswith(("notifiers", "delivery"))}
+        coming |= (MODULES[name].ours() | MODULES[name].entries) & MODULES.keys() - found - others
     return found
 
 

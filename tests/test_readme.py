@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from hachecks.config import Configuration
-from hachecks.delivery.channel import DeliveryOptions
+from hachecks.delivery.channels import channels_of
 from hachecks.registry import PROBES
 from tests.cli import ROOT
 
@@ -221,8 +221,7 @@ def test_the_notifiers_it_declares_are_understood(tmp_path: Path) -> None:
     path = tmp_path / "hacheck.toml"
     path.write_text(blocks("toml")[1])
     declared = Configuration.read(str(path))
-    for name in declared.notifiers:
-        declared.notifier(name, {}, DeliveryOptions)
+    assert channels_of(declared, {}, "").keys() == declared.notifiers.keys()
 
 
 def test_every_probe_has_its_recipe() -> None:

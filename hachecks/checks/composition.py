@@ -1,4 +1,4 @@
-"""Do enough of several checks pass?"""
+"""A composition: several checks are asked at once, and enough of them must pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from hachecks.checks.runner import RunOptions
+    from hachecks.checks.runner import Memory, RunOptions
     from hachecks.probes import Probe
 
 GRACE = 0.02
@@ -40,10 +40,11 @@ class Composition:
     is obeyed.
     """
 
-    def __init__(self, name: str, members: Sequence[Member], needed: int) -> None:
+    def __init__(self, name: str, members: Sequence[Member], needed: int, memory: Memory | None = None) -> None:
         self.name = name
         self.members = members
         self.needed = needed
+        self.memory = memory
 
     @property
     def composes(self) -> str:
@@ -112,7 +113,8 @@ class Composition:
             own = Deadline.after(seconds) if seconds < deadline.remaining() else Deadline(deadline.at, deadline.seconds)
         except (queue.Empty, TimedOut):
             return False
-        answers.put((member, runner.run(member.probe, member.options, f"{self.name}.{member.name}", own)))
+        name = f"{self.name}.{member.name}"
+        answers.put((member, runner.run(member.probe, member.options, name, own, self.memory)))
         return True
 
     def _overdue(self, told: Sequence[tuple[Member, Verdict]], deadline: Deadline) -> Iterator[tuple[Member, Verdict]]:

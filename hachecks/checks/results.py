@@ -25,6 +25,8 @@ FORMAT = "hacheck-verdict 1"
 END = "\nend\n"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds within which runs are counted."""
+LAST_FAILURE = "last-failure"
+"""The file with the name of the check that failed last, and why."""
 PATIENCE = 0.15
 """Seconds to wait for other runs of the same check, each of which holds the lock for a millisecond, unless stopped."""
 LARGEST = 65536

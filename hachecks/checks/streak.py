@@ -1,16 +1,22 @@
-"""When does a verdict count? After `rise` good ones in a row, or `fall` bad ones."""
+"""A streak: a verdict counts after `rise` good ones in a row, or `fall` bad ones."""
 
 from __future__ import annotations
 
-from time import CLOCK_BOOTTIME, clock_gettime
+from time import CLOCK_BOOTTIME, clock_gettime, monotonic
 
 from hachecks import state
+from hachecks.checks.runner import counted
+from hachecks.checks.watchdog import WITH_LINE_AFTER
 from hachecks.verdict import in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hachecks.checks.runner import RunOptions
+    from hachecks.deadline import Deadline
+    from hachecks.verdict import Verdict
 
+REMEMBER_SECONDS = 0.1
+"""Seconds to wait for the state directory before the verdict is told; beyond the deadline, less than the watchdog."""
 ASSUMED_INTERVAL = 60.0
 """Seconds between two runs where nothing is known of them: the longest of Keepalived's defaults, that of delay_loop."""
 MISSED = 3
@@ -39,7 +45,7 @@ class Streak:
 
 
 class StreakRecord:
-    """A streak as it is kept between two runs: one line of text, `BOOT NOW up|down CONTRARY GAP`.
+    """A streak as it is kept between two runs: one line of text, `BOOT NOW up|down OPPOSING GAP`.
 
     It is believed when it is of this boot and no older than `lifetime` seconds, or than what three runs take at the
     pace that they had: after a longer pause the first verdict counts at once, as it does for Keepalived. `now` is
@@ -96,20 +102,39 @@ def lifetime(options: RunOptions) -> float:
     return max(MISSED * max(ASSUMED_INTERVAL, options.interval or 0.0), TIMEOUTS * options.timeout)
 
 
-def exchange(good: bool, options: RunOptions, name: str) -> tuple[Streak, str]:
-    """The streak with one more run, which is remembered, and what there is to say about the memory."""
-    streak, note = Streak(good, 0), ""
+class StreakFiles:
+    """The streaks of forked checks, each in a file of the state directory."""
 
-    def change(text: str) -> str:
-        nonlocal streak, note
-        memory = StreakRecord(state.boot_id(), clock_gettime(CLOCK_BOOTTIME), lifetime(options))
-        before = memory.load(text)
-        streak = before.after(good, options.rise, options.fall) if before else streak
-        note = memory.forgotten and f"rise and fall begin anew: {memory.forgotten}"
-        return memory.dump(streak)
+    def __init__(self, state_dir: str) -> None:
+        self.state_dir = state_dir
 
-    try:
-        state.exchange(state.directory(options.state_dir), f"streak-{name}", change)
-    except OSError as error:
-        return Streak(good, 0), f"no rise/fall: {options.state_dir}: {error.strerror or error}"
-    return streak, note
+    def counted(self, verdict: Verdict, options: RunOptions, name: str, deadline: Deadline) -> Verdict:
+        """The verdict that counts, given the runs before; the verdict as it is where there is no memory to be had."""
+        if not options.needs_memory:
+            return verdict
+        good = options.counts_as_good(verdict.status)
+        found = [(Streak(good, 0), f"no rise/fall: {self.state_dir} does not answer")]
+        within = min(REMEMBER_SECONDS, max(deadline.at - monotonic(), 0.0) + WITH_LINE_AFTER / 2)
+        state.done_within(within, lambda: found.append(self.exchange(good, options, name)))
+        streak, note = found[-1]
+        if streak.up == good:
+            return verdict.noted(note) if note else verdict
+        return counted(verdict, streak, options)
+
+    def exchange(self, good: bool, options: RunOptions, name: str) -> tuple[Streak, str]:
+        """The streak with one more run, which is remembered, and what there is to say about the memory."""
+        streak, note = Streak(good, 0), ""
+
+        def change(text: str) -> str:
+            nonlocal streak, note
+            record = StreakRecord(state.boot_id(), clock_gettime(CLOCK_BOOTTIME), lifetime(options))
+            before = record.load(text)
+            streak = before.after(good, options.rise, options.fall) if before else streak
+            note = record.forgotten and f"rise and fall begin anew: {record.forgotten}"
+            return record.dump(streak)
+
+        try:
+            state.exchange(state.directory(self.state_dir), f"streak-{name}", change)
+        except OSError as error:
+            return Streak(good, 0), f"no rise/fall: {self.state_dir}: {error.strerror or error}"
+        return streak, note

@@ -1,50 +1,43 @@
-"""Who is told? The notifiers of hacheck.toml, and those on a notify script's own command line."""
+"""The channels of a node: the notifiers of hacheck.toml, and those on a notify script's own command line."""
 
 from __future__ import annotations
 
 import os
-import re
 import zlib
 
 from hachecks import argv, homes, state
-from hachecks.config import Configuration, nearest
+from hachecks.config import Configuration, names_of, nearest, refuse_unknown
 from hachecks.delivery.channel import Channel, DeliveryOptions
-from hachecks.keepalived import openshift
-from hachecks.keepalived.configuration import Configuration as KeepalivedConfiguration
-from hachecks.keepalived.configuration import Unreadable, read_configuration, vips_by_instance
 from hachecks.notifiers.log import LogNotifier
 from hachecks.registry import NOTIFIERS
 from hachecks.settings import Invalid, build
-from hachecks.transitions.journal import places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
-ID_OPTION = re.compile(r"""(?:^|\s)(?:-i\s*|--config-id(?:=|\s+))["']?([^\s"']+)""")
+    from hachecks.node import Node
+    from hachecks.notifiers import Notifier
 
 
-def declared_channels(
-    config: str, environ: Mapping[str, str], directory: str, tell: Callable[[str], None]
-) -> dict[str, Channel]:
+def declared_channels(node: Node, directory: str, tell: Callable[[str], None]) -> dict[str, Channel]:
     """The notifiers of the configuration; a log file where it declares none, or cannot be understood.
 
     Their queues are in the directory; there are none without one.
     """
     try:
-        declared = Configuration.read(config)
+        declared = Configuration.read(node.config)
         if declared.notifiers:
-            return channels_of(declared, environ, directory)
+            return channels_of(declared, node.environ, directory)
     except Invalid as error:
         tell(str(error))
-    log = LogNotifier(file=_log_of(environ, directory)) if directory else LogNotifier()
+    log = LogNotifier(file=_log_of(node, directory)) if directory else LogNotifier()
     return {"log": Channel("log", log, DeliveryOptions(), directory)}
 
 
-def _log_of(environ: Mapping[str, str], directory: str) -> str:
+def _log_of(node: Node, directory: str) -> str:
     """The log beside the journal, where people look; with the queue, where no more files can be made there."""
-    for home in homes.own(places(environ)):
+    for home in homes.own(node.places):
         path = os.path.join(home, "transitions.log")
         try:
             os.close(state.written(path, os.O_WRONLY | os.O_APPEND))
@@ -58,9 +51,25 @@ def channels_of(declared: Configuration, environ: Mapping[str, str], directory: 
     """The notifiers of the configuration; raises `Invalid`."""
     channels = {}
     for name in declared.notifiers:
-        notifier, options = declared.notifier(name, environ, DeliveryOptions)
+        notifier, options = _declared(declared, name, environ)
         channels[name] = Channel(name, notifier, options, directory)
     return channels
+
+
+def _declared(declared: Configuration, name: str, environ: Mapping[str, str]) -> tuple[Notifier, DeliveryOptions]:
+    """The notifier of `[notifier.NAME]`, and how it is told; raises `Invalid`."""
+    table, where = declared.notifiers[name], f"{declared.path}: [notifier.{name}]"
+    kind = str(table.get("notifier", ""))
+    if kind not in NOTIFIERS:
+        wrong = f"no notifier {kind}{nearest(kind, NOTIFIERS)}" if kind else 'needs notifier = "…"'
+        raise Invalid(f"{where}: {wrong}")
+    notifier_class = NOTIFIERS[kind].load()
+    refuse_unknown(where, table, ["notifier", *names_of(DeliveryOptions, notifier_class)])
+    options: DeliveryOptions = build(DeliveryOptions, kind, {}, environ, table, where)
+    if options.fallback is not None and options.fallback not in declared.notifiers:
+        unknown = f"no notifier {options.fallback}{nearest(options.fallback, declared.notifiers)}"
+        raise Invalid(f"{where}: fallback: {unknown}")
+    return build(notifier_class, kind, {}, environ, table, where), options
 
 
 def channel_of(words: Sequence[str], environ: Mapping[str, str], directory: str) -> Channel:
@@ -81,33 +90,3 @@ def channel_of(words: Sequence[str], environ: Mapping[str, str], directory: str)
 def channel_name(words: Sequence[str]) -> str:
     """What the queue of a notifier on a command line is called."""
     return f"{words[0]}-{zlib.crc32(' '.join(words).encode()):08x}"
-
-
-def vips(environ: Mapping[str, str]) -> dict[str, list[str]]:
-    """The VIPs of each instance, as Keepalived's configuration has them, or else OpenShift's variables."""
-    return vips_by_instance(_configuration(environ)) or vips_by_instance(openshift.configuration(environ))
-
-
-def script_users(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Whom Keepalived is configured to run its scripts as, by name or number."""
-    return _configuration(environ).script_users
-
-
-def _configuration(environ: Mapping[str, str]) -> KeepalivedConfiguration:
-    """What Keepalived is configured to do; nothing where its file cannot be read."""
-    try:
-        return read_configuration(environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF, config_id(environ))
-    except Unreadable:
-        return KeepalivedConfiguration((), (), {}, ())
-
-
-def config_id(environ: Mapping[str, str]) -> str:
-    """What Keepalived's `-i` is: KEEPALIVED_CONFIG_ID, or what KEEPALIVED_OPTIONS say; empty for the host's name."""
-    named = environ.get("KEEPALIVED_CONFIG_ID", "")
-    found = ID_OPTION.findall(environ.get("KEEPALIVED_OPTIONS", ""))
-    return named or (found[-1] if found else "")
-
-
-def node_name(environ: Mapping[str, str]) -> str:
-    """The node as Kubernetes calls it (NODE_NAME), or the host's name."""
-    return environ.get("NODE_NAME") or os.uname().nodename

@@ -1,4 +1,4 @@
-"""Who delivers where no agent runs? A process that the first notify of a storm starts, and that ends by itself."""
+"""The deliverer: a process that the first notify of a storm starts where no agent runs, and that ends by itself."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import time
 
 from hachecks import homes, state
 from hachecks.delivery.backlog import Backlog
-from hachecks.delivery.channels import KEEPALIVED_CONF, channel_name, channel_of, declared_channels, node_name, vips
+from hachecks.delivery.channels import channel_name, channel_of, declared_channels
 from hachecks.delivery.loop import Delivery
 from hachecks.delivery.starting import MARK, is_delivering
+from hachecks.keepalived.vips import vips
+from hachecks.node import Node, NodeOptions
 from hachecks.proc import process_start
-from hachecks.settings import Invalid
+from hachecks.settings import Invalid, settings
 from hachecks.transitions import history, journal
 from hachecks.transitions.history import History
 from hachecks.transitions.taken_out import taken_out
@@ -25,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from hachecks.registry import Output
     from hachecks.transitions.event import Event
 
 QUIET = 1.0
@@ -44,17 +47,28 @@ DIARY = "deliveries.log"
 LARGEST_DIARY = 1024 * 1024
 
 
-def deliver(config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
+@settings
+class Deliver(NodeOptions):
+    """Deliver what has been recorded, until there is nothing left to deliver."""
+
+    def run(self, environ: Mapping[str, str], output: Output) -> bool:
+        """Deliver, apart from Keepalived, which may have started us."""
+        leave_keepalived()
+        deliver(Node(self, environ), output.say)
+        return True
+
+
+def deliver(node: Node, tell: Callable[[str], None]) -> None:
     """Deliver until everything has been told and nothing has come for a while; one process of each user at a time.
 
     Raises `OSError` where there is no place to keep what is delivered.
     """
-    directory = journal.state_directory(environ)
+    directory = journal.state_directory(node.places)
     until = time.monotonic() + LINGER
     while True:
         try:
-            with History.locked(directory, journal.places(environ)) as reader:
-                while _round(reader, config, environ, DeliveryLog(directory, tell).tell):
+            with History.locked(directory, node.places) as reader:
+                while _round(reader, node, DeliveryLog(directory, tell).tell):
                     pass
             return
         except BlockingIOError:
@@ -64,13 +78,13 @@ def deliver(config: str, environ: Mapping[str, str], tell: Callable[[str], None]
             time.sleep(LOOK)
 
 
-def _round(reader: History, config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
+def _round(reader: History, node: Node, tell: Callable[[str], None]) -> bool:
     """Deliver with the configuration as it is now; returns whether there is more to do.
 
     Where that fails the mark stays, as that of one who was killed: a check starts the next deliverer.
     """
     _mark(reader)
-    loop = _Loop(reader, config, environ, tell)
+    loop = _Loop(reader, node, tell)
     loop.run()
     _unmark(reader)
     # Whoever recorded something while the mark was there relies on us.
@@ -135,12 +149,12 @@ def leave_keepalived() -> None:
 
 
 class _Loop:
-    def __init__(self, reader: History, config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    def __init__(self, reader: History, node: Node, tell: Callable[[str], None]) -> None:
         self.reader = reader
-        self.environ = environ
+        self.node = node
         self.tell = tell
-        channels = declared_channels(config, environ, reader.directory, tell)
-        self.delivery = Delivery(node_name(environ), channels, reader.directory, vips(environ))
+        channels = declared_channels(node, reader.directory, tell)
+        self.delivery = Delivery(node.name, channels, reader.directory, vips(node))
         self.backlog = Backlog(remembered=lambda: history.events(reader.directory))
         self._hear(itertools.chain(history.events(reader.directory), reader.unwritten))
         self.trouble = ""
@@ -182,12 +196,12 @@ class _Loop:
 
     def _record_what_was_taken_out(self) -> bool:
         """Record DELETED in Keepalived's place where it does not say so itself; returns whether there was any."""
-        path = self.environ.get("KEEPALIVED_CONFIG") or KEEPALIVED_CONF
-        gone = taken_out(self.reader.understanding.latest.values(), path) if not self.reader.has_more else []
+        path, latest = self.node.keepalived_config, self.reader.understanding.latest.values()
+        gone = taken_out(latest, path) if not self.reader.has_more else []
         with contextlib.suppress(OSError):
             for event in gone:
                 deleted = Transition.of_now(event.kind, event.name, "DELETED", options=event.options)
-                journal.append(deleted, self.environ)
+                journal.append(deleted, self.node.places, sync=self.node.syncs)
         return bool(gone)
 
     def _hear(self, events: Iterable[Event]) -> None:
@@ -200,7 +214,7 @@ class _Loop:
             if name in self.delivery.channels:
                 continue
             try:
-                self.delivery.channels[name] = channel_of(words, self.environ, self.reader.directory)
+                self.delivery.channels[name] = channel_of(words, self.node.environ, self.reader.directory)
             except Invalid as error:
                 self.tell(str(error))
 

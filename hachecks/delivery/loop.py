@@ -15,7 +15,7 @@ from functools import partial
 from threading import Lock
 
 from hachecks import homes, state
-from hachecks.checks.runner import LAST_FAILURE
+from hachecks.checks.results import LAST_FAILURE
 from hachecks.delivery.channel import LONGEST_ASKED, LONGEST_BACKOFF, OLD_NEWS, Channel, backoff
 from hachecks.delivery.dead_letters import DeadLetters, Letter
 from hachecks.delivery.queue_state import EXPIRED, REFUSED, silence_left

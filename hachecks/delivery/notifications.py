@@ -1,114 +1,59 @@
-"""What has been recorded, told, and not told? `hacheck history` and `hacheck notifications`."""
+"""`hacheck notifications`: what waits to be delivered, what could not be, and for how long people want silence."""
 
 from __future__ import annotations
 
 import contextlib
-import heapq
 import itertools
 import os
 import time
 
 from hachecks.delivery.attempt import send
 from hachecks.delivery.backlog import Backlog
-from hachecks.delivery.channels import channel_name, channel_of, declared_channels, node_name, script_users, vips
+from hachecks.delivery.channels import channel_name, channel_of, declared_channels
 from hachecks.delivery.dead_letters import DeadLetters
 from hachecks.delivery.loop import Delivery
 from hachecks.delivery.queue_state import LONGEST_SILENCE, SILENCE, keep_silence, silence_left
 from hachecks.delivery.starting import is_delivering
-from hachecks.messages.message import label
+from hachecks.keepalived.vips import vips
 from hachecks.messages.not_delivered import NotDelivered
-from hachecks.settings import Invalid, option, settings
+from hachecks.node import Node, NodeOptions
+from hachecks.settings import Invalid, argument, settings
 from hachecks.transitions import history, journal
 from hachecks.transitions.history import History
-from hachecks.units import Duration, parse_duration
+from hachecks.units import parse_duration
 from hachecks.verdict import in_words, one_line, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Literal
 
     from hachecks.delivery.channel import Channel
     from hachecks.delivery.dead_letters import Letter
-    from hachecks.transitions.event import Event
-
-
-STRANGERS = 10_000
-"""Events of a user whom nobody trusts that are shown at most."""
+    from hachecks.registry import Output
 
 
 @settings
-class HistoryOptions:
-    """Show what Keepalived has said, oldest first."""
+class Notifications(NodeOptions):
+    """Show what waits to be told, and what could not be; `silence 2h [WHY]` tells nobody anything for a while."""
 
-    vip: str | None = option(default=None, metavar="ADDR", help="Only the instance that carries this VIP.")
-    instance: str | None = option(default=None, metavar="NAME", help="Only this instance or group.")
-    since: Duration | None = option(default=None, help="Only what happened within this time.")
-    format: Literal["text", "json"] = option(default="text", help="Lines for people, or a JSON object on each.")
+    verb: Literal["list", "retry", "drop", "silence", "unsilence"] = argument(
+        default="list", help="Show, send dead letters again or drop them, be silent or not."
+    )
+    words: tuple[str, ...] = argument(default=(), metavar="[DURATION [WHY]]", help="Of silence: for how long, and why.")
 
-    def wants(self, event: Event, carried: Mapping[str, Sequence[str]]) -> bool:
-        """Whether the event is among those asked for."""
-        return (
-            (self.instance is None or event.name == self.instance)
-            and (self.vip is None or self.vip in vips_of(event, carried))
-            and (self.since is None or event.at >= time.time() - self.since)
-        )
+    def run(self, environ: Mapping[str, str], output: Output) -> bool:
+        """Do it; returns whether all is well. Raises `Invalid` or `OSError`."""
+        return Queues(Node(self, environ), output.say).do(self.verb, self.words)
 
 
-def show_history(options: HistoryOptions, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
-    """Tell every event that is asked for, whoever recorded it; whom nobody has reason to believe is named."""
-    carried = vips(environ)
-    places = journal.places(environ)
-    trusted = journal.trusted_users(script_users(environ))
-    for event, user in heapq.merge(*(_said(user, places, trusted) for user in history.users_of(places)), key=_time):
-        if options.wants(event, carried):
-            by = "" if user in trusted else f", recorded by {user_name(user)}"
-            text = as_text(event, vips_of(event, carried))
-            tell(str(event) if options.format == "json" else f"{text}{by}")
-
-
-def _said(user: int, places: Sequence[str], trusted: Container[int]) -> Iterator[tuple[Event, int]]:
-    at_most = None if user in trusted else STRANGERS
-    return ((event, user) for event in history.recorded_by(user, places, at_most))
-
-
-def _time(said: tuple[Event, int]) -> float:
-    return said[0].at
-
-
-def vips_of(event: Event, carried: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """The VIPs of the instance it is about; a group of the same name has none."""
-    return carried.get(event.name, ()) if event.kind == "INSTANCE" else ()
-
-
-def user_name(user: int) -> str:
-    """What a user is called, or his number."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return f"uid {user}"
-
-
-def as_text(event: Event, carried: Sequence[str]) -> str:
-    """The event as one line for people."""
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at))
-    addresses = f" ({', '.join(carried)})" if carried else ""
-    lasted = f" for {in_words(event.at - event.since)}" if event.since and event.at > event.since else ""
-    was = f", was {event.before}{lasted}" if event.before else ""
-    late = ", heard late" if event.late else ""
-    return visible(f"{at}  {event.state:<7} {label(event.kind, event.name)}{addresses}{was}{late}")
-
-
-class Notifications:
+class Queues:
     """The queues and dead letters of a node."""
 
-    def __init__(self, config: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
-        self.config = config
-        self.environ = environ
+    def __init__(self, node: Node, tell: Callable[[str], None]) -> None:
+        self.node = node
         self.tell = tell
-        self.directory = journal.state_directory(environ)
+        self.directory = journal.state_directory(node.places)
         self.letters = DeadLetters(self.directory)
 
     def do(self, verb: str, words: Sequence[str]) -> bool:
@@ -133,7 +78,7 @@ class Notifications:
 
     def list(self) -> bool:
         """Tell of every channel what it knows, and what it could not be told."""
-        channels = declared_channels(self.config, self.environ, self.directory, lambda _: None)
+        channels = declared_channels(self.node, self.directory, lambda _: None)
         waiting = self._waiting(channels)
         for channel in channels.values():
             count = waiting[channel.name]
@@ -159,7 +104,7 @@ class Notifications:
 
     def _waiting(self, channels: Mapping[str, Channel]) -> dict[str, int]:
         """How many events each channel is still to be told of, what nobody has read of the journal yet included."""
-        reader = History(self.directory, journal.places(self.environ))
+        reader = History(self.directory, self.node.places)
         fallbacks = {channel.options.fallback for channel in channels.values()}
         silent = silence_left(self.directory) > 0
         waiting = dict.fromkeys(channels, 0)
@@ -178,8 +123,8 @@ class Notifications:
 
     def retry(self) -> bool:
         """Send every dead letter again; those that are not taken stay."""
-        channels = declared_channels(self.config, self.environ, self.directory, self.tell)
-        delivery = Delivery(node_name(self.environ), channels, self.directory, vips(self.environ))
+        channels = declared_channels(self.node, self.directory, self.tell)
+        delivery = Delivery(self.node.name, channels, self.directory, vips(self.node))
         changed: dict[str, Sequence[Letter]] = {}
         all_taken = True
         try:
@@ -213,7 +158,7 @@ class Notifications:
         if not words or channel_name(words) != letter.notifier:
             raise NotDelivered("it is not declared any more", retryable=False)
         try:
-            return channel_of(words, self.environ, self.directory)
+            return channel_of(words, self.node.environ, self.directory)
         except Invalid as error:
             raise NotDelivered(str(error), retryable=False) from None
 

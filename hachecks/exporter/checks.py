@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hachecks.checks import results
+from hachecks.checks.command_line import check_name
 from hachecks.exporter.view import Check
 from hachecks.keepalived.configuration import hacheck_command
 from hachecks.kept import LATEST
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from hachecks.checks.results import CheckResults
     from hachecks.exporter.source import SourceHealth
     from hachecks.keepalived.configuration import Configuration
-    from hachecks.status import NameOfCheck
 
 STALE = 60.0
 """Seconds after which a verdict says nothing about now, or five intervals where these are longer."""
@@ -42,12 +42,10 @@ class Checks:
         self,
         directories: Callable[[], list[str]],
         environ: Mapping[str, str],
-        name_of: NameOfCheck,
         source: SourceHealth,
     ) -> None:
         self.directories = directories
         self.environ = environ
-        self.name_of = name_of
         self.source = source
         self.verdicts: dict[str, CheckResults] = {}
         self.intervals: dict[str, float] = {}
@@ -60,7 +58,7 @@ class Checks:
         for script in configuration.scripts:
             words = hacheck_command(script.command)
             try:
-                name = self.name_of(words, self.environ) if words else ""
+                name = check_name(words, self.environ) if words else ""
             except Invalid:
                 continue  # Keepalived shows it, and no verdict comes of it
             if name:

@@ -15,7 +15,7 @@ from hachecks.exporter.exposition import Family, labels
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hachecks.exporter.node import Node
+    from hachecks.exporter.node import NodeSources
     from hachecks.exporter.view import Instance, Vip
 
 STATE = {"UNKNOWN": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}
@@ -37,7 +37,7 @@ COUNTERS = {
 BOTH = ("become_master", "release_master")
 
 
-def families(node: Node) -> Iterator[Family]:
+def families(node: NodeSources) -> Iterator[Family]:
     """All of them."""
     by_name = {instance.name: instance for instance in node.instances}
     yield Family("keepalived_exporter_build_info", "gauge", "What runs; always 1.", [(labels(version=__version__), 1)])
@@ -85,7 +85,7 @@ def _of(instance: Instance, vip: Vip | None = None) -> str:
     return labels(iname=instance.name, intf=instance.interface, vrid=vrid, ip_address=vip.address)
 
 
-def _without_vips(node: Node) -> list[tuple[str, int]]:
+def _without_vips(node: NodeSources) -> list[tuple[str, int]]:
     """The instances that have none, whose address is empty."""
     with_vips = {vip.instance for vip in node.vips}
     return [
@@ -98,7 +98,7 @@ def _without_vips(node: Node) -> list[tuple[str, int]]:
     ]
 
 
-def _scripts(node: Node, by_name: dict[str, Instance]) -> Iterator[Family]:
+def _scripts(node: NodeSources, by_name: dict[str, Instance]) -> Iterator[Family]:
     """The checks: by the script that runs them, and by the VIPs whose instances track it."""
     now = time.time()
     good = {}
@@ -127,7 +127,7 @@ def _scripts(node: Node, by_name: dict[str, Instance]) -> Iterator[Family]:
     )
 
 
-def _counters(node: Node, by_name: dict[str, Instance]) -> Iterator[Family]:
+def _counters(node: NodeSources, by_name: dict[str, Instance]) -> Iterator[Family]:
     """What only Keepalived's own JSON tells."""
     dumps = [(by_name[name], dump) for name, dump in node.dumps.items() if name in by_name]
     if not dumps:

@@ -11,9 +11,10 @@ from hachecks.keepalived import openshift
 from hachecks.keepalived.configuration import Unreadable, read_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from hachecks.exporter.source import SourceHealth
+    from hachecks.node import Node
 
 
 PATIENCE = 5.0
@@ -23,13 +24,12 @@ PATIENCE = 5.0
 class ConfigurationSource:
     """The configuration as it was when it could last be read."""
 
-    def __init__(self, path: str, config_id: str, environ: Mapping[str, str], source: SourceHealth) -> None:
-        self.path = path
-        self.config_id = config_id
-        self.environ = environ
+    def __init__(self, node: Node, source: SourceHealth) -> None:
+        self.path = node.keepalived_config
+        self.config_id = node.config_id
         self.source = source
-        self.configuration = spelled_out(openshift.configuration(environ))
-        self._files: tuple[str, ...] = (path,)
+        self.configuration = spelled_out(openshift.configuration(node.environ))
+        self._files: tuple[str, ...] = (self.path,)
         self._seen: object = None
         self._unfinished_since: float | None = None
 

@@ -7,22 +7,23 @@ import os
 from typing import TYPE_CHECKING
 
 from hachecks.settings import Invalid
+from hachecks.transitions import journal
 from hachecks.transitions.fifo import FifoReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from hachecks.exporter.source import SourceHealth
+    from hachecks.node import Node
+    from hachecks.transitions.transition import Transition
 
 
 class FifoSource:
     """A FIFO whose every line is recorded in the journal as it comes, from which it is told like any other."""
 
-    def __init__(
-        self, path: str, environ: Mapping[str, str], source: SourceHealth, tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, path: str, node: Node, source: SourceHealth, tell: Callable[[str], None]) -> None:
         self.path = path
-        self.environ = environ
+        self.node = node
         self.source = source
         self.tell = tell
         self.follower: FifoReader | None = None
@@ -33,12 +34,15 @@ class FifoSource:
             self.close()
         if self.follower is None:
             try:
-                self.follower = FifoReader(self.path, self.environ, self.tell)
+                self.follower = FifoReader(self.path, self._record, self.tell)
             except Invalid as error:
                 self.source.failed(str(error))
                 return
             asyncio.get_running_loop().add_reader(self.follower.descriptor, self.follower.read)
         self.source.succeeded(changed=False)
+
+    def _record(self, transition: Transition) -> None:
+        journal.append(transition, self.node.places, sync=self.node.syncs)
 
     def _is_there(self, descriptor: int) -> bool:
         """Keepalived makes a FIFO of its own anew at each reload; the old one says nothing any more."""

@@ -15,21 +15,20 @@ from hachecks.exporter import metrics
 from hachecks.exporter.complaints import Complaints, LogOfLibrary
 from hachecks.exporter.connections import NEXT_REQUEST, Connections, bound
 from hachecks.exporter.hosts import Hosts
+from hachecks.exporter.node import NodeSources
 from hachecks.exporter.options import Listen
 from hachecks.exporter.server import Server
-from hachecks.exporter.snapshot import node_of
+from hachecks.node import PORT
 from hachecks.registry import Entry
-from hachecks.status import PORT
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from hachecks.exporter.connections import Make
-    from hachecks.exporter.node import Node
     from hachecks.exporter.options import ExporterOptions
     from hachecks.exporter.web_config.config import WebConfig
-    from hachecks.status import NameOfCheck
+    from hachecks.node import Node
 
 WEB_CONFIG = Entry(
     "hachecks.exporter.web_config.config:WebConfig", "TLS and users, which take 3 MiB where they are wanted"
@@ -47,8 +46,7 @@ LAST_ANSWERS = 2.0
 
 def serve(
     options: ExporterOptions,
-    environ: Mapping[str, str],
-    name_of_check: NameOfCheck,
+    node: Node,
     tell_line: Callable[[str], None],
 ) -> bool:
     """Serve until SIGTERM or SIGINT; returns False where nothing could be listened on. Raises `Invalid`."""
@@ -62,7 +60,7 @@ def serve(
         logger = logging.getLogger(library)
         logger.addHandler(LogOfLibrary(complaints))
         logger.propagate = False
-    return asyncio.run(_serve(options, environ, name_of_check, tell, complaints))
+    return asyncio.run(_serve(options, node, tell, complaints))
 
 
 def _give_memory_back() -> None:
@@ -75,8 +73,7 @@ def _give_memory_back() -> None:
 
 async def _serve(
     options: ExporterOptions,
-    environ: Mapping[str, str],
-    name_of_check: NameOfCheck,
+    node: Node,
     tell: Callable[[str], None],
     complaints: Complaints,
 ) -> bool:
@@ -84,13 +81,13 @@ async def _serve(
     web_config: WebConfig | None = WEB_CONFIG.load().read(options.web_config) if options.web_config else None
     for note in web_config.notes if web_config else ():
         tell(note)
-    node = node_of(options, environ, name_of_check, tell)
+    sources = NodeSources(node, tell)
     if options.fifo:
-        node.follow_fifo(options.fifo)
+        sources.follow_fifo(options.fifo)
     if options.keepalived_json:
-        node.ask_for_json(options.keepalived_json, options.pid_file)
-    hosts = Hosts(options.allowed_host, environ)
-    server = Server(node, metrics.parts(node, options.compat == "keepalived"), web_config, hosts, complaints)
+        sources.ask_for_json(options.keepalived_json, options.pid_file)
+    hosts = Hosts(options.allowed_host, node.environ)
+    server = Server(sources, metrics.parts(sources, options.compat == "keepalived"), web_config, hosts, complaints)
     runner = web.AppRunner(
         server.application(),
         access_log=None,
@@ -102,7 +99,7 @@ async def _serve(
     await runner.setup()
     tls = web_config.ssl_context() if web_config else None
     connections = server.connections = Connections(cast("Make", runner.server), tls, complaints)
-    endless = (node.addresses.follow(), _look(node, web_config, tell), _tend(connections, complaints))
+    endless = (sources.addresses.follow(), _look(sources, web_config, tell), _tend(connections, complaints))
     tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(coroutine) for coroutine in endless]
     try:
         addresses = options.listen or (Listen("", PORT),)
@@ -115,7 +112,7 @@ async def _serve(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         connections.close()
-        node.close()
+        sources.close()
         await runner.cleanup()
 
 
@@ -134,15 +131,15 @@ def _listens(connections: Connections, listen: Listen, tell: Callable[[str], Non
     return True
 
 
-async def _look(node: Node, web_config: WebConfig | None, tell: Callable[[str], None]) -> None:
+async def _look(sources: NodeSources, web_config: WebConfig | None, tell: Callable[[str], None]) -> None:
     told = None
     while True:
-        node.refresh()
+        sources.refresh()
         trouble = web_config.refresh() if web_config else None
         if trouble and trouble != told:
             tell(trouble)
         told = trouble
-        await asyncio.sleep(0 if node.is_behind else LOOK)
+        await asyncio.sleep(0 if sources.is_behind else LOOK)
 
 
 async def _tend(connections: Connections, complaints: Complaints) -> None:

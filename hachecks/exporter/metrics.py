@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hachecks.checks.results import CheckResults
-    from hachecks.exporter.node import Node
+    from hachecks.exporter.node import NodeSources
 
-    Families = Callable[[Node], Iterable[Family]]
+    Families = Callable[[NodeSources], Iterable[Family]]
 
 PROCESS = CollectorRegistry()
 PROCESS.register(PROCESS_COLLECTOR)
 
 
-def parts(node: Node, compatible: bool) -> list[CachedSection]:
+def parts(node: NodeSources, compatible: bool) -> list[CachedSection]:
     """All metrics of a node, parted by what they change with."""
     config, verdicts = node.sources["configuration"], node.sources["verdicts"]
     grouped: list[tuple[Callable[[], object], Families]] = [
@@ -45,7 +45,7 @@ def parts(node: Node, compatible: bool) -> list[CachedSection]:
     return [*(_part(node, version, families) for version, families in grouped), CachedSection(lambda: None, _process)]
 
 
-def _part(node: Node, version: Callable[[], object], families: Families) -> CachedSection:
+def _part(node: NodeSources, version: Callable[[], object], families: Families) -> CachedSection:
     return CachedSection(version, lambda form: rendered(families(node), form))
 
 
@@ -56,7 +56,7 @@ def _process(form: str) -> str:
     return generate_latest(PROCESS).decode()
 
 
-def configured(node: Node) -> Iterator[Family]:
+def configured(node: NodeSources) -> Iterator[Family]:
     """What the configuration says."""
     version = labels(version=__version__, pythonversion=platform.python_version())
     yield Family("hachecks_build_info", "gauge", "What runs; always 1.", [(version, 1)])
@@ -101,7 +101,7 @@ def configured(node: Node) -> Iterator[Family]:
     )
 
 
-def known(node: Node) -> Iterator[Family]:
+def known(node: NodeSources) -> Iterator[Family]:
     """What netlink shows and Keepalived says."""
     vips = [(labels(vrrp_instance=vip.instance, vip=vip.address), vip) for vip in node.vips]
     yield Family(
@@ -170,7 +170,7 @@ def known(node: Node) -> Iterator[Family]:
     )
 
 
-def checks(node: Node) -> Iterator[Family]:
+def checks(node: NodeSources) -> Iterator[Family]:
     """What the checks say."""
     now = time.time()
     found = [(labels(check=one.name, probe=one.probe), one) for _, one in node.checks.shown(now) if one is not None]
@@ -220,7 +220,7 @@ def checks(node: Node) -> Iterator[Family]:
     )
 
 
-def notifiers(node: Node) -> Iterator[Family]:
+def notifiers(node: NodeSources) -> Iterator[Family]:
     """How the notifiers fare."""
     queues = [(labels(notifier=queue.name), queue) for queue in node.queues]
     yield Family(
@@ -273,7 +273,7 @@ def notifiers(node: Node) -> Iterator[Family]:
     )
 
 
-def current(node: Node) -> Iterator[Family]:
+def current(node: NodeSources) -> Iterator[Family]:
     """What is another at every scrape."""
     now = time.time()
     yield Family(

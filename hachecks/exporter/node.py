@@ -26,11 +26,11 @@ from hachecks.transitions import history, journal
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hachecks.delivery.queue_state import Queue
     from hachecks.keepalived.json_dump import Dump
-    from hachecks.status import NameOfCheck
+    from hachecks.node import Node
     from hachecks.transitions.history import Event
 
 MOMENT = 0.05
@@ -40,32 +40,24 @@ SOME = 200
 JSON = "keepalived_json"
 
 
-class Node:
+class NodeSources:
     """All sources of one node. `refresh` looks at those that do not call by themselves; it never waits."""
 
-    def __init__(
-        self,
-        name: str,
-        configuration: tuple[str, str],
-        places: Sequence[str],
-        environ: Mapping[str, str],
-        name_of_check: NameOfCheck,
-        tell: Callable[[str], None],
-    ) -> None:
-        self.name = name
-        self.environ = environ
+    def __init__(self, node: Node, tell: Callable[[str], None]) -> None:
+        self.node = node
+        self.name = node.name
         self.tell = tell
         self.fifo: FifoSource | None = None
         self.json: KeepalivedJson | None = None
-        self.places = places
+        self.places = node.places
         self.boot = boot_id()
         names = ("netlink", "configuration", "journal", "verdicts", "queues", "process")
         self.sources = {one: SourceHealth(one, tell) for one in names}
         self.addresses = Addresses(self.sources["netlink"])
-        self.configuration = ConfigurationSource(*configuration, environ, self.sources["configuration"])
+        self.configuration = ConfigurationSource(node, self.sources["configuration"])
         self._users = journal.trusted_users()
         self._begin_anew()
-        self.checks = Checks(self._directories_of_checks, environ, name_of_check, self.sources["verdicts"])
+        self.checks = Checks(self._directories_of_checks, node.environ, self.sources["verdicts"])
         self.process = KeepalivedProcess()
         self.running = Running(None, None, False, "nobody has looked yet")
         self.queues: list[Queue] = []
@@ -211,7 +203,7 @@ class Node:
     def follow_fifo(self, path: str) -> None:
         """Also follow Keepalived's notify FIFO."""
         source = self.sources["fifo"] = SourceHealth("fifo", self.tell)
-        self.fifo = FifoSource(path, self.environ, source, self.tell)
+        self.fifo = FifoSource(path, self.node, source, self.tell)
         self._looks = {"fifo": self.fifo.refresh, **self._looks}
 
     def ask_for_json(self, directory: str, pid_file: str) -> None:

@@ -1,13 +1,21 @@
-"""How is the exporter told what to look at, and where to serve it?"""
+"""`hacheck exporter`: what it is told to look at, and where it serves it."""
 
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hachecks.exporter.hosts import ANY, NAME
+from hachecks.node import PORT, Node, NodeOptions
+from hachecks.registry import Entry
 from hachecks.settings import option, settings
-from hachecks.status import PORT, NodeOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hachecks.registry import Output
+
+SERVE = Entry("hachecks.exporter.main:serve", "the exporter, which needs the packages of hachecks[agent]")
 
 
 class Listen:
@@ -80,3 +88,8 @@ class ExporterOptions(NodeOptions):
             bare = name[2:] if name.startswith("*.") else name
             if name != ANY and (":" in name or not NAME.fullmatch(bare.lower().rstrip("."))):
                 raise ValueError(f"--allowed-host {name}: write a name without a port, *.DOMAIN or *")
+
+    def run(self, environ: Mapping[str, str], output: Output) -> bool:
+        """Serve until it is ended; returns whether anything could be listened on. Raises `Invalid` or `ImportError`."""
+        served: bool = SERVE.load()(self, Node(self, environ), lambda line: output.complain(f"exporter: {line}"))
+        return served

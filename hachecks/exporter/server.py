@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hachecks.exporter.complaints import Complaints
     from hachecks.exporter.connections import Connections
     from hachecks.exporter.hosts import Hosts
-    from hachecks.exporter.node import Node
+    from hachecks.exporter.node import NodeSources
     from hachecks.exporter.web_config.config import WebConfig
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -52,7 +52,7 @@ class Server:
 
     def __init__(
         self,
-        node: Node,
+        node: NodeSources,
         parts: Sequence[CachedSection],
         web_config: WebConfig | None,
         hosts: Hosts,

@@ -6,6 +6,7 @@ import hashlib
 import string
 from enum import IntEnum
 
+from hachecks.transitions.transition import label
 from hachecks.verdict import in_words, visible
 
 TYPE_CHECKING = False
@@ -43,11 +44,6 @@ def weight(before: str | None, state: str) -> Severity:
     ended = {"FAULT": Severity.critical, "STOP": Severity.warning, "DELETED": Severity.warning}
     over = ended.get(before or "", Severity.info) if state in ("MASTER", "BACKUP", "DELETED") else Severity.info
     return max(over, Severity.of(before, state))
-
-
-def label(kind: str, name: str) -> str:
-    """What people call it: an instance by its name, a group so that no instance of the same name is meant."""
-    return name if kind == "INSTANCE" else f"{kind.lower()} {name}"
 
 
 class Change:

@@ -7,10 +7,10 @@ import shlex
 
 from hachecks.deadline import TimedOut
 from hachecks.messages.fields import facts
-from hachecks.messages.message import label
 from hachecks.services.command import run
 from hachecks.services.progress import PartialDelivery
 from hachecks.settings import option, settings
+from hachecks.transitions.transition import label
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False

@@ -8,8 +8,8 @@ import time
 
 from hachecks import homes, state
 from hachecks.messages.not_delivered import NotDelivered
+from hachecks.node import node_of
 from hachecks.settings import option, settings
-from hachecks.transitions import journal
 from hachecks.units import Size
 from hachecks.verdict import visible
 
@@ -72,7 +72,7 @@ class LogNotifier:
 
     def _opened(self) -> int:
         directory = os.path.dirname(self.file) or "."
-        if directory in homes.own(journal.places(os.environ)):
+        if directory in homes.own(node_of(os.environ).places):
             return state.written(self.file, os.O_WRONLY | os.O_APPEND)
         # No link of another user's is followed, and no FIFO waited for; /proc/1/fd/1 is a link, of the kernel's.
         guard = os.O_NOFOLLOW if os.stat(directory).st_mode & state.OTHERS_WRITE else 0

@@ -10,6 +10,7 @@ import zlib
 from hachecks.http.headers import Header
 from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
+from hachecks.node import node_of
 from hachecks.services.acceptance import excerpt, is_accepted, refusal
 from hachecks.services.exposition import Exposition
 from hachecks.services.http_options import HttpOptions, LoginOptions, secrets_among
@@ -91,7 +92,7 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
     def _memory(self) -> str:
         """Where is kept what is known, when that is no file of the user's."""
         name = f"pushgateway-{zlib.crc32(f'{self.pushgateway!r} {self.job}'.encode()):08x}"
-        return os.path.join(journal.state_directory(os.environ), name)
+        return os.path.join(journal.state_directory(node_of(os.environ).places), name)
 
     def _push(self, known: Exposition, node: str, deadline: Deadline) -> list[str]:
         if self.pushgateway is None:

@@ -9,6 +9,7 @@ import zlib
 
 from hachecks import state
 from hachecks.kept import document, is_text
+from hachecks.node import node_of
 from hachecks.transitions import journal
 
 MOST = 10_000
@@ -28,7 +29,7 @@ class FiredAlerts:
     def _recall(self, where: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             name = f"alertmanager-{zlib.crc32(where.encode('utf-8', 'replace')):08x}"
-            self.path = os.path.join(journal.state_directory(os.environ), name)
+            self.path = os.path.join(journal.state_directory(node_of(os.environ).places), name)
             kept = document(state.read(self.path) or "{}")
             self.vips = {alert: vips for alert, vips in kept.items() if is_text(vips) and is_text(alert)}
         self.before = dict(self.vips)

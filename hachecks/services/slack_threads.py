@@ -10,6 +10,7 @@ import zlib
 
 from hachecks import state
 from hachecks.kept import is_number, is_text, is_words
+from hachecks.node import node_of
 from hachecks.transitions import journal
 
 TYPE_CHECKING = False
@@ -91,7 +92,7 @@ class Threads:
         self.threads: list[Thread] = []
         with contextlib.suppress(OSError, ValueError, RecursionError):
             name = f"slack-{zlib.crc32(f'{api} {channel}'.encode()):08x}"
-            self.path = os.path.join(journal.state_directory(os.environ), name)
+            self.path = os.path.join(journal.state_directory(node_of(os.environ).places), name)
             kept = json.loads(state.read(self.path) or "[]")
             threads = map(Thread.kept, kept if isinstance(kept, list) else ())
             self.threads = [thread for thread in threads if thread is not None]

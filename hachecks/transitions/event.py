@@ -81,6 +81,19 @@ class Event:
                 raise ValueError(f"no line of a history: {name} is wrong")
         return cls(**{**facts, "options": tuple(facts["options"]), "order": tuple(facts["order"])})
 
+    @classmethod
+    def of_transition(cls, transition: Transition, **facts: Any) -> Event:
+        """The event that a transition is; `facts` are those that the transition does not know."""
+        return cls(
+            kind=transition.kind,
+            name=transition.name,
+            state=transition.state,
+            priority=transition.priority,
+            options=transition.options,
+            order=transition.order,
+            **facts,
+        )
+
     def facts(self) -> dict[str, Any]:
         """Everything about it, as JSON takes it."""
         return {name: getattr(self, name) for name in self.__slots__}
@@ -184,17 +197,12 @@ class TransitionLog:
     def _event(self, transition: Transition, key: str, at: float) -> Event:
         before = self.latest.get(transition.subject)
         late = before is not None and before.order[0] == transition.boot and transition.order < before.order
-        return Event(
+        return Event.of_transition(
+            transition,
             number=self.number + 1,
             key=key,
             at=round(at, 3),
-            kind=transition.kind,
-            name=transition.name,
-            state=transition.state,
-            priority=transition.priority,
             before=before.state if before else None,
             since=before.at if before else None,
             late=late,
-            options=transition.options,
-            order=transition.order,
         )

@@ -1,4 +1,4 @@
-"""How is Keepalived's notify FIFO followed? Every line becomes a record of the journal, in Keepalived's own order.
+"""A reader of Keepalived's notify FIFO: every line becomes a transition, in Keepalived's own order.
 
 Keepalived runs the reader as its `notify_fifo_script`, or anybody else does; several readers would share the lines.
 """
@@ -14,13 +14,12 @@ import stat
 from time import monotonic
 
 from hachecks.settings import Invalid
-from hachecks.transitions import journal
 from hachecks.transitions.transition import Transition
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 F_SETPIPE_SZ = 1031
 ROOM = 1024 * 1024
@@ -33,24 +32,25 @@ LAST_WORDS = 0.5
 """Seconds without a line after which the last has come: Keepalived ends its reader before it says STOP."""
 LONGEST_FAREWELL = 10.0
 """Seconds after SIGTERM after which the reader ends, whoever still writes."""
-LOOK = 0.2
+POLL_INTERVAL = 0.2
 """Seconds after which the end that SIGTERM asked for is seen."""
 
 
 class FifoReader:
     """Reads the FIFO: until SIGTERM, and then what is left in it, or when somebody who watches `descriptor` says so.
 
-    `recorded` is called when lines have been recorded. Raises `Invalid` where there is no FIFO.
+    `record` is given each transition, and may raise `OSError`; `recorded` is called when some have been recorded.
+    Raises `Invalid` where there is no FIFO.
     """
 
     def __init__(
         self,
         path: str,
-        environ: Mapping[str, str],
+        record: Callable[[Transition], object],
         complain: Callable[[str], None],
         recorded: Callable[[], None] = lambda: None,
     ) -> None:
-        self.environ = environ
+        self.record = record
         self.complaints = Complaints(complain)
         self.recorded = recorded
         self.begun = b""
@@ -62,7 +62,7 @@ class FifoReader:
         """Record every line until SIGTERM."""
         signal.signal(signal.SIGTERM, self._end)
         while not self.ending:
-            if select.select([self.descriptor], [], [], LOOK)[0]:
+            if select.select([self.descriptor], [], [], POLL_INTERVAL)[0]:
                 self.read()
         until = monotonic() + LONGEST_FAREWELL
         while monotonic() < until and select.select([self.descriptor], [], [], LAST_WORDS)[0]:
@@ -104,7 +104,7 @@ class FifoReader:
 
     def _record(self, line: bytes) -> bool:
         try:
-            journal.append(Transition.from_fifo_line(line.decode("utf-8", "backslashreplace")), self.environ)
+            self.record(Transition.from_fifo_line(line.decode("utf-8", "backslashreplace")))
         except (ValueError, OSError) as error:
             self.complaints.tell(f"notify: not recorded: {error}")
             return False

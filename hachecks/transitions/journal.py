@@ -1,4 +1,4 @@
-"""Where is a transition recorded, and how is it read on, without losing one?
+"""The journal: where transitions are recorded, and from which they are read on without losing one.
 
 Writers know nothing but one file and one write, without a lock, so that a shell can do it with builtins. The one reader
 (`history` holds its lock) remembers for each file how far it has read, closes a file that has grown, and reads a closed
@@ -18,7 +18,7 @@ from hachecks.transitions.transition import BEGIN, END, Transition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 NAME = "journal"
 KEPT_HERE = "history.lock"
@@ -37,16 +37,10 @@ IDENTITY = 48
 """Bytes by which a file is known besides its inode, which is given again at once (268 events lost, measured)."""
 
 
-def places(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Where state may be, in the order in which it is tried; see `state` for each user's own directory there."""
-    chosen = environ.get("HACHECK_STATE_DIR")
-    return (chosen, *state.PLACES) if chosen and chosen not in state.PLACES else state.PLACES
-
-
-def state_directory(environ: Mapping[str, str]) -> str:
+def state_directory(places: Iterable[str]) -> str:
     """This user's own directory for his history and queues: the first that has one, or could; raises `OSError`."""
     refusals = []
-    for place in places(environ):
+    for place in places:
         try:
             directory = state.home(place)
             if not os.path.lexists(os.path.join(directory, KEPT_HERE)):
@@ -57,13 +51,16 @@ def state_directory(environ: Mapping[str, str]) -> str:
     raise OSError(f"no place for state can be written ({'; '.join(refusals)})")
 
 
-def append(transition: Transition, environ: Mapping[str, str]) -> str:
-    """Record a transition in the first place that takes it, and return the file's path; raises `OSError`."""
+def append(transition: Transition, places: Iterable[str], *, sync: bool = False) -> str:
+    """Record a transition in the first place that takes it, and return the file's path; raises `OSError`.
+
+    `sync`: only when it is on the disk, too.
+    """
     refusal = OSError("there is no place to record a transition")
-    for place in places(environ):
+    for place in places:
         try:
             path = os.path.join(state.home(place), NAME)
-            _append(state.written(path, os.O_WRONLY | os.O_APPEND), transition, environ.get("HACHECK_FSYNC") == "1")
+            _append(state.written(path, os.O_WRONLY | os.O_APPEND), transition, sync)
             return path
         except OSError as error:
             refusal = error

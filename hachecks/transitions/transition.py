@@ -143,6 +143,11 @@ class Transition:
         return f"{self.kind} {self.name} {self.state}"
 
 
+def label(kind: str, name: str) -> str:
+    """What people call it: an instance by its name, a group so that no instance of the same name is meant."""
+    return name if kind == "INSTANCE" else f"{kind.lower()} {name}"
+
+
 def recordable(text: str) -> str:
     """The text with its control characters, of which some part a record's fields, spelled out."""
     return "".join(visible(c) if c < " " or c == "\x7f" else c for c in text)

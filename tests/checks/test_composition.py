@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hachecks.checks.composition import GRACE, MOST_THREADS, ROOM, Composition, Member
 from hachecks.checks.runner import RunOptions, conclude
+from hachecks.checks.streak import StreakFiles
 from hachecks.deadline import Deadline
 from hachecks.verdict import STATUSES, CannotLook, Failure, Status, Verdict
 
@@ -274,9 +275,9 @@ def test_a_members_other_options_are_obeyed(tmp_path: Path) -> None:
     options = RunOptions(invert=True, timeout=60.0)
     inverted = Composition("one", [Member("a", Doing(failing), options)], 1)
     assert repr(conclude(inverted, Deadline.after(60))) == "PASS - a: it is broken"
-    remembering = RunOptions(fall=2, timeout=60.0, state_dir=str(tmp_path))
+    remembering = RunOptions(fall=2, timeout=60.0)
     for act, told in ((passing, "PASS - a: it works"), (failing, "PASS - a: bad answer 1 of 2: it is broken")):
-        composition = Composition("one", [Member("a", Doing(act), remembering)], 1)
+        composition = Composition("one", [Member("a", Doing(act), remembering)], 1, StreakFiles(str(tmp_path)))
         assert repr(conclude(composition, Deadline.after(60))) == told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["streak-one.a", "streak-one.a~lock"]
 

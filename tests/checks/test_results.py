@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from hachecks import state
 from hachecks.checks import results, runner
+from hachecks.checks.publish import publish
 from hachecks.checks.results import BUCKETS, CheckResults
 from hachecks.checks.runner import RunOptions
+from hachecks.deadline import Deadline
 from hachecks.verdict import KINDS, Status, Verdict, one_line
 from tests import servers
 from tests.cli import ROOT, Answer, hacheck
@@ -31,19 +33,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from hachecks.deadline import Deadline
     from tests.talker import Talker
 
 NOTING = """
 import sys
-from hachecks import published
-from hachecks.runner import RunOptions
+from hachecks.checks import results
+from hachecks.checks.runner import RunOptions
 from hachecks.verdict import Verdict
 verdict = Verdict.failing("it is broken " * 20, "refused", duration_seconds=0.02)
 done = 0
 while done < int(sys.argv[2]):
     try:
-        published.note(sys.argv[1], "vip", "tcp", "it", verdict, RunOptions())
+        results.record_run(sys.argv[1], "vip", "tcp", "it", verdict, RunOptions())
         done += 1
     except BlockingIOError:
         pass
@@ -166,8 +167,8 @@ def test_each_kind_of_reason_has_its_word(tmp_path: Path, places: Mapping[str, s
 
 
 def test_a_mistake_of_ours_is_internal_and_no_more_kinds_are_there(tmp_path: Path) -> None:
-    options = RunOptions(state_dir=str(tmp_path))
-    runner.publish(Raising(), runner.run(Raising(), options, "x"), options, "x")
+    probe, options = Raising(), RunOptions()
+    publish(probe, runner.run(probe, options, "x", Deadline.after(1.5)), options, "x", str(tmp_path), lambda _: None)
     (one,) = results.read_all(str(tmp_path))
     assert (one.status, one.kind) == ("UNKNOWN", "internal")
     assert sorted([*CAUSES, "internal"]) == list(KINDS)

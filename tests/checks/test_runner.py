@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks.checks.runner import RunOptions, conclude, run
+from hachecks.checks.streak import StreakFiles
 from hachecks.deadline import Deadline
 from hachecks.verdict import CannotLook, Failure, Status, Verdict
 from tests.cli import ROOT, Answer, hacheck
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hachecks.checks.runner import Memory
     from tests.talker import Talker
 
 
@@ -63,6 +65,11 @@ def buggy(_: Deadline) -> Verdict:
     raise KeyError("x")
 
 
+def asked(probe: Doing, options: RunOptions, memory: Memory | None = None, name: str = "x") -> Verdict:
+    """The verdict of one run."""
+    return run(probe, options, name, Deadline.after(options.timeout), memory)
+
+
 @pytest.mark.parametrize(
     ("act", "told"),
     [
@@ -83,26 +90,29 @@ def test_a_phase_is_measured_also_when_it_fails() -> None:
 
 def test_a_failure_is_tried_again_within_the_time_left() -> None:
     probe = Doing(failing, failing, passing)
-    assert repr(run(probe, RunOptions(retries=5), "x")) == "PASS - it works (try 3)"
+    assert repr(asked(probe, RunOptions(retries=5))) == "PASS - it works (try 3)"
     assert probe.asked == 3
 
 
 def test_the_last_try_is_told_and_no_more_are_made_than_the_time_allows() -> None:
     probe = Doing(failing)
-    verdict = run(probe, RunOptions(retries=100, timeout=0.35), "x")
+    verdict = asked(probe, RunOptions(retries=100, timeout=0.35))
     assert verdict.reason == f"it is broken (try {probe.asked})"
     assert 1 < probe.asked <= 4
 
 
 def test_an_inverted_probe_must_fail_and_not_looking_is_no_failure() -> None:
-    assert run(Doing(failing), RunOptions(invert=True), "x").status is Status.PASS
-    assert run(Doing(passing), RunOptions(invert=True), "x").status is Status.FAIL
-    assert run(Doing(hindered), RunOptions(invert=True), "x").status is Status.UNKNOWN
+    assert asked(Doing(failing), RunOptions(invert=True)).status is Status.PASS
+    assert asked(Doing(passing), RunOptions(invert=True)).status is Status.FAIL
+    assert asked(Doing(hindered), RunOptions(invert=True)).status is Status.UNKNOWN
 
 
 def test_rise_and_fall_are_remembered_between_runs(tmp_path: Path) -> None:
-    options = RunOptions(rise=2, fall=2, state_dir=str(tmp_path))
-    told = [repr(run(Doing(act), options, "x")) for act in (passing, failing, failing, passing, passing)]
+    options = RunOptions(rise=2, fall=2)
+    told = [
+        repr(asked(Doing(act), options, StreakFiles(str(tmp_path))))
+        for act in (passing, failing, failing, passing, passing)
+    ]
     assert told == [
         "PASS - it works",
         "PASS - bad answer 1 of 2: it is broken",
@@ -113,26 +123,27 @@ def test_rise_and_fall_are_remembered_between_runs(tmp_path: Path) -> None:
 
 
 def test_the_kind_of_a_reason_stays_with_a_verdict_whatever_becomes_of_it(tmp_path: Path) -> None:
-    held = RunOptions(rise=2, fall=2, state_dir=str(tmp_path))
-    told = [run(Doing(act), held, "x") for act in (passing, hindered, hindered, passing)]
+    held = RunOptions(rise=2, fall=2)
+    told = [asked(Doing(act), held, StreakFiles(str(tmp_path))) for act in (passing, hindered, hindered, passing)]
     assert [(one.status.value, one.kind) for one in told] == [
         ("PASS", ""),
         ("PASS", "config"),
         ("UNKNOWN", "config"),
         ("FAIL", "status"),
     ]
-    assert run(Doing(passing), RunOptions(invert=True), "x").kind == "status"
-    assert run(Doing(slow), RunOptions(timeout=0.05, retries=1), "x").kind == "timeout"
+    assert asked(Doing(passing), RunOptions(invert=True)).kind == "status"
+    assert asked(Doing(slow), RunOptions(timeout=0.05, retries=1)).kind == "timeout"
 
 
 def test_two_checks_do_not_share_a_streak(tmp_path: Path) -> None:
-    options = RunOptions(fall=2, state_dir=str(tmp_path))
-    run(Doing(passing), options, "x")
-    assert run(Doing(failing), options, "y").status is Status.FAIL
+    options = RunOptions(fall=2)
+    memory = StreakFiles(str(tmp_path))
+    asked(Doing(passing), options, memory)
+    assert asked(Doing(failing), options, memory, "y").status is Status.FAIL
 
 
 def test_without_a_place_to_remember_the_answer_counts_as_it_is() -> None:
-    verdict = run(Doing(passing), RunOptions(rise=2, state_dir="/proc/nowhere"), "x")
+    verdict = asked(Doing(passing), RunOptions(rise=2), StreakFiles("/proc/nowhere"))
     assert verdict.status is Status.PASS
     assert "no rise/fall" in verdict.reason
 
@@ -219,31 +230,31 @@ def test_a_streak_is_remembered_for_as_long_as_the_check_may_pause(
 
 
 def test_what_is_forgotten_is_told_however_long_the_reason_is(tmp_path: Path) -> None:
-    options = RunOptions(fall=2, state_dir=str(tmp_path))
-    run(Doing(passing), options, "x")
+    options = RunOptions(fall=2)
+    asked(Doing(passing), options, StreakFiles(str(tmp_path)))
     (tmp_path / "streak-x").write_text("nonsense")
-    verdict = run(Doing(lambda _: Verdict.failing("long " * 100)), options, "x")
+    verdict = asked(Doing(lambda _: Verdict.failing("long " * 100)), options, StreakFiles(str(tmp_path)))
     assert verdict.reason.endswith("… [rise and fall begin anew: what was remembered cannot be read]")
     assert len(verdict.reason) <= 400
 
 
 @pytest.mark.parametrize("forged", ["-1000000", "-1", "1e9", "0x1"])
 def test_no_count_in_the_memory_makes_a_fail_a_pass_for_longer_than_fall_says(tmp_path: Path, forged: str) -> None:
-    options = RunOptions(fall=3, state_dir=str(tmp_path))
-    run(Doing(passing), options, "x")
+    options = RunOptions(fall=3)
+    asked(Doing(passing), options, StreakFiles(str(tmp_path)))
     memory = tmp_path / "streak-x"
     boot, now, way, _, gap = memory.read_text().split()
     memory.write_text(" ".join([boot, now, way, forged, gap]))
-    assert [run(Doing(failing), options, "x").status for _ in range(3)][-1] is Status.FAIL
+    assert [asked(Doing(failing), options, StreakFiles(str(tmp_path))).status for _ in range(3)][-1] is Status.FAIL
 
 
 def test_a_memory_that_another_run_keeps_locked_changes_no_verdict(tmp_path: Path) -> None:
-    options = RunOptions(fall=2, state_dir=str(tmp_path))
-    run(Doing(passing), options, "x")
+    options = RunOptions(fall=2)
+    asked(Doing(passing), options, StreakFiles(str(tmp_path)))
     (lock,) = tmp_path.rglob("streak-x~lock")
     with lock.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        verdict = run(Doing(passing), options, "x")
+        verdict = asked(Doing(passing), options, StreakFiles(str(tmp_path)))
     assert verdict.status is Status.PASS
     assert "[no rise/fall: " in verdict.reason
 

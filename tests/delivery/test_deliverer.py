@@ -16,6 +16,7 @@ import pytest
 from hachecks.delivery import deliverer, starting
 from hachecks.delivery.queue_state import queues
 from hachecks.delivery.starting import is_delivering
+from hachecks.node import node_of
 from hachecks.proc import TICKS, process_start
 from hachecks.state import boot_id
 from hachecks.transitions import journal
@@ -52,7 +53,7 @@ class Node:
         """Record without starting anybody."""
         started, pid = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS), os.getpid()
         one = Transition("INSTANCE", name, state, 100, boot=boot_id(), started=started, pid=pid)
-        journal.append(one, self.environ)
+        journal.append(one, node_of(self.environ).places)
 
     def deliver(self) -> subprocess.Popen[bytes]:
         """A deliverer that this test can see."""
@@ -221,14 +222,15 @@ def test_a_deliverer_whose_parent_has_not_looked_after_it_is_dead(node: Node) ->
 RECORDING_AT_THE_LAST_MOMENT = """
 import os, sys
 from hachecks import cli
-from hachecks.journal import append
-from hachecks.transition import Transition
+from hachecks.transitions.journal import append
+from hachecks.transitions.transition import Transition
+from hachecks.node import node_of
 
 def watch(event, words):
     if event == "os.remove" and str(words[0]).endswith("/delivering") and os.path.exists(words[0]) and moments:
         moments.pop()
         # The mark is still there: whoever records now starts nobody.
-        append(Transition.of_now("INSTANCE", "V_LAST", "FAULT"), os.environ)
+        append(Transition.of_now("INSTANCE", "V_LAST", "FAULT"), node_of(os.environ).places)
 
 moments = [1]
 sys.addaudithook(watch)

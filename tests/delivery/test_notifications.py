@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks.delivery.dead_letters import DeadLetters, Letter
-from hachecks.delivery.notifications import HistoryOptions, as_text
+from hachecks.node import node_of
 from hachecks.proc import process_start
 from hachecks.transitions import journal
 from hachecks.transitions.event import Event
+from hachecks.transitions.show_history import ShowHistory, as_text
 from hachecks.transitions.transition import Transition
 from tests.cli import Answer, hacheck
 from tests.events import event
@@ -61,7 +62,7 @@ class Node:
 
     def record(self, name: str = "VI_1", state: str = "FAULT", kind: str = "INSTANCE") -> None:
         """As the notify script does."""
-        journal.append(Transition.of_now(kind, name, state), self.environ)
+        journal.append(Transition.of_now(kind, name, state), node_of(self.environ).places)
 
     def letter(self, name: str, notifier: str = "hook", options: tuple[str, ...] = ()) -> None:
         """Something that could not be told."""
@@ -205,7 +206,7 @@ def test_history_shows_groups_as_such_and_no_character_that_acts_on_the_screen(n
 
 def test_a_group_carries_no_vip_of_an_instance_of_its_name() -> None:
     carried = {"V": ["10.0.0.1"]}
-    options = HistoryOptions(vip="10.0.0.1")
+    options = ShowHistory(vip="10.0.0.1")
     assert options.wants(event("V"), carried)
     assert not options.wants(event("V", kind="GROUP"), carried)
     assert as_text(event("V"), ["10.0.0.1"]).endswith("FAULT   V (10.0.0.1), was MASTER for 60 min")

@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from hachecks.state import boot_id
 from hachecks.transitions import journal
 from hachecks.transitions.transition import Transition
+from tests.nodes import places
 
 if TYPE_CHECKING:
     import ssl
@@ -164,7 +165,7 @@ def say(state: Path, name: str, word: str, priority: int = 100, kind: str = "INS
     started = int(ticks * os.sysconf("SC_CLK_TCK"))
     assert started > 0, "this machine has not run for so long"
     transition = Transition(kind, name, word, priority, boot=boot_id(), started=started, pid=os.getpid())
-    journal.append(transition, {"HACHECK_STATE_DIR": str(state)})
+    journal.append(transition, places(state))
 
 
 def configuration(count: int, network: str = "10.250.0") -> str:

@@ -9,6 +9,7 @@ import pytest
 from hachecks.exporter.configuration import PATIENCE, ConfigurationSource
 from hachecks.exporter.source import SourceHealth
 from tests.failover.namespace import wait_until
+from tests.nodes import node_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,9 @@ class Watched:
         self.path = path
         self.told: list[str] = []
         self.source = SourceHealth("configuration", self.told.append)
-        self.configuration = ConfigurationSource(str(path), "", environ, self.source)
+        self.configuration = ConfigurationSource(
+            node_at(path.parent, environ, keepalived_config=str(path)), self.source
+        )
 
     def after(self, text: str) -> list[str]:
         """The VIPs after a text was written."""

@@ -19,25 +19,17 @@ from hachecks.exporter.checks import DEFAULT_INTERVAL, FORGOTTEN, STALE, Checks
 from hachecks.exporter.configuration import ConfigurationSource
 from hachecks.exporter.document import document
 from hachecks.exporter.exposition import TEXT, rendered
-from hachecks.exporter.node import SOME, Node
-from hachecks.exporter.snapshot import node_of
+from hachecks.exporter.node import SOME, NodeSources
 from hachecks.exporter.source import SourceHealth
 from hachecks.exporter.stories import InstanceHistories
 from hachecks.keepalived.configuration import Configuration, VrrpScript
-from hachecks.settings import Invalid
-from hachecks.status import NodeOptions
 from hachecks.transitions import journal
+from tests import nodes
 from tests.exporter.running import configuration, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
-
-
-def name_of(words: Sequence[str], _: Mapping[str, str]) -> str:
-    if words[0] == "nonsense":
-        raise Invalid("that is no check")
-    return words[-1]
 
 
 # How a source fares
@@ -106,7 +98,7 @@ def published(name: str, at: float, *, good: bool = True, interval: float = 0.0)
 
 
 def checks(directory: Path, *scripts: VrrpScript) -> Checks:
-    found = Checks(lambda: [str(directory)], {}, name_of, SourceHealth("verdicts", lambda _: None))
+    found = Checks(lambda: [str(directory)], {}, SourceHealth("verdicts", lambda _: None))
     found.configure(Configuration((), scripts, {}, ()))
     return found
 
@@ -193,7 +185,7 @@ def test_a_configuration_that_cannot_be_read_leaves_the_former_in_force_and_is_r
     path = tmp_path / "keepalived.conf"
     source = SourceHealth("configuration", lambda _: None)
     path.write_text(configuration(2))
-    read = ConfigurationSource(str(path), "", {}, source)
+    read = ConfigurationSource(nodes.node_at(tmp_path, keepalived_config=str(path)), source)
     read.refresh()
     assert (len(read.configuration.instances), source.up) == (2, True)
     path.unlink()
@@ -207,7 +199,8 @@ def test_a_configuration_that_cannot_be_read_leaves_the_former_in_force_and_is_r
 def test_the_variables_of_openshift_count_until_there_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "keepalived.conf"
     source = SourceHealth("configuration", lambda _: None)
-    read = ConfigurationSource(str(path), "", {"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1-2"}, source)
+    variables = {"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1-2"}
+    read = ConfigurationSource(nodes.node_at(tmp_path, variables, keepalived_config=str(path)), source)
     read.refresh()
     assert (len(read.configuration.instances), source.up) == (2, True)
     path.write_text(configuration(3))
@@ -329,13 +322,13 @@ def test_many_queues_do_not_fill_the_memory(tmp_path: Path) -> None:
 # The node
 
 
-def node_at(directory: Path, told: list[str]) -> Node:
-    options = NodeOptions(state_dir=str(directory), keepalived_config=str(directory / "keepalived.conf"), config_id="")
-    return node_of(options, dict(os.environ), name_of, told.append)
+def node_at(directory: Path, told: list[str]) -> NodeSources:
+    configured = str(directory / "keepalived.conf")
+    return NodeSources(nodes.node_at(directory, os.environ, keepalived_config=configured), told.append)
 
 
 @pytest.fixture
-def node(tmp_path: Path, told: list[str]) -> Node:
+def node(tmp_path: Path, told: list[str]) -> NodeSources:
     (tmp_path / "keepalived.conf").write_text(configuration(2))
     return node_at(tmp_path, told)
 
@@ -353,14 +346,14 @@ def no_more_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
-def heard_all(node: Node) -> None:
+def heard_all(node: NodeSources) -> None:
     node.refresh()
     while node.is_behind:
         node.refresh()
 
 
 def test_a_long_history_is_read_bit_by_bit_and_believed_when_it_is_read(
-    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    node: NodeSources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hachecks.exporter.node.MOMENT", 0.0)
     for number in range(2 * SOME):
@@ -373,7 +366,9 @@ def test_a_long_history_is_read_bit_by_bit_and_believed_when_it_is_read(
     assert node.stories.of["VI_1"].entered["MASTER"] == SOME
 
 
-def test_a_source_that_breaks_leaves_the_others_and_is_read_again(node: Node, tmp_path: Path, told: list[str]) -> None:
+def test_a_source_that_breaks_leaves_the_others_and_is_read_again(
+    node: NodeSources, tmp_path: Path, told: list[str]
+) -> None:
     heard_all(node)
     say(tmp_path, "VI_1", "BACKUP")
     with no_more_files():
@@ -389,7 +384,7 @@ def test_a_source_that_breaks_leaves_the_others_and_is_read_again(node: Node, tm
 
 
 def test_a_mistake_of_ours_in_one_source_leaves_the_others(
-    node: Node, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+    node: NodeSources, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(*_: object) -> None:
         raise TypeError("'>' not supported between instances of 'str' and 'int'")
@@ -405,7 +400,7 @@ def test_a_mistake_of_ours_in_one_source_leaves_the_others(
     assert node.stories.of["VI_1"].state == "BACKUP", "what was lost by the mistake is read again"
 
 
-def test_nothing_recorded_is_told_with_what_to_do(node: Node, tmp_path: Path) -> None:
+def test_nothing_recorded_is_told_with_what_to_do(node: NodeSources, tmp_path: Path) -> None:
     heard_all(node)
     if not node.sources["journal"].up:  # something else may have left a journal in /dev/shm
         assert "have Keepalived call `hacheck notify`" in node.sources["journal"].trouble

@@ -20,9 +20,10 @@ from hachecks.deadline import Deadline, TimedOut
 from hachecks.delivery import queue_state
 from hachecks.delivery.backlog import Backlog
 from hachecks.delivery.channel import Channel, DeliveryOptions
+from hachecks.delivery.channels import channels_of
 from hachecks.delivery.dead_letters import NAME as DEAD_LETTERS
 from hachecks.delivery.loop import Delivery
-from hachecks.delivery.notifications import Notifications
+from hachecks.delivery.notifications import Queues
 from hachecks.exporter.web_config.config import WebConfig
 from hachecks.http import json_value
 from hachecks.http.conditions import Condition
@@ -58,6 +59,7 @@ from hachecks.verdict import CannotLook, Failure, Verdict
 from tests.fuzz import seeds
 from tests.fuzz.peer import WHERE, Saying, saying
 from tests.fuzz.target import Target
+from tests.nodes import node_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,11 +164,10 @@ def queue_file(data: bytes) -> None:
 def dead_letters(data: bytes) -> None:
     os.makedirs(os.path.join(directory(), "letters-of"), exist_ok=True)
     file_of(data, f"letters-of/{DEAD_LETTERS}")
-    environ = {"HACHECK_STATE_DIR": os.path.join(directory(), "letters-of")}
     told: list[str] = []
-    notifications = Notifications("/nonexistent", environ, told.append)
-    notifications.list()
-    notifications.retry()
+    queues = Queues(node_at(os.path.join(directory(), "letters-of"), config="/nonexistent"), told.append)
+    queues.list()
+    queues.retry()
 
 
 def verdict_file(data: bytes) -> None:
@@ -287,8 +288,7 @@ def openshift(data: bytes) -> None:
 
 def hacheck_toml(data: bytes) -> None:
     found = Configuration.read(file_of(data, "hacheck.toml"))
-    for name in found.notifiers:
-        found.notifier(name, {}, DeliveryOptions)
+    channels_of(found, {}, "")
     found.rows({})
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.delivery.channels import vips
 from hachecks.keepalived.configuration import Configuration, VirtualAddress, VrrpInstance, VrrpScript
 from hachecks.keepalived.openshift import configuration, expanded, instances
+from hachecks.keepalived.vips import vips
+from hachecks.node import node_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,12 +117,12 @@ def test_messages_know_includes_and_the_id_that_keepalived_has(tmp_path: Path, e
     (tmp_path / "keepalived.conf").write_text(CONFIGURED)
     (tmp_path / "vips").write_text("10.0.0.7/24\n")
     environ = {**environ, "KEEPALIVED_CONFIG": str(tmp_path / "keepalived.conf")}
-    assert vips(environ) == {"HERE": ["10.0.0.7"]}
+    assert vips(node_of(environ)) == {"HERE": ["10.0.0.7"]}
 
 
 def test_they_count_where_there_is_no_configuration_of_keepalived() -> None:
     environ = {"KEEPALIVED_CONFIG": "/nonexistent", "OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1"}
-    assert vips(environ) == {"OpenShift_IPFailover_VIP_1": ["10.0.0.1"]}
+    assert vips(node_of(environ)) == {"OpenShift_IPFailover_VIP_1": ["10.0.0.1"]}
 
 
 @given(st.text(max_size=60), st.text(max_size=4))

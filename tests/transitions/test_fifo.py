@@ -23,8 +23,10 @@ from hachecks.transitions.fifo import LONGEST_LINE, ROOM, FifoReader
 from hachecks.transitions.history import History
 from hachecks.transitions.transition import Transition
 from tests.cli import ROOT, hacheck
+from tests.nodes import places
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -77,10 +79,14 @@ def state(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def recording(directory: Path) -> Callable[[Transition], object]:
+    return lambda transition: journal.append(transition, places(directory))
+
+
 def follower(directory: Path, complaints: list[str]) -> FifoReader:
     if not (directory / "fifo").exists():
         os.mkfifo(directory / "fifo")
-    return FifoReader(str(directory / "fifo"), {"HACHECK_STATE_DIR": str(directory)}, complaints.append)
+    return FifoReader(str(directory / "fifo"), recording(directory), complaints.append)
 
 
 def test_a_loop_is_told_by_the_descriptor_when_to_read(state: Path) -> None:
@@ -127,10 +133,12 @@ def test_what_can_be_recorded_or_delivered_nowhere_is_complained_of(tmp_path: Pa
         pytest.skip("needs root, to mount")
     os.mkfifo(tmp_path / "fifo")
     script = (
-        "import os, sys; from hachecks.fifo import Follower; from hachecks.notify import DeliveryStarter\n"
-        "one = Follower(sys.argv[1], {}, print)\n"
+        "import os, sys; from hachecks.delivery.record import DeliveryStarter; from hachecks.node import node_of\n"
+        "from hachecks.transitions import fifo, journal\n"
+        "record = lambda transition: journal.append(transition, node_of({}).places)\n"
+        "one = fifo.FifoReader(sys.argv[1], record, print)\n"
         "os.write(one.descriptor, b'INSTANCE \"V\" MASTER 1\\n'); one.read()\n"
-        "DeliveryStarter({}, print).see_to_delivery()\n"
+        "DeliveryStarter(node_of({}), print).see_to_delivery()\n"
     )
     mounts = "mount -t tmpfs -o ro tmpfs /run && mount -t tmpfs -o ro tmpfs /dev/shm && exec "
     words = [
@@ -158,7 +166,7 @@ def test_what_can_be_recorded_or_delivered_nowhere_is_complained_of(tmp_path: Pa
 def test_what_is_no_fifo_is_refused_before_anything_else_happens(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     with pytest.raises(Invalid, match="file is no FIFO; make it with mkfifo before Keepalived starts"):
-        FifoReader(str(tmp_path / "file"), {}, print)
+        FifoReader(str(tmp_path / "file"), print, print)
     assert (tmp_path / "file").read_text() == "text"
 
 
@@ -213,7 +221,7 @@ def test_whatever_the_fifo_says_the_last_line_counts(
             pid += 1
             started = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS)
             script = Transition(kind, name, state, 1, boot=boot_id(), started=started, pid=pid)
-            journal.append(script, {"HACHECK_STATE_DIR": str(directory)})
+            journal.append(script, places(directory))
         lines += 1 + (how == "line and script")
         write(one, f'{kind} "{name}" {state} 100')
         last[kind, name] = state
@@ -225,8 +233,9 @@ def test_whatever_the_fifo_says_the_last_line_counts(
 
 READING = """
 import os, sys
-from hachecks.fifo import Follower
-one = Follower(sys.argv[1], os.environ, print)
+from hachecks.node import node_of
+from hachecks.transitions import fifo, journal
+one = fifo.FifoReader(sys.argv[1], lambda transition: journal.append(transition, node_of(os.environ).places), print)
 one.read()
 """
 
@@ -294,8 +303,7 @@ def test_complaints_about_lines_are_told_once_in_a_while(tmp_path: Path) -> None
 def test_who_follows_is_called_when_something_was_recorded_and_starts_nobody(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     called: list[str] = []
-    environ = {"HACHECK_STATE_DIR": str(tmp_path)}
-    one = FifoReader(str(tmp_path / "fifo"), environ, print, lambda: called.append("recorded"))
+    one = FifoReader(str(tmp_path / "fifo"), recording(tmp_path), print, lambda: called.append("recorded"))
     one.complaints.quiet_until = float("inf")
     write(one, "nonsense")
     assert called == []

@@ -24,6 +24,7 @@ from hachecks.transitions.history import Event, EventFollower, History
 from hachecks.transitions.transition import Transition
 from tests.cli import ROOT
 from tests.monitors import until
+from tests.nodes import places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ def now_in_ticks() -> int:
 def record(directory: Path, state: str, *, ago: float = 0, pid: int = 1, name: str = "VI_1") -> None:
     started = now_in_ticks() - int(ago * TICKS)
     one = Transition("INSTANCE", name, state, 100, boot=boot_id(), started=started, pid=pid)
-    journal.append(one, {"HACHECK_STATE_DIR": str(directory)})
+    journal.append(one, places(directory))
 
 
 def read_on(directory: Path) -> list[Event]:
@@ -339,14 +340,14 @@ def test_a_long_history_is_followed_in_little_memory(tmp_path: Path) -> None:
 
 FOLLOWING = """
 import os, sys
-from hachecks.queue_state import queues
-from hachecks.history import Follower
+from hachecks.delivery.queue_state import queues
 from hachecks.state import boot_id
+from hachecks.transitions.history import EventFollower
 boot_id()  # imports a codec, which may lie where only root comes to
 os.setgroups([])
 os.setresgid(65534, 65534, 65534)
 os.setresuid(65534, 65534, 65534)
-one = Follower(sys.argv[1:], {0})
+one = EventFollower(sys.argv[1:], {0})
 for _ in sys.stdin:
     heard = [f"{event.name} {event.state}" for event in one.read_on()]
     told = [queue.told for directory in sys.argv[1:] for queue in queues(directory)]

@@ -15,6 +15,7 @@ from hachecks.transitions import journal
 from hachecks.transitions.transition import Transition
 from tests.cli import ROOT
 from tests.failover.namespace import namespace
+from tests.nodes import places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ def transition(name: str = "VI_1", state: str = "MASTER", *, started: int = 1, p
 
 def recorded(directory: Path, *transitions: Transition) -> None:
     for one in transitions:
-        journal.append(one, {"HACHECK_STATE_DIR": str(directory)})
+        journal.append(one, places(directory))
 
 
 def told(found: journal.Batch) -> list[str]:
@@ -104,7 +105,7 @@ def test_a_long_record_is_recorded_whole(tmp_path: Path) -> None:
 
 def test_the_first_place_that_takes_it_is_used() -> None:
     script = "from tests.transitions.test_journal import *; "
-    script += "print(journal.append(transition(), {'HACHECK_STATE_DIR': '/proc/no'}))"
+    script += "print(journal.append(transition(), places('/proc/no')))"
     with namespace("mount -t tmpfs tmpfs /run; mount -t tmpfs -o mode=1777 tmpfs /dev/shm") as node:
         python = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-c", script]
         assert node.must(*python) == "/run/hacheck/journal\n"
