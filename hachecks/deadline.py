@@ -1,4 +1,4 @@
-"""By when must everything have ended, and where did the time go?"""
+"""A deadline: the instant by which everything has ended, and the phases that the time went to."""
 
 from __future__ import annotations
 

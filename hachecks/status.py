@@ -1,4 +1,4 @@
-"""Is every VIP where Keepalived says? `hacheck status` tells it as a table, from a look of its own or an exporter's."""
+"""`hacheck status`: whether every VIP is where Keepalived says, from a look of its own or an exporter's."""
 
 from __future__ import annotations
 

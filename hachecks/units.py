@@ -1,4 +1,4 @@
-"""How are values written? Durations, sizes, ports and words, from text."""
+"""Units: durations, sizes, ports and words, from text."""
 
 from __future__ import annotations
 

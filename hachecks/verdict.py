@@ -1,4 +1,4 @@
-"""What did a probe find out?"""
+"""A verdict: what a probe found out, and the exceptions that become one."""
 
 from __future__ import annotations
 

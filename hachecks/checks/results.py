@@ -1,4 +1,4 @@
-"""What did the last run of each check say, and what have all runs said so far?
+"""The results of a check: what its last run said, and what all runs have said so far.
 
 A small text file for each check in the state directory, `verdict-NAME`: a line that names the format, then a key and
 its value on a line, then `end`. No JSON, which a check would have to import.
@@ -27,9 +27,9 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds within which runs are counted."""
 LAST_FAILURE = "last-failure"
 """The file with the name of the check that failed last, and why."""
-PATIENCE = 0.15
+LOCK_SECONDS = 0.15
 """Seconds to wait for other runs of the same check, each of which holds the lock for a millisecond, unless stopped."""
-LARGEST = 65536
+MAX_FILE_BYTES = 65536
 FAILURES = "failures-"
 WORDS = {status.value for status in STATUSES}
 INFINITE = float("inf")
@@ -38,22 +38,23 @@ INFINITE = float("inf")
 class CheckResults:
     """What is known of a check: its last run, and counters that only grow, whatever boot the runs were of.
 
-    `at`, `last_success` and `certificate_expiry` are seconds of the epoch, `duration`, `timeout` and `seconds` (of all
-    runs together) are seconds. `good` is what the exit status said, rise and fall included, and what is counted as a
-    success. `kind` is one of `verdict.KINDS`, or empty. `failures` has the number and the last time of each kind there
-    was; `durations` the runs that ended within each of `BUCKETS`, and at last all.
+    `at`, `last_success` and `certificate_expiry` are seconds of the epoch, `duration`, `timeout`, `interval` (0 where
+    nothing is known of it) and `seconds` (of all runs together) are seconds. `good` is what the exit status said, rise
+    and fall included, and what is counted as a success. `kind` is one of `verdict.KINDS`, or empty. `failures` has the
+    number and the last time of each kind there was; `durations` the runs that ended within each of `BUCKETS`, and at
+    last all.
     """
 
     __slots__ = ("at", "boot", "certificate_expiry", "consecutive_failures", "duration", "durations", "failures",
-                 "good", "kind", "last_success", "name", "probe", "reason", "runs", "seconds", "status", "subject",
-                 "timeout")  # fmt: skip
+                 "good", "interval", "kind", "last_success", "name", "probe", "reason", "runs", "seconds", "status",
+                 "subject", "timeout")  # fmt: skip
 
     def __init__(self, name: str, probe: str) -> None:
         self.name = name
         self.probe = probe
         self.subject = self.status = self.reason = self.kind = self.boot = ""
         self.good = False
-        self.at = self.duration = self.timeout = self.seconds = 0.0
+        self.at = self.duration = self.timeout = self.interval = self.seconds = 0.0
         self.runs = self.consecutive_failures = 0
         self.failures: dict[str, tuple[int, float]] = {}
         self.durations = [0] * (len(BUCKETS) + 1)
@@ -78,6 +79,7 @@ class CheckResults:
         self.at, self.duration, self.timeout, self.seconds = (
             _seconds(facts[key]) for key in ("at", "duration", "timeout", "seconds")
         )
+        self.interval = _seconds(facts.get("interval", "0"))
         self.runs, self.consecutive_failures = _count(facts["runs"]), _count(facts["consecutive_failures"])
         self.durations = [_count(word) for word in facts["durations"].split(" ")]
         for kind in KINDS:
@@ -105,6 +107,8 @@ class CheckResults:
         ]
         if self.kind:
             lines.append(f"kind {self.kind}")
+        if self.interval:
+            lines.append(f"interval {self.interval!r}")
         if self.last_success is not None:
             lines.append(f"last_success {self.last_success!r}")
         if self.certificate_expiry is not None:
@@ -161,11 +165,12 @@ def record_run(directory: str, name: str, probe: str, subject: str, verdict: Ver
         if one is None or (one.name, one.probe) != (name, probe):
             one = CheckResults(name, probe)
         one.subject, one.timeout, one.boot = one_line(subject), options.timeout, boot
+        one.interval = options.interval or 0.0
         one.count(verdict, options.counts_as_good(verdict.status), at, took)
         return one.to_text()
 
     boot = state.boot_id()
-    until = monotonic() + PATIENCE
+    until = monotonic() + LOCK_SECONDS
     while True:
         try:
             return state.exchange(directory, PREFIX + name, change)
@@ -207,7 +212,7 @@ def _text(path: str) -> str:
     """The text of a plain file, however others have made what is there; raises `OSError` or `ValueError`."""
     descriptor = state.opened(path)
     try:
-        return os.read(descriptor, LARGEST).decode()
+        return os.read(descriptor, MAX_FILE_BYTES).decode()
     finally:
         os.close(descriptor)
 

@@ -42,7 +42,7 @@ class RunOptions:
     )
     fall: int = option(default=1, metavar="N", help="FAIL only after N bad answers in a row (remembered between runs).")
     interval: Duration | None = option(
-        default=None, help="How often it is run. Rise and fall are remembered for three intervals, at least 3 min."
+        default=None, help="How often it is run: rise and fall are remembered for three intervals, at least 3 min."
     )
     on_unknown: Literal["fail", "pass"] = option(
         default="fail", help="What the exit status says when the probe could not look."

@@ -15,39 +15,12 @@ from hachecks.checks.composition import GRACE, MOST_THREADS, ROOM, Composition, 
 from hachecks.checks.runner import RunOptions, conclude
 from hachecks.checks.streak import StreakFiles
 from hachecks.deadline import Deadline
-from hachecks.verdict import STATUSES, CannotLook, Failure, Status, Verdict
+from hachecks.verdict import STATUSES, Status, Verdict
+from tests.checks.doing import Doing, buggy, failing, hindered, passing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-
-class Doing:
-    """A probe that does what it is told."""
-
-    subject = "it"
-
-    def __init__(self, act: Callable[[Deadline], Verdict]) -> None:
-        self.act = act
-
-    def check(self, deadline: Deadline) -> Verdict:
-        return self.act(deadline)
-
-
-def passing(_: Deadline) -> Verdict:
-    return Verdict.passing("it works")
-
-
-def failing(_: Deadline) -> Verdict:
-    raise Failure("it is broken")
-
-
-def hindered(_: Deadline) -> Verdict:
-    raise CannotLook("it is dark")
-
-
-def buggy(_: Deadline) -> Verdict:
-    raise KeyError("x")
 
 
 ACTS = {Status.PASS: passing, Status.FAIL: failing, Status.UNKNOWN: hindered}

@@ -85,13 +85,13 @@ def address(sock: socket.socket) -> str:
 def test_a_check_leaves_its_verdict(tmp_path: Path) -> None:
     before = time.time()
     with listening() as sock:
-        answer, one = check(tmp_path / "a" / "b", "tcp", address(sock), "--timeout", "2s")
+        answer, one = check(tmp_path / "a" / "b", "tcp", address(sock), "--timeout", "2s", "--interval", "5s")
         assert answer.line == f"PASS - {one.reason}"
         assert one.subject == address(sock)
     assert (one.probe, one.status, one.good, one.kind) == ("tcp", "PASS", True, "")
     assert one.name.startswith("tcp-")
     assert before - 0.001 <= one.at <= time.time() + 0.001
-    assert (one.last_success, one.boot, one.timeout) == (one.at, state.boot_id(), 2.0)
+    assert (one.last_success, one.boot, one.timeout, one.interval) == (one.at, state.boot_id(), 2.0, 5.0)
     assert (one.runs, one.failures, one.consecutive_failures) == (1, {}, 0)
     assert 0 < one.duration == one.seconds < 2
     assert one.durations == [*(int(one.duration <= bound) for bound in BUCKETS), 1]
@@ -399,7 +399,7 @@ def verdicts(draw: st.DrawFn) -> CheckResults:
     one.subject, one.reason, one.boot = draw(TEXTS), draw(TEXTS), draw(TEXTS)
     one.status = draw(st.sampled_from(["PASS", "FAIL", "UNKNOWN"]))
     one.good, one.kind = draw(st.booleans()), draw(st.sampled_from(["", *KINDS]))
-    one.at, one.duration, one.timeout, one.seconds = (draw(TIMES) for _ in range(4))
+    one.at, one.duration, one.timeout, one.seconds, one.interval = (draw(TIMES) for _ in range(5))
     one.consecutive_failures = draw(COUNTS)
     one.durations = sorted(draw(st.lists(COUNTS, min_size=len(BUCKETS) + 1, max_size=len(BUCKETS) + 1)))
     one.runs = one.durations[-1]

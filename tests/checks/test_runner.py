@@ -14,7 +14,8 @@ import pytest
 from hachecks.checks.runner import RunOptions, conclude, run
 from hachecks.checks.streak import StreakFiles
 from hachecks.deadline import Deadline
-from hachecks.verdict import CannotLook, Failure, Status, Verdict
+from hachecks.verdict import Status, Verdict
+from tests.checks.doing import Doing, buggy, failing, hindered, passing
 from tests.cli import ROOT, Answer, hacheck
 from tests.talker import talking
 
@@ -27,42 +28,11 @@ if TYPE_CHECKING:
     from tests.talker import Talker
 
 
-class Doing:
-    """A probe that does what it is told."""
-
-    subject = "it"
-
-    def __init__(self, *acts: Callable[[Deadline], Verdict]) -> None:
-        self.acts = list(acts)
-        self.asked = 0
-
-    def check(self, deadline: Deadline) -> Verdict:
-        self.asked += 1
-        act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
-        return act(deadline)
-
-
-def passing(_: Deadline) -> Verdict:
-    return Verdict.passing("it works")
-
-
-def failing(_: Deadline) -> Verdict:
-    raise Failure("it is broken")
-
-
-def hindered(_: Deadline) -> Verdict:
-    raise CannotLook("it is dark")
-
-
 def slow(deadline: Deadline) -> Verdict:
     with deadline.during("first_byte"):
         time.sleep(deadline.remaining())
         deadline.remaining()
     raise AssertionError
-
-
-def buggy(_: Deadline) -> Verdict:
-    raise KeyError("x")
 
 
 def asked(probe: Doing, options: RunOptions, memory: Memory | None = None, name: str = "x") -> Verdict:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import tempfile
+from typing import TYPE_CHECKING
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hachecks.checks.streak import Streak, StreakRecord
+from hachecks.checks.runner import RunOptions, attempt, counted
+from hachecks.checks.streak import Streak, StreakFiles, StreakRecord, lifetime
+from hachecks.deadline import Deadline
+from tests.checks.doing import Doing, failing, hindered, passing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hachecks.verdict import Verdict
 
 HERE = StreakRecord("boot", 100.0, 60.0)
 
 
-def counted(answers: str, rise: int, fall: int) -> str:
+def ups_and_downs(answers: str, rise: int, fall: int) -> str:
     """What counts after each answer, `+` good and `-` bad."""
     streak = Streak(answers[0] == "+", 0)
     told = "+" if streak.up else "-"
@@ -31,7 +42,7 @@ def counted(answers: str, rise: int, fall: int) -> str:
     ],
 )
 def test_it_takes_two_to_rise_and_three_to_fall(answers: str, told: str) -> None:
-    assert counted(answers, rise=2, fall=3) == told
+    assert ups_and_downs(answers, rise=2, fall=3) == told
 
 
 def test_a_streak_is_remembered() -> None:
@@ -127,8 +138,33 @@ def test_any_text_is_survived(text: str) -> None:
 
 @given(st.text(alphabet="+-", min_size=1, max_size=40), st.integers(1, 5), st.integers(1, 5))
 def test_what_counts_changes_only_after_enough_in_a_row(answers: str, rise: int, fall: int) -> None:
-    told = counted(answers, rise, fall)
+    told = ups_and_downs(answers, rise, fall)
     for at in range(1, len(told)):
         if told[at] != told[at - 1]:
             needed = rise if told[at] == "+" else fall
             assert answers[: at + 1].endswith(told[at] * needed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers=st.lists(st.sampled_from([passing, failing, hindered]), min_size=1, max_size=12),
+       rise=st.integers(1, 3), fall=st.integers(1, 3), lenient=st.booleans())  # fmt: skip
+def test_files_remember_what_a_resident_process_would(
+    answers: list[Callable[[Deadline], Verdict]], rise: int, fall: int, lenient: bool
+) -> None:
+    """The agent keeps streaks in memory, a forked check in a file: what counts is the same."""
+    options = RunOptions(rise=rise, fall=fall, on_unknown="pass" if lenient else "fail")
+    streak: Streak | None = None
+    with tempfile.TemporaryDirectory() as directory:
+        files = StreakFiles(directory)
+        for act in answers:
+            deadline = Deadline.after(60)
+            verdict = attempt(Doing(act), options, deadline)
+            good = options.counts_as_good(verdict.status)
+            streak = streak.after(good, rise, fall) if streak else Streak(good, 0)
+            assert repr(files.counted(verdict, options, "x", deadline)) == repr(counted(verdict, streak, options))
+
+
+def test_a_check_with_long_timeouts_is_remembered_for_ten_of_them() -> None:
+    assert lifetime(RunOptions(timeout=100.0)) == 1000
+    assert lifetime(RunOptions(timeout=1.0)) == 180
+    assert lifetime(RunOptions(timeout=1.0, interval=100.0)) == 300
