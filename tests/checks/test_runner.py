@@ -141,6 +141,14 @@ def test_the_user_decides_what_unknown_means(word: str) -> None:
     assert answer.code == (0 if word == "pass" else 1)
 
 
+@pytest.mark.parametrize(("word", "code"), [("fail", 3), ("pass", 0)])
+def test_nagios_is_told_unknown_unless_that_is_to_pass(word: str, code: int) -> None:
+    words = ("tcp", "127.0.0.1:9", "--interface", "nosuch0", "--on-unknown", word, "--format", "nagios")
+    answer = hacheck(*words)
+    assert answer.line.startswith("UNKNOWN - cannot use interface nosuch0: No such device | ")
+    assert answer.code == code
+
+
 def test_rise_and_fall_hold_between_processes(tmp_path: Path) -> None:
     heartbeat = tmp_path / "heartbeat"
     heartbeat.touch()
