@@ -12,12 +12,11 @@ from __future__ import annotations
 from time import sleep
 
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.net.starttls import exactly, unexpected
+from hachecks.net.reasons import unexpected
 from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hachecks.net.starttls import Caller
     from hachecks.net.transport import Stream
 
 LONGEST_PACKET = 4096
@@ -47,8 +46,8 @@ def looks_like_it(start: bytes) -> bool:
     return len(start) > 4 and start[2:4] == b"\0\0" and start[4] in (VERSION_10, ERROR)
 
 
-def mysql(stream: Stream, _caller: Caller) -> None:
-    """Hear the greeting, and ask for TLS."""
+def request_tls(stream: Stream) -> None:
+    """Hear the greeting, and ask for TLS; raises `Failure`, `CannotLook` or `TimedOut`."""
     capabilities = greeting(stream)
     if not capabilities & SSL:
         part(stream, 1)
@@ -59,17 +58,17 @@ def mysql(stream: Stream, _caller: Caller) -> None:
 
 def greeting(stream: Stream) -> int:
     """The capabilities a server greets with; raises `Failure`, or `CannotLook` where this node is blocked."""
-    header = exactly(stream, 4)
+    header = stream.read_exactly(4)
     length = int.from_bytes(header[:3], "little")
     if not 1 <= length <= LONGEST_PACKET:
-        raise unexpected(stream, header, "a MySQL greeting")
-    text = exactly(stream, length)
+        raise unexpected(stream.where, header, "a MySQL greeting")
+    text = stream.read_exactly(length)
     if text[0] == ERROR and length > 3:
         raise _refusal(stream, text)
     # version 10, the server's version up to a NUL, 4 bytes thread id, 8 bytes salt, 1 byte filler, capabilities
     end_of_version = text.find(b"\0")
     if text[0] != VERSION_10 or end_of_version < 0:
-        raise unexpected(stream, text, "a MySQL greeting")
+        raise unexpected(stream.where, text, "a MySQL greeting")
     return int.from_bytes(text[end_of_version + 14 : end_of_version + 16], "little")
 
 
@@ -133,8 +132,8 @@ def _say(stream: Stream, number: int, payload: bytes) -> None:
     try:
         for _ in range(MOST_ANSWERS):
             stream.sendall(_packet(number, payload))
-            head = exactly(stream, 4)
-            answer = exactly(stream, min(int.from_bytes(head[:3], "little"), LONGEST_PACKET))
+            head = stream.read_exactly(4)
+            answer = stream.read_exactly(min(int.from_bytes(head[:3], "little"), LONGEST_PACKET))
             number = head[3] + 1
             if answer[:1] == ACCEPTED:
                 stream.sendall(_packet(0, COM_QUIT))

@@ -96,6 +96,12 @@ def explained(error: OSError, where: str, what: str) -> Failure | CannotLook:
     return Failure(told, "timeout" if code == errno.ETIMEDOUT else "unreachable")
 
 
+def unexpected(where: str, got: bytes, expected: str) -> Failure:
+    """What came instead of what was expected; nothing is the end of the connection."""
+    told = f"answered {got[:60].decode('ascii', 'replace')!r}" if got else "closed the connection"
+    return Failure(f"{where} {told} instead of {expected}", "protocol")
+
+
 def of_the_system(error: OSError) -> str:
     """The operating system's words, without Python's."""
     return error.strerror or _without_the_place(str(error)) or "no reason is known"

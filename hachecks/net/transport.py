@@ -266,7 +266,7 @@ class Stream:
         """What has been read before anybody asked for it."""
 
     def recv(self, size: int) -> bytes:
-        """What has arrived, at most so many bytes; empty at the end."""
+        """What has arrived, at most so many bytes; empty at the end; raises `Failure`, `CannotLook` or `TimedOut`."""
         if self.ahead:
             data, self.ahead = self.ahead[:size], self.ahead[size:]
             return data
@@ -280,8 +280,18 @@ class Stream:
         except (OSError, TimedOut):
             return b""
 
+    def read_exactly(self, size: int) -> bytes:
+        """So many bytes; raises `Failure` when the peer closes before, and as `recv` does."""
+        data = b""
+        while len(data) < size:
+            more = self.recv(size - len(data))
+            if not more:
+                raise Failure(f"{self.where} closed the connection after {len(data)} of {size} bytes", "protocol")
+            data += more
+        return data
+
     def sendall(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all of it; raises as `recv` does."""
         self._within(lambda: self.sock.sendall(data))
 
     def _within(self, operation: Callable[[], T]) -> T:

@@ -6,7 +6,6 @@ import os
 
 from hachecks.deadline import TimedOut
 from hachecks.net.dns_message import Answer, Name, answers, normal, question
-from hachecks.net.starttls import exactly
 from hachecks.net.target import Target
 from hachecks.net.transport import NetworkOptions, together
 from hachecks.settings import argument, option, settings
@@ -116,7 +115,7 @@ class DnsProbe(NetworkOptions):
     def _over_tcp(self, query: bytes, server: Target, deadline: Deadline) -> Answer:
         with self.connect(server, deadline) as stream, deadline.during("answer"):
             stream.sendall(len(query).to_bytes(2, "big") + query)
-            data = exactly(stream, int.from_bytes(exactly(stream, 2), "big"))
+            data = stream.read_exactly(int.from_bytes(stream.read_exactly(2), "big"))
         if not answers(data, query):
             raise Failure(f"{server} sent what is no answer to the question", "protocol")
         return Answer(data, query, str(server))

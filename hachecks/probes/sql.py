@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hachecks.net import starttls
+from hachecks.net.postgres_tls import request_tls
 from hachecks.net.tls import TlsOptions
 from hachecks.net.transport import NetworkOptions
 from hachecks.registry import Entry
@@ -170,6 +170,6 @@ class SqlProbe(NetworkOptions, TlsOptions):
     def secure_postgresql(self, stream: Stream) -> Iterator[Verdict]:
         """Begin TLS if it is asked for, and judge the certificate."""
         if self.speaks_tls:
-            starttls.postgres(stream)
+            request_tls(stream)
             stream.start_tls(self.context(), self.tls_name)
             yield Verdict.passing("speaks TLS", **self.judge_certificate(stream))

@@ -109,7 +109,8 @@ class TcpProbe(NetworkOptions, TlsOptions):
     def _talk_in_tls(self, stream: Stream, context: TlsContext) -> dict[str, float]:
         if self.starttls is None:
             return self._secure(stream, context)
-        from hachecks.net.starttls import Caller, Conversation  # what a plain check does not owe
+        from hachecks.net.line_protocols import Caller  # what a plain check does not owe
+        from hachecks.net.starttls import Conversation
 
         name = self.server_name or self.target.host
         with Conversation(self.starttls, stream, Caller(self.ehlo, name)):

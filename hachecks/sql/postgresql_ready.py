@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hachecks.net.starttls import exactly
 from hachecks.verdict import Failure, Verdict
 
 TYPE_CHECKING = False
@@ -55,7 +54,7 @@ def _answer(stream: Stream, user: str, database: str) -> Verdict:
 
 def _message(stream: Stream) -> tuple[bytes, bytes]:
     """The kind and the content of a message, which is one of a login's; raises `Failure`."""
-    header = exactly(stream, 5)
+    header = stream.read_exactly(5)
     kind, length = header[:1], int.from_bytes(header[1:], "big") - 4
     if kind == ERROR and not 4 <= length <= LONGEST_MESSAGE:  # as a server says that it cannot fork
         return ERROR, b"M" + header[1:] + stream.recv(LONGEST_MESSAGE)
@@ -63,7 +62,7 @@ def _message(stream: Stream) -> tuple[bytes, bytes]:
         raise Failure(f"{stream.where} does not speak PostgreSQL: it answers {_shown(header)}", "protocol")
     if not 0 <= length <= LONGEST_MESSAGE:
         raise Failure(f"{stream.where} does not speak PostgreSQL: it announces {length} bytes", "protocol")
-    return kind, exactly(stream, length)
+    return kind, stream.read_exactly(length)
 
 
 def _judged(error: bytes) -> Verdict:
