@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from hachecks.deadline import Deadline
     from hachecks.net.transport import Stream
-    from hachecks.probes.sql import SqlProbe
+    from hachecks.sql.options import SqlOptions
 
 PROTOCOL_3_0 = (196608).to_bytes(4, "big")
 AUTHENTICATION, ERROR, READY = b"R", b"E", b"Z"
@@ -29,12 +29,12 @@ pgbouncer refuses), 53, 57P0x, 58, XX, and what proxies make up.
 """
 
 
-def answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
+def answers(options: SqlOptions, deadline: Deadline) -> Iterator[Verdict]:
     """PASS when the server asks who we are, lets us in, or refuses as one does that knows its users and databases."""
-    with asked.connect(asked.url.target, deadline) as stream:
-        yield from asked.secure_postgresql(stream)
+    with options.connect(options.url.target, deadline) as stream:
+        yield from options.secure_postgresql(stream)
         with deadline.during("login"):
-            yield _answer(stream, asked.url.user or "hacheck", asked.url.database)
+            yield _answer(stream, options.url.user or "hacheck", options.url.database)
 
 
 def _answer(stream: Stream, user: str, database: str) -> Verdict:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from hachecks.deadline import Deadline
-    from hachecks.probes.sql import SqlProbe
+    from hachecks.sql.options import SqlOptions
 
     T = TypeVar("T")
 
@@ -27,29 +27,29 @@ STEPS = 1000
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 
 
-def answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
+def answers(options: SqlOptions, deadline: Deadline) -> Iterator[Verdict]:
     """What each thing asked for comes to, in turn."""
-    path = asked.url.path
+    path = options.url.path
     _look_at(path)
-    mode = "rw" if asked.writable else "ro"
+    mode = "rw" if options.writable else "ro"
     with deadline.during("query"):
         connection = _translated(path, lambda: _opened(path, mode, deadline.remaining()))
         try:
             connection.set_progress_handler(lambda: int(monotonic() > deadline.at), STEPS)
-            yield from _answers(connection, asked, deadline)
+            yield from _answers(connection, options, deadline)
         finally:
             connection.close()
 
 
-def _answers(connection: sqlite3.Connection, asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
-    tables = _run(connection, "select count(*) from sqlite_master", asked.url.path, deadline)
+def _answers(connection: sqlite3.Connection, options: SqlOptions, deadline: Deadline) -> Iterator[Verdict]:
+    tables = _run(connection, "select count(*) from sqlite_master", options.url.path, deadline)
     yield Verdict.passing(f"can be read ({tables[0][0]} tables, indexes and views)")
-    if asked.writable:
-        _run(connection, "begin immediate", asked.url.path, deadline)
+    if options.writable:
+        _run(connection, "begin immediate", options.url.path, deadline)
         yield Verdict.passing("takes writes")
-    if asked.query is not None:
-        yield answer(_run(connection, asked.query, asked.url.path, deadline), asked.expect)
-    if asked.writable and connection.in_transaction:
+    if options.query is not None:
+        yield answer(_run(connection, options.query, options.url.path, deadline), options.expect)
+    if options.writable and connection.in_transaction:
         connection.rollback()
 
 
