@@ -57,9 +57,9 @@ def _ask(request: Request, network: NetworkOptions, tls: TlsOptions, deadline: D
             if request.proxy is not None:
                 _tunnel(request, stream)
             measured = _secure(request, tls, stream)
-        answer = _answer(request, HttpcoreStream(stream))
-        answer.measured.update(measured)
-        return answer
+        response = _converse(request, HttpcoreStream(stream))
+        response.measured.update(measured)
+        return response
 
 
 def _secure(request: Request, tls: TlsOptions, stream: Stream) -> dict[str, float]:
@@ -74,7 +74,7 @@ def _secure(request: Request, tls: TlsOptions, stream: Stream) -> dict[str, floa
     return measured
 
 
-def _answer(request: Request, wire: HttpcoreStream) -> Response:
+def _converse(request: Request, wire: HttpcoreStream) -> Response:
     try:
         response, body = _response_1(request, wire) if not request.http2 else _response_2(request, wire)
     except (ProtocolError, ConnectionNotAvailable, WriteError) as error:

@@ -40,6 +40,15 @@ def parse(text: str) -> Any:
         raise ValueError(f"{error.msg} at character {error.pos}") from None
 
 
+def parse_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is; None where it is anything else."""
+    try:
+        document = parse(text)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
 def parse_prefix(text: str) -> tuple[Any, str]:
     """The JSON value that a text begins with, and the rest of the text; raises `ValueError`."""
     from json import JSONDecoder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hachecks.net.target import Target, split_host_port
+from hachecks.units import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,9 +118,7 @@ def unquoted(text: str, what: str) -> str:
         decoded = data.decode()
     except UnicodeDecodeError:
         raise ValueError(f"{what} in the URL is not UTF-8") from None
-    if not decoded.isprintable():
-        raise ValueError(f"{what} in the URL has a control character")
-    return decoded
+    return printable(decoded, f"{what} in the URL")
 
 
 def _sqlite_path(rest: str) -> str:

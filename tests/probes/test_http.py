@@ -216,9 +216,9 @@ class TestRequest:
         ("option", "content", "why"),
         [
             pytest.param("--bearer-file", None, "cannot read {}: No such file or directory", id="no-file"),
-            pytest.param("--bearer-file", b"", "cannot use {}: it must hold one line of text", id="empty"),
-            pytest.param("--bearer-file", b"a\nb\n", "cannot use {}: it must hold one line of text", id="two-lines"),
-            pytest.param("--bearer-file", b"\xff", "cannot read {}: it is no text", id="no-text"),
+            pytest.param("--bearer-file", b"", "cannot use {}: expected one line of text", id="empty"),
+            pytest.param("--bearer-file", b"a\nb\n", "cannot use {}: expected one line of text", id="two-lines"),
+            pytest.param("--bearer-file", b"\xff", "cannot read {}: it is not UTF-8 text", id="no-text"),
             pytest.param(
                 "--basic-file", b"s3cret", "cannot log in: basic authentication takes USER:PASSWORD", id="no-user"
             ),
@@ -539,7 +539,7 @@ def test_what_cannot_be_understood_is_a_usage_error(words: tuple[str, ...], why:
         ),
         pytest.param(
             ("http://h/", "--basic-file", "f", "--bearer-file", "f"),
-            "basic and bearer authentication exclude each other",
+            "--basic-file and --bearer-file exclude each other",
             id="logins",
         ),
         pytest.param(

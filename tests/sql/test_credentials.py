@@ -168,7 +168,7 @@ def test_user_is_the_operating_systems_by_default(home: Path) -> None:  # noqa: 
 @pytest.mark.parametrize("text", ["", "\n", "one\ntwo\n"])
 def test_password_file_holds_one_line(tmp_path: Path, text: str) -> None:
     file = private(tmp_path / "file", text)
-    with pytest.raises(CannotLook, match="must hold the password on one line"):
+    with pytest.raises(CannotLook, match="expected one line of text"):
         given_for("mysql://u@db", None, file).explicit()
 
 
