@@ -16,7 +16,7 @@ class HttpLogin:
     bearer: str | None = option(default=None, secret=True, metavar="TOKEN", help="Log in with this token.")
     bearer_file: str | None = option(default=None, metavar="FILE", help="Log in with the token in this file.")
 
-    def validate_one_login(self) -> None:
+    def validate_login(self) -> None:
         """Refuse two ways to log in."""
         given = [name for name in ("basic", "basic_file", "bearer", "bearer_file") if getattr(self, name) is not None]
         if len(given) > 1:

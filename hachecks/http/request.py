@@ -76,7 +76,7 @@ class RequestOptions(HttpLogin):
 
     def validate_request(self) -> None:
         """Refuse what contradicts itself."""
-        self.validate_one_login()
+        self.validate_login()
         if self.body is not None and self.body_file is not None:
             raise ValueError("--body and --body-file exclude each other")
         if self.method is not None and not is_token(self.method):
