@@ -1,4 +1,4 @@
-"""Which header fields are sent and expected? Those that hold secrets come from files, never from the command line."""
+"""Header fields to send and to expect; those that hold secrets come from files, never from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does kube-proxy say about a service and about itself?
+"""What kube-proxy says about a service and about itself.
 
 A service's health check node port answers `{"service": {"namespace": …, "name": …}, "localEndpoints": N,
 "serviceProxyHealthy": true}`, with 200 when N > 0 and the proxy is healthy, with 503 otherwise. kube-proxy,

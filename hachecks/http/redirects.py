@@ -1,4 +1,4 @@
-"""Where does a redirect lead, is it followed, and in which way is it asked there?"""
+"""Redirects: where one leads, whether it is followed, and what the next request is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hachecks.http.url import Url
 
 MAX_REDIRECTS = 10
-CODES = frozenset({301, 302, 303, 307, 308})
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 def location_of(response: Response) -> str:
@@ -27,7 +27,7 @@ def location_of(response: Response) -> str:
 
 def is_redirect(response: Response) -> bool:
     """Whether the answer is a redirect that says where to."""
-    return response.status in CODES and bool(location_of(response))
+    return response.status in REDIRECT_STATUSES and bool(location_of(response))
 
 
 class Trail:
@@ -84,7 +84,7 @@ def next_url(here: Url, response: Response, allowed: str) -> Url:
     try:
         there = here.join(location_of(response))
     except ValueError as error:
-        raise Failure(f"{here} redirects to what is no URL: {error}", "protocol") from None
+        raise Failure(f"{here} redirects to what is not a URL: {error}", "protocol") from None
     if not there.is_on_host_of(here) and allowed == "same-host":
         raise Failure(f"{here} redirects to {there}, another host (--redirects any-host follows it)")
     if (here.scheme, there.scheme) == ("https", "http"):

@@ -1,4 +1,4 @@
-"""What is asked over HTTP: method, headers, body, and who asks?"""
+"""HTTP requests: method, headers, body and login, and the settings they come from."""
 
 from __future__ import annotations
 

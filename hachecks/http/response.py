@@ -1,4 +1,4 @@
-"""What is an HTTP answer like, and what must it be like?"""
+"""HTTP responses, and what one must be like."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hachecks.net.transport import Stream
 
-LONGEST_LINE = 4096
-LONGEST_STANZA = 16384
-MOST_LINES = 100
+MAX_LINE_BYTES = 4096
+MAX_STANZA_BYTES = 16384
+MAX_LINES = 100
 XMPP_TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 
 GOODBYES = {
@@ -69,7 +69,7 @@ def _reply(stream: Stream, code: bytes, protocol: str) -> list[bytes]:
     end = lines[0][:3] + b" "
     while lines[0][3:4] == b"-" and not lines[-1].startswith(end):
         lines.append(_line(stream))
-        if len(lines) > MOST_LINES:
+        if len(lines) > MAX_LINES:
             raise Failure(f"{stream.where} never ends its {protocol} reply", "protocol")
     if not lines[0][:3].isdigit() or not lines[-1].startswith(code):
         raise unexpected(stream.where, lines[-1], f"an {protocol} reply {code.decode()}".rstrip())
@@ -82,7 +82,7 @@ def imap(stream: Stream, _caller: Caller) -> None:
     if not greeting.upper().startswith((b"* OK", b"* PREAUTH")):
         raise unexpected(stream.where, greeting, "an IMAP greeting")
     stream.sendall(b"h1 STARTTLS\r\n")
-    for _ in range(MOST_LINES):
+    for _ in range(MAX_LINES):
         line = _line(stream)
         if line.upper().startswith(b"H1 OK"):
             return
@@ -114,7 +114,7 @@ def sieve(stream: Stream, _caller: Caller) -> None:
 
 def _sieve_reply(stream: Stream, wanted: str) -> bool:
     """Whether it ends with OK, and not with NO."""
-    for _ in range(MOST_LINES):
+    for _ in range(MAX_LINES):
         line = _line(stream)
         word = line.split(b" ", 1)[0].upper()
         if word in (b"OK", b"NO"):
@@ -149,7 +149,7 @@ def _until(stream: Stream, ends: tuple[bytes, ...]) -> bytes:
     text = b""
     while not text.endswith(ends):
         byte = stream.recv(1)
-        if not byte or len(text) > LONGEST_STANZA:
+        if not byte or len(text) > MAX_STANZA_BYTES:
             raise unexpected(stream.where, text, "an XMPP stream")
         text += byte
     return text
@@ -160,7 +160,7 @@ def _line(stream: Stream) -> bytes:
     line = b""
     while not line.endswith(b"\n"):
         byte = stream.recv(1)
-        if not byte or len(line) > LONGEST_LINE:
+        if not byte or len(line) > MAX_LINE_BYTES:
             raise unexpected(stream.where, line, "a line of text")
         line += byte
     return line.rstrip(b"\r\n")

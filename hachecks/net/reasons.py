@@ -29,7 +29,7 @@ OURS = {
 }
 """Errors that say nothing of the target: this node may not, or has too little of something."""
 
-NO_TLS = "what it answered is no TLS"
+NO_TLS = "what it answered is not TLS"
 OTHER_VERSION = "it speaks no version of TLS that is allowed (--tls-min, --tls-max)"
 HUNG_UP = "it hung up in the middle"
 OLD_AND_WEAK = "is too weak for this node's OpenSSL"

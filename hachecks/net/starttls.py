@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hachecks.net.line_protocols import Caller
     from hachecks.net.transport import Stream
 
-LONGEST_PACKET = 4096
-TIME_TO_CLOSE = 0.1
+MAX_PACKET_BYTES = 4096
+CLOSE_WAIT_SECONDS = 0.1
 """Seconds for which a server that was told goodbye may leave the connection open."""
 LDAP_STARTTLS_OID = b"1.3.6.1.4.1.1466.20037"
 LDAP_UNBIND = bytes.fromhex("30050201024200")
@@ -50,7 +50,7 @@ class Conversation:
         stream = self.stream
         before = stream.deadline
         try:
-            stream.deadline = Deadline.after(min(TIME_TO_CLOSE, before.remaining()))
+            stream.deadline = Deadline.after(min(CLOSE_WAIT_SECONDS, before.remaining()))
             self._say_goodbye()
         except (Failure, CannotLook, TimedOut):
             pass  # the verdict is found, and no goodbye changes it
@@ -64,7 +64,7 @@ class Conversation:
             mysql_handshake.leave(self.stream)
         elif self.protocol != "postgres":  # PostgreSQL takes whoever closes here for a check, and logs nothing
             self.stream.sendall(_goodbye(self.protocol))
-            while self.stream.recv(LONGEST_PACKET):
+            while self.stream.recv(MAX_PACKET_BYTES):
                 pass
 
 
@@ -114,6 +114,6 @@ def _ber(stream: Stream) -> bytes:
     tag, length = stream.read_exactly(2)
     if length & 0x80:
         length = int.from_bytes(stream.read_exactly(length & 0x7F), "big")
-    if tag != 0x30 or not 5 <= length <= LONGEST_PACKET:
+    if tag != 0x30 or not 5 <= length <= MAX_PACKET_BYTES:
         raise unexpected(stream.where, bytes([tag]), "an LDAP message")
     return stream.read_exactly(length)

@@ -1,4 +1,4 @@
-"""How does a probe reach its target? The one place that opens, binds and wraps sockets."""
+"""Connections: the one place that opens, binds and wraps sockets, and resolves names."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ else:
 
 SO_BINDTODEVICE = 25
 SO_MARK = 36
-LARGEST_MARK = 2**32 - 1
-LONGEST_PEEK = 256
+MAX_MARK = 2**32 - 1
+MAX_PEEK_BYTES = 256
 ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 """Addresses that are nobody's (RFC 5737 and 3849), so the way to them is the default route."""
 
@@ -66,8 +66,8 @@ class NetworkOptions:
             raise ValueError("--ipv4 and --ipv6 exclude each other")
         if self.source is not None and self._family != family_of(str(self.source)):
             raise ValueError(f"--source {self.source} is not an {self._version} address")
-        if self.mark is not None and self.mark > LARGEST_MARK:
-            raise ValueError(f"--mark is at most {LARGEST_MARK}")
+        if self.mark is not None and self.mark > MAX_MARK:
+            raise ValueError(f"--mark is at most {MAX_MARK}")
 
     def connect(self, target: Target, deadline: Deadline) -> Stream:
         """A stream to the target, or to `--connect-to`; raises `Failure`, `CannotLook` or `TimedOut`.
@@ -276,7 +276,7 @@ class Stream:
         """What arrives within so many seconds, left to be read; empty where nothing does, and whatever happens."""
         try:
             self.sock.settimeout(min(seconds, self.deadline.remaining()))
-            return self.sock.recv(LONGEST_PEEK, socket.MSG_PEEK)
+            return self.sock.recv(MAX_PEEK_BYTES, socket.MSG_PEEK)
         except (OSError, TimedOut):
             return b""
 

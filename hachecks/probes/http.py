@@ -1,4 +1,4 @@
-"""Does a URL give the right answer?"""
+"""The HTTP probe: whether a URL gives the right response."""
 
 from __future__ import annotations
 

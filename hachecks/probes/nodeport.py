@@ -1,4 +1,4 @@
-"""Is a Kubernetes nodePort served by this node?"""
+"""The nodePort probe: whether a Kubernetes nodePort is served by this node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who logs in to a database, and with which password? Files and variables, as the databases' own clients use them."""
+"""Logins of databases: user and password from files and variables, as the databases' own clients find them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _private(path: str, forbidden: int, why: str) -> tuple[str, str]:
     except OSError:
         return "", ""
     if not stat.S_ISREG(found.st_mode):
-        return "", f" ({path} was not used: it is no plain file)"
+        return "", f" ({path} was not used: it is not a plain file)"
     if found.st_mode & forbidden:
         return "", f" ({path} was not used: {why})"
     try:

@@ -1,4 +1,4 @@
-"""Which database is asked? URLs as SQL clients write them, and never shown with a password in them."""
+"""Database URLs as SQL clients write them, never shown with a password in them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def unquoted(text: str, what: str) -> str:
     for part in others:
         code = part[:2]
         if len(code) != 2 or not HEX_DIGITS.issuperset(code):
-            raise ValueError(f"{what} in the URL has a % that is no percent-encoding; write %25")
+            raise ValueError(f"{what} in the URL has a % that is not percent-encoding; write %25")
         data += bytes([int(code, 16)]) + part[2:].encode()
     try:
         decoded = data.decode()
@@ -137,7 +137,7 @@ def _options(scheme: str, query: str) -> Mapping[str, str]:
         key, _, value = part.partition("=")
         if key not in QUERY_KEYS[scheme] or key in options:
             known = " and ".join(QUERY_KEYS[scheme])
-            raise ValueError(f"{key!r} is no option of a {scheme} URL here (known: {known}, once each)")
+            raise ValueError(f"{key!r} is not an option of a {scheme} URL here (known: {known}, once each)")
         options[key] = unquoted(value, key)
     return options
 

@@ -1,4 +1,4 @@
-"""Does a MySQL or MariaDB server serve, in which role, and how far behind? All of it in one connection."""
+"""Checks of MySQL and MariaDB: login, role, lag and writes, all of it in one connection."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _role(session: Session, options: SqlOptions, channels: Sequence[Channel]) ->
     if channels and not broken:
         return options.judge_role("standby")
     told = _troubles(broken) if channels else f"is read-only ({', '.join(forbidding)}) and replicates from nobody"
-    return Verdict.passing(told) if options.role == "any" else Verdict.failing(f"{told}, wanted is {options.role}")
+    return Verdict.passing(told) if options.role == "any" else Verdict.failing(f"{told}, expected {options.role}")
 
 
 def _troubles(channels: Sequence[Channel]) -> str:
@@ -168,4 +168,4 @@ def _in_time(options: SqlOptions, behind: float) -> Verdict:
     told = f"is {behind:.0f} s behind"
     if behind <= limit:
         return Verdict.passing(told, lag_seconds=behind)
-    return Verdict.failing(f"{told}, allowed are {in_words(limit)}", lag_seconds=behind)
+    return Verdict.failing(f"{told}, limit {in_words(limit)}", lag_seconds=behind)

@@ -120,7 +120,7 @@ class SqlOptions(NetworkOptions, TlsOptions):
         """Whether it is the role asked for."""
         if self.role in ("any", role):
             return Verdict.passing(f"is {role}")
-        return Verdict.failing(f"is {role}, wanted is {self.role}")
+        return Verdict.failing(f"is {role}, expected {self.role}")
 
     def secure_postgresql(self, stream: Stream) -> Iterator[Verdict]:
         """Begin TLS if it is asked for, and judge the certificate."""

@@ -1,4 +1,4 @@
-"""Does a PostgreSQL server serve, in which role, and how far behind? All of it in one connection."""
+"""Checks of PostgreSQL: login, role, lag and writes, all of it in one connection."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ select r.status, pg_wal_lsn_diff(r.latest_end_lsn, pg_last_wal_replay_lsn()), r.
        extract(epoch from clock_timestamp() - r.last_msg_receipt_time)
 from pg_stat_wal_receiver r
 """
-CATCHING_UP = 0.25
+CATCH_UP_SECONDS = 0.25
 """Seconds to wait for the replay to reach what had been received, when only the age of the last commit is too great."""
-LOOK_AGAIN = 0.02
+POLL_INTERVAL = 0.02
 
 
 def answers(options: SqlOptions, deadline: Deadline) -> Iterator[Verdict]:
@@ -111,9 +111,9 @@ def _lag(session: Session, options: SqlOptions, deadline: Deadline) -> Verdict:
     limit = seconds_of(options.max_lag)
     if size <= (bytes_of(options.max_lag) or 0) or (limit is not None and seconds is not None and seconds <= limit):
         return Verdict.passing(told, **measured)
-    if limit is not None and _catches_up(session, str(end), min(limit, CATCHING_UP), deadline):
+    if limit is not None and _catches_up(session, str(end), min(limit, CATCH_UP_SECONDS), deadline):
         return Verdict.passing(told, **measured)
-    return Verdict.failing(f"{told}, allowed are {' or '.join(map(repr, options.max_lag))}", "body", **measured)
+    return Verdict.failing(f"{told}, limit {' or '.join(map(repr, options.max_lag))}", "body", **measured)
 
 
 def _told(size: float, seconds: float | None, silence: float) -> tuple[str, dict[str, float]]:
@@ -130,8 +130,8 @@ def _catches_up(session: Session, end: str, patience: float, deadline: Deadline)
 
     The last commit says little: after an idle hour it is an hour old, and stays so while a long transaction streams.
     """
-    for _ in range(int(patience / LOOK_AGAIN)):
-        sleep(min(LOOK_AGAIN, deadline.remaining()))
+    for _ in range(int(patience / POLL_INTERVAL)):
+        sleep(min(POLL_INTERVAL, deadline.remaining()))
         if session.run(f"select pg_last_wal_replay_lsn() >= '{end}'::pg_lsn") == [["t"]]:
             return True
     return False

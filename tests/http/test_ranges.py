@@ -61,7 +61,7 @@ def test_status_is_inside(text: str, inside: set[int], outside: set[int]) -> Non
 def test_what_is_no_status_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".") as raised:
         StatusRanges.parse(text)
-    assert str(raised.value) == f"{text!r} is no list of status codes (write 2xx,401 or 200-299,401)"
+    assert str(raised.value) == f"{text!r} is not a list of status codes (write 2xx,401 or 200-299,401)"
 
 
 @given(st.lists(st.tuples(CODES, CODES).map(sorted), min_size=1), CODES)

@@ -284,7 +284,7 @@ class TestRedirects:
             ),
             pytest.param(
                 "/odd",
-                "{url}/odd redirects to what is no URL: a URL begins with http:// or https://",
+                "{url}/odd redirects to what is not a URL: a URL begins with http:// or https://",
                 id="no-url",
             ),
             pytest.param("/nowhere", "{url}/nowhere answered 302 in T; expected 200-299", id="no-location"),
@@ -496,18 +496,18 @@ def test_secret_on_the_command_line_is_refused_and_not_repeated(words: tuple[str
         pytest.param(("h/",), "Invalid value for 'URL': a URL begins with http:// or https://", id="no-scheme"),
         pytest.param(
             ("http://h/", "--status", "OK"),
-            "Invalid value for '--status': 'OK' is no list of status codes (write 2xx,401 or 200-299,401)",
+            "Invalid value for '--status': 'OK' is not a list of status codes (write 2xx,401 or 200-299,401)",
             id="status",
         ),
         pytest.param(
             ("http://h/", "--body-matches", "("),
-            "Invalid value for '--body-matches': '(' is no regular expression: missing ), unterminated subpattern at "
-            "position 0",
+            "Invalid value for '--body-matches': '(' is not a regular expression: missing ), unterminated subpattern "
+            "at position 0",
             id="regex",
         ),
         pytest.param(
             ("http://h/", "--json", "status"),
-            "Invalid value for '--json': 'status' is no condition: it begins with a path, as .status is one",
+            "Invalid value for '--json': 'status' is not a condition: expected a path, such as .status",
             id="condition",
         ),
         pytest.param(

@@ -95,13 +95,13 @@ def test_primary_is_told_from_standby(primary: PostgreSQL, standby: PostgreSQL) 
         0, f"PASS - 127.0.0.1:{primary.port}/postgres is primary\n", ""
     )  # fmt: skip
     assert hacheck("sql", standby.url(), "--role", "primary") == (
-        1, f"FAIL - 127.0.0.1:{standby.port}/postgres is standby, wanted is primary\n", ""
+        1, f"FAIL - 127.0.0.1:{standby.port}/postgres is standby, expected primary\n", ""
     )  # fmt: skip
     assert hacheck("sql", standby.url(), "--role", "standby").line == (
         f"PASS - 127.0.0.1:{standby.port}/postgres is standby"
     )
     assert hacheck("sql", primary.url(), "--role", "standby").line == (
-        f"FAIL - 127.0.0.1:{primary.port}/postgres is primary, wanted is standby"
+        f"FAIL - 127.0.0.1:{primary.port}/postgres is primary, expected standby"
     )
 
 
@@ -243,7 +243,7 @@ def test_query_must_answer_as_expected(primary: PostgreSQL) -> None:
     assert hacheck("sql", url, "--query", "select 42", "--expect", "1..50").line == f"PASS - {told}"
     assert (
         hacheck("sql", url, "--query", "select 42", "--expect", "1..5").line
-        == f"FAIL - 127.0.0.1:{primary.port}/postgres answers the query with 42, wanted is 1..5"
+        == f"FAIL - 127.0.0.1:{primary.port}/postgres answers the query with 42, expected 1..5"
     )
     assert ask(url, query="select x from generate_series(1, 3) as x", expect="rows=3").status is Status.PASS
     assert ask(url, query="select true", expect="t").status is Status.PASS
@@ -379,7 +379,7 @@ def test_standby_that_does_not_replay_is_behind(primary: PostgreSQL, standby: Po
         assert (answer.code, found["status"]) == (1, "FAIL")
         assert found["measured"]["lag_bytes"] > 10_000
         assert found["measured"]["lag_seconds"] > 0.1
-        assert "allowed are 100ms" in found["reason"]
+        assert "limit 100ms" in found["reason"]
         assert ask(standby.url(), max_lag=["100ms", "16MB"]).status is Status.PASS
         assert ask(standby.url(), max_lag=["1h", "1kB"]).status is Status.PASS
     caught_up(standby, primary)
