@@ -21,6 +21,7 @@ import trustme
 
 from hachecks.commands import LATE
 from hachecks.delivery.notifications import HistoryOptions
+from hachecks.net.own_address import own_address
 from hachecks.net.transport import NetworkOptions
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import settings_of
@@ -296,7 +297,7 @@ def _(choice: str, _stage: Stage) -> None:
 
 @run_of("NodeportProbe --request")
 def _(choice: str, stage: Stage) -> None:
-    here = NetworkOptions().own_address()
+    here = own_address(NetworkOptions())
     ca = trustme.CA()
     ca.cert_pem.write_to_path(str(stage.path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -8,6 +8,7 @@ from hachecks.http.kube_proxy import HEALTHZ_PORT, ServiceName, endpoints, local
 from hachecks.http.ranges import StatusRanges
 from hachecks.http.request import Request
 from hachecks.http.url import Url
+from hachecks.net.own_address import own_address
 from hachecks.net.target import Ip, Target, canonical
 from hachecks.settings import argument, option, settings
 from hachecks.units import Port
@@ -87,7 +88,7 @@ class NodeportProbe(HttpConnection):
 
     def check(self, deadline: Deadline) -> Verdict:
         """Ask kube-proxy what is to be asked, then through the port."""
-        address = str(self.address or self.own_address())
+        address = str(self.address or own_address(self))
         if is_loopback(address):
             raise CannotLook(
                 f"this node's own address seems to be {address}, where no nodePort is served; give --address"
