@@ -34,6 +34,13 @@ def parse_bool(text: str) -> bool:
     raise ValueError(f"{text!r} is neither true nor false")
 
 
+def printable(text: str, what: str) -> str:
+    """The text, if all of it can be printed; raises `ValueError` that says `what` it is, not what is in it."""
+    if not text.isprintable():
+        raise ValueError(f"{what} has a control character")
+    return text
+
+
 def parse_int(text: str) -> int:
     """A whole number, zero or more."""
     if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 import trustme
 
+from hachecks.net.own_address import own_address
 from hachecks.net.transport import NetworkOptions
 from hachecks.registry import COMMANDS, NOTIFIERS, PROBES
 from hachecks.settings import settings_of
@@ -294,7 +295,7 @@ def _(choice: str, _stage: Stage) -> None:
 
 @run_of("NodeportProbe --request")
 def _(choice: str, stage: Stage) -> None:
-    here = NetworkOptions().own_address()
+    here = own_address(NetworkOptions())
     ca = trustme.CA()
     ca.cert_pem.write_to_path(str(stage.path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

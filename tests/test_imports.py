@@ -33,7 +33,7 @@ FLOORS = [
     "http",
     "net keepalived",
     "node argv",
-    "settings registry homes kept",
+    "settings registry homes kept secret_file",
     "state proc units verdict deadline",
     "__init__",
 ]

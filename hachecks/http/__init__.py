@@ -1,1 +1,1 @@
-"""What HTTP is made of: what is asked, what is answered, and how the answer is judged."""
+"""HTTP: requests, how they are made, responses, and how these are judged."""

@@ -1,4 +1,4 @@
-"""In which charset is a body? As browsers find out: by its first bytes, by what was declared, by what it looks like."""
+"""The charset of a body, found as browsers do: by its first bytes, by what was declared, by what it looks like."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ SUPERSETS = {"ascii": "cp1252", "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk
 DECLARED = r"(?i);\s*charset\s*=\s*[\"']?([^\s;\"',]+)"
 WITHIN = rb"(?i)<meta[^>]+?charset\s*=\s*[\"']?\s*([\w:.-]+)|^\s*<\?xml[^>]+?encoding\s*=\s*[\"']([\w:.-]+)"
 """Both are compiled when a body is looked at: most checks look at none."""
-BEGINNING = 1024
-LONGEST_LABEL = 40
+DECLARATION_BYTES = 1024
+MAX_LABEL_CHARACTERS = 40
 
 
 def text_of(body: bytes, content_type: str, *, is_whole: bool) -> str:
@@ -59,7 +59,7 @@ def text_of(body: bytes, content_type: str, *, is_whole: bool) -> str:
 
 def codec_of(label: str) -> str:
     """Python's name for a charset of the web; empty if it is none."""
-    if not label.isascii() or len(label) > LONGEST_LABEL:
+    if not label.isascii() or len(label) > MAX_LABEL_CHARACTERS:
         return ""
     try:
         name = codecs.lookup(label).name
@@ -76,6 +76,6 @@ def _by_looks(body: bytes, media_type: str) -> str:
         return detect_encoding(body)
     if media_type.endswith("json"):
         return ""
-    label = re.search(WITHIN, body[:BEGINNING])
+    label = re.search(WITHIN, body[:DECLARATION_BYTES])
     codec = codec_of((label[1] or label[2]).decode("ascii", "replace")) if label else ""
     return "utf-8" if codec.startswith(("utf-16", "utf-32")) else codec  # it could not have been read, were it so

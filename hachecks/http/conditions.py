@@ -1,4 +1,4 @@
-r"""Does a JSON document say what it should? A small language of conditions, in jq's notation for paths.
+r"""Conditions on a JSON document, in a small language with jq's notation for paths.
 
     .status == "ok"     .queue.depth < 100     .nodes[0]."read only" == false     .version =~ "^1[45]\."
     .checks | length >= 3     .replica exists     .error absent     .ready
@@ -46,7 +46,7 @@ class Condition:
             if length and (operator not in COMPARING or json_value.kind(operand) != "number"):
                 raise ValueError("a length is compared with a number")
         except ValueError as error:
-            raise ValueError(f"{text!r} is no condition: {error}") from None
+            raise ValueError(f"{text!r} is not a condition: {error}") from None
         return cls(text, steps, length, operator, operand)
 
     def complaint(self, document: Any) -> str | None:
@@ -99,13 +99,13 @@ class Condition:
 def _path(text: str) -> tuple[tuple[str | int, ...], str]:
     """The steps of the path a text begins with, and the rest of the text."""
     if not text.startswith("."):
-        raise ValueError("it begins with a path, as .status is one")
+        raise ValueError("expected a path, such as .status")
     steps: list[str | int] = []
     rest = text
     while rest[:1] in (".", "["):
         if rest[0] == "." and (rest == "." or rest[1] in NAME_ENDS - {"[", '"'}):
             if steps:
-                raise ValueError("there is no name behind a dot")
+                raise ValueError("expected a name after a dot")
             return (), rest[1:]
         rest = rest[1:] if rest[0] == "." else rest
         step, rest = _bracketed(rest) if rest[0] == "[" else _named(rest)
@@ -126,7 +126,7 @@ def _bracketed(text: str) -> tuple[str | int, str]:
     step, rest = json_value.parse_prefix(text[1:].lstrip(BLANKS))
     rest = rest.lstrip(BLANKS)
     if type(step) not in (int, str) or not rest.startswith("]"):
-        raise ValueError('in brackets stands a number or a "key"')
+        raise ValueError('expected a number or a "key" in brackets')
     return step, rest[1:]
 
 
@@ -136,7 +136,7 @@ def _length(text: str) -> tuple[bool, str]:
         return False, text
     word = text[1:].lstrip(BLANKS)
     if not word.startswith("length"):
-        raise ValueError("only length can stand behind |")
+        raise ValueError("only length can come after |")
     return True, word[len("length") :].lstrip(BLANKS)
 
 
@@ -149,7 +149,7 @@ def _comparison(text: str) -> tuple[str, Any]:
         raise ValueError(f"{text!r} begins with none of {' '.join(OPERATORS)} exists absent")
     operand, rest = json_value.parse_prefix(text[len(operator) :].lstrip(BLANKS))
     if rest.strip(BLANKS):
-        raise ValueError(f"{rest.strip(BLANKS)!r} stands behind it")
+        raise ValueError(f"{rest.strip(BLANKS)!r} comes after it")
     if operator in ("=~", "!~"):
         if not isinstance(operand, str):
             raise ValueError('a regular expression is written "…"')

@@ -1,4 +1,4 @@
-"""How is one HTTP request made, and its answer read? httpcore's protocol engines over our own streams.
+"""One HTTP request made, and its response read, by httpcore's protocol engines over our own streams.
 
 httpcore's connection pool is left out: it would open the sockets itself, and its timeouts are none (a server that drips
 a byte a second is read for ever). The modules are imported one by one because the executable carries httpcore with an
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from hachecks.net.tls import TlsOptions
     from hachecks.net.transport import NetworkOptions, Stream
 
-PROXY_LOGIN = 407
-MOST_TRIES = 3
+PROXY_AUTHENTICATION_REQUIRED = 407
+MAX_CONNECTIONS = 3
 """On how many connections a request is made that the server has not begun with."""
 
 
@@ -40,12 +40,12 @@ def exchange(request: Request, network: NetworkOptions, tls: TlsOptions, deadlin
 
     An answer that breaks off, or is none by the protocol, is a `Failure`; informational answers (1xx) are passed over.
     """
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_CONNECTIONS):
         try:
             return _ask(request, network, tls, deadline)
         except NotProcessed:
             continue
-    told = f"{request.url.target} did not begin with the request on any of {MOST_TRIES} connections (GOAWAY)"
+    told = f"{request.url.target} did not begin with the request on any of {MAX_CONNECTIONS} connections (GOAWAY)"
     raise Failure(told, "protocol")
 
 
@@ -57,9 +57,9 @@ def _ask(request: Request, network: NetworkOptions, tls: TlsOptions, deadline: D
             if request.proxy is not None:
                 _tunnel(request, stream)
             measured = _secure(request, tls, stream)
-        answer = _answer(request, HttpcoreStream(stream))
-        answer.measured.update(measured)
-        return answer
+        response = _converse(request, HttpcoreStream(stream))
+        response.measured.update(measured)
+        return response
 
 
 def _secure(request: Request, tls: TlsOptions, stream: Stream) -> dict[str, float]:
@@ -74,7 +74,7 @@ def _secure(request: Request, tls: TlsOptions, stream: Stream) -> dict[str, floa
     return measured
 
 
-def _answer(request: Request, wire: HttpcoreStream) -> Response:
+def _converse(request: Request, wire: HttpcoreStream) -> Response:
     try:
         response, body = _response_1(request, wire) if not request.http2 else _response_2(request, wire)
     except (ProtocolError, ConnectionNotAvailable, WriteError) as error:
@@ -135,7 +135,7 @@ def _tunnel(request: Request, stream: Stream) -> None:
         raise explained(error, wire) from None
     if not 200 <= response.status < 300:
         told = f"the proxy {stream.where} answered {response.status} to CONNECT {goal.decode()}"
-        raise Failure(told, "auth" if response.status == PROXY_LOGIN else "status")
+        raise Failure(told, "auth" if response.status == PROXY_AUTHENTICATION_REQUIRED else "status")
 
 
 def _for_httpcore(url: Url, target: str | bytes) -> URL:

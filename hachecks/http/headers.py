@@ -1,8 +1,10 @@
-"""Which header fields are sent and expected? Those that hold secrets come from files, never from the command line."""
+"""Header fields to send and to expect; those that hold secrets come from files, never from the command line."""
 
 from __future__ import annotations
 
 from hachecks.http.patterns import Pattern
+from hachecks.secret_file import read_text
+from hachecks.units import printable
 from hachecks.verdict import CannotLook
 
 TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -30,8 +32,7 @@ class Header:
         if not colon or not is_token(name):
             raise ValueError("a header is written 'Name: value'")
         value = value.strip(" \t")
-        if not all(c.isprintable() or c == "\t" for c in value):
-            raise ValueError(f"the header {name} has a control character in its value")
+        printable(value.replace("\t", " "), f"the value of the header {name}")
         if name.lower() in FRAMING:
             raise ValueError(f"{name} is what the body makes it; drop the header")
         return cls(name, value)
@@ -83,26 +84,9 @@ def refuse_secret(text: str) -> str | None:
 def from_file(path: str) -> list[Header]:
     """The header fields in a file, one on a line; raises `CannotLook`."""
     try:
-        return [Header.parse(line) for line in text_of(path).splitlines() if line.strip()]
+        return [Header.parse(line) for line in read_text(path).splitlines() if line.strip()]
     except ValueError as error:
         raise CannotLook(f"cannot use {path}: {error}") from None
-
-
-def secret_of(path: str) -> str:
-    """The secret in a file, without the newline that editors put behind it; raises `CannotLook`."""
-    secret = text_of(path).strip()
-    if not secret or not secret.isprintable():
-        raise CannotLook(f"cannot use {path}: it must hold one line of text")
-    return secret
-
-
-def text_of(path: str) -> str:
-    """The file's text; raises `CannotLook`."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:  # some editors put a byte order mark in front
-            return file.read()
-    except (OSError, ValueError) as error:
-        raise CannotLook(f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
 
 
 def basic(user_and_password: str) -> str:

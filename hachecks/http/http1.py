@@ -1,4 +1,4 @@
-"""How is an HTTP/1.1 answer read? As browsers and curl read it: what they pass over is put right before h11 sees it.
+"""HTTP/1.1 responses read as browsers and curl read them: what they pass over is put right before h11 sees it.
 
 h11 is as strict as a server must be, behind which others could be deceived; behind a check is nobody. What leaves open
 where the answer ends stays an error: two lengths, a coding that was not asked for, an end before the end.
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +([1-9]\d\d)(?!\d)[ \t]*(.*)", re.IGNORECASE | re.DOTALL)
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?", re.DOTALL)
-LARGEST_HEAD = 102400
+MAX_HEAD_BYTES = 102400
 CONTROLS = bytes(code if code > 31 or code in (0, 9) else 32 for code in range(256))
 """Control characters read as blanks, as RFC 9112 (2.2) has it for a bare CR; a NUL stays, and is refused."""
 
 
 class Tolerant(NetworkStream):
-    """A `Wire` whose answer arrives as h11 wants it."""
+    """An `HttpcoreStream` whose response arrives as h11 wants it."""
 
     def __init__(self, wire: HttpcoreStream) -> None:
         self.wire = wire
@@ -92,7 +92,7 @@ class Tolerant(NetworkStream):
         size = 0
         while line := self._line():
             size += len(line)
-            if size > LARGEST_HEAD:
+            if size > MAX_HEAD_BYTES:
                 raise RemoteProtocolError("its header is too long")
             if line[0] in b" \t" and lines:
                 lines[-1] += line
@@ -105,7 +105,7 @@ class Tolerant(NetworkStream):
     def _line(self) -> bytes | None:
         """What comes before the next line's end, or None where there is no more."""
         while (end := self._held.find(b"\n", self._at)) < 0:
-            if len(self._held) - self._at > LARGEST_HEAD:
+            if len(self._held) - self._at > MAX_HEAD_BYTES:
                 raise RemoteProtocolError("its header is too long")
             if not self._fill():
                 return None

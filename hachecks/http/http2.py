@@ -1,4 +1,4 @@
-"""How is HTTP/2 spoken? httpcore's engine, with GOAWAY and refusals read as RFC 9113 means them.
+"""HTTP/2 by httpcore's engine, with GOAWAY and refusals read as RFC 9113 means them.
 
 h2 closes its books at any GOAWAY, and would refuse the answer that comes behind it. But a server that is about to
 close (nginx at its last `keepalive_requests`) says GOAWAY first, and then answers what it has accepted.
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from httpcore._models import Request
 
-HEADER = 9
-LARGEST_FRAME = 16384
+FRAME_HEADER_BYTES = 9
+MAX_FRAME_BYTES = 16384
 SETTINGS, GOAWAY = 4, 7
-STREAM = 1
+OUR_STREAM = 1
 """The number of the only request that a connection is used for."""
 
 
@@ -81,7 +81,9 @@ class Http2Connection(HTTP2Connection):
 
     def _receive_events(self, request: Request, stream_id: int | None = None) -> None:
         super()._receive_events(request, stream_id)
-        if stream_id is None and any(isinstance(event, (StreamEnded, StreamReset)) for event in self._events[STREAM]):
+        if stream_id is None and any(
+            isinstance(event, (StreamEnded, StreamReset)) for event in self._events[OUR_STREAM]
+        ):
             raise _Answered
 
     def _write_outgoing_data(self, request: Request) -> None:
@@ -104,20 +106,20 @@ class Http2Connection(HTTP2Connection):
     def _frames(self, data: bytes) -> list[bytes]:
         """The whole frames that have come, up to a GOAWAY that ends the connection, and without any other."""
         data = self._unread + data
-        if not self._has_settings and len(data) >= HEADER:
+        if not self._has_settings and len(data) >= FRAME_HEADER_BYTES:
             if data[3] != SETTINGS:
                 raise RemoteProtocolError(speaks_otherwise(data, "HTTP/2"))
             self._has_settings = True
         frames = []
         at = 0
-        while self._farewell is None and len(data) >= at + HEADER:
-            end = at + HEADER + int.from_bytes(data[at : at + 3], "big")
-            if end - at > HEADER + LARGEST_FRAME:
+        while self._farewell is None and len(data) >= at + FRAME_HEADER_BYTES:
+            end = at + FRAME_HEADER_BYTES + int.from_bytes(data[at : at + 3], "big")
+            if end - at > FRAME_HEADER_BYTES + MAX_FRAME_BYTES:
                 raise RemoteProtocolError(in_words(FrameTooLargeError()))
             if len(data) < end:
                 break
             if data[at + 3] == GOAWAY:
-                self._farewell = farewell(data[at + HEADER : end])
+                self._farewell = farewell(data[at + FRAME_HEADER_BYTES : end])
             else:
                 frames.append(data[at:end])
             at = end
@@ -132,7 +134,7 @@ def farewell(payload: bytes) -> Exception | None:
     last, code = int.from_bytes(payload[:4], "big") & 0x7FFFFFFF, int.from_bytes(payload[4:8], "big")
     if code != ErrorCodes.NO_ERROR:
         return RemoteProtocolError(f"it said GOAWAY ({named(code)})")
-    return NotProcessed() if last < STREAM else None
+    return NotProcessed() if last < OUR_STREAM else None
 
 
 def in_words(error: H2Error) -> str:

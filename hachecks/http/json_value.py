@@ -1,4 +1,4 @@
-"""What is in a JSON document? Python's own reader, made strict and total, and comparisons that know JSON's types.
+"""JSON values: Python's own reader, made strict and total, and comparisons that know JSON's types.
 
 `json` is imported by the functions that need it: a plain HTTP check does not owe it.
 """
@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-LONGEST_SHOWN = 60
+PREVIEW_CHARACTERS = 60
 
 
 class NotANumber:
@@ -40,6 +40,15 @@ def parse(text: str) -> Any:
         raise ValueError(f"{error.msg} at character {error.pos}") from None
 
 
+def parse_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is; None where it is anything else."""
+    try:
+        document = parse(text)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
 def parse_prefix(text: str) -> tuple[Any, str]:
     """The JSON value that a text begins with, and the rest of the text; raises `ValueError`."""
     from json import JSONDecoder
@@ -47,12 +56,12 @@ def parse_prefix(text: str) -> tuple[Any, str]:
     try:
         value, end = JSONDecoder(parse_constant=_refuse).raw_decode(text)
     except (ValueError, RecursionError):
-        raise ValueError(f'{text!r} does not begin with a JSON value (a string stands in "…")') from None
+        raise ValueError(f'{text!r} does not begin with a JSON value (a string is written "…")') from None
     return value, text[end:]
 
 
 def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _whole(word: str) -> int | NotANumber:
@@ -90,4 +99,4 @@ def preview(value: Any) -> str:
     import json
 
     text = value.word if isinstance(value, NotANumber) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    return text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"

@@ -1,4 +1,4 @@
-"""What does kube-proxy say about a service and about itself?
+"""What kube-proxy says about a service and about itself.
 
 A service's health check node port answers `{"service": {"namespace": …, "name": …}, "localEndpoints": N,
 "serviceProxyHealthy": true}`, with 200 when N > 0 and the proxy is healthy, with 503 otherwise. kube-proxy,
@@ -37,37 +37,33 @@ def _is_label(text: str) -> bool:
     return plain and len(text) <= 63 and not text.startswith("-") and not text.endswith("-")
 
 
-def local_endpoints(answer: Response, where: str, service: str | None, wanted: int) -> tuple[str, int]:
+def local_endpoints(response: Response, where: str, service: str | None, minimum: int) -> tuple[str, int]:
     """The service that answered and its endpoints on this node; raises `Failure` when that is not good enough."""
-    document = _document(answer, where)
+    document = _document(response, where)
     name = "/".join(str(_within(document, "service", part)) for part in ("namespace", "name"))
     if service is not None and name != service:
         raise Failure(f"{where} is the health check node port of {name}, not of {service}", "body")
     count = document.get("localEndpoints")
     if type(count) is not int:
         raise Failure(f"{where} does not tell the local endpoints of {name}", "body")
-    if count < wanted:
-        raise Failure(f"{name} has {endpoints(count)}, expected at least {wanted}", "body")
+    if count < minimum:
+        raise Failure(f"{name} has {endpoints(count)}, expected at least {minimum}", "body")
     if document.get("serviceProxyHealthy") is False:
         raise Failure(f"{name} has {endpoints(count)}, but kube-proxy says that itself is not healthy")
-    if answer.status != 200:
-        raise Failure(f"{name} has {endpoints(count)}, but {where} answered {answer.status}")
+    if response.status != 200:
+        raise Failure(f"{name} has {endpoints(count)}, but {where} answered {response.status}")
     return name, count
 
 
-def _document(answer: Response, where: str) -> dict[str, Any]:
-    if not answer.body:
-        closed = ": the service has just been closed" if answer.status == 200 else ""
-        raise Failure(f"{where} answered {answer.status} with an empty body{closed}", "body" if closed else "status")
-    try:
-        document = json_value.parse(answer.text)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        told = (
-            f"{where} answered {answer.status} with {json_value.preview(answer.text)}, which is not a service's health"
-        )
-        raise Failure(told, "body" if answer.status == 200 else "status") from None
+def _document(response: Response, where: str) -> dict[str, Any]:
+    if not response.body:
+        closed = ": the service has just been closed" if response.status == 200 else ""
+        raise Failure(f"{where} answered {response.status} with an empty body{closed}", "body" if closed else "status")
+    document = json_value.parse_object(response.text)
+    if document is None:
+        shown = json_value.preview(response.text)
+        told = f"{where} answered {response.status} with {shown}, which is not a service's health"
+        raise Failure(told, "body" if response.status == 200 else "status")
     return document
 
 
@@ -83,16 +79,13 @@ def endpoints(count: int) -> str:
     return f"{count} local endpoint{'' if count == 1 else 's'}"
 
 
-def require_healthy(answer: Response, where: str) -> None:
+def require_healthy(response: Response, where: str) -> None:
     """Raise `Failure` unless kube-proxy's healthz says that it works here."""
-    if answer.status == 200:
+    if response.status == 200:
         return
-    try:
-        document = json_value.parse(answer.text)
-    except ValueError:
-        document = None
-    told = f" ({', '.join(_told(document))})" if isinstance(document, dict) and _told(document) else ""
-    raise Failure(f"kube-proxy at {where} answered {answer.status}{told}")
+    states = _told(json_value.parse_object(response.text) or {})
+    told = f" ({', '.join(states)})" if states else ""
+    raise Failure(f"kube-proxy at {where} answered {response.status}{told}")
 
 
 def _told(document: dict[str, Any]) -> list[str]:

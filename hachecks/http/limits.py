@@ -1,4 +1,4 @@
-"""How long may each phase take?"""
+"""Limits for the phases of a request, as `connect=200ms`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a text match? Regular expressions, compiled when they are read so that a wrong one is a usage error."""
+"""Regular expressions over text, compiled when they are read so that a wrong one is a usage error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Pattern:
             try:
                 return cls(text, re.compile(text))
             except (re.error, OverflowError, RecursionError) as error:
-                raise ValueError(f"{text!r} is no regular expression: {error}") from None
+                raise ValueError(f"{text!r} is not a regular expression: {error}") from None
 
     def found_in(self, text: str) -> bool:
         """Whether it matches somewhere in the text."""

@@ -1,4 +1,4 @@
-"""Which status codes are good?"""
+"""Ranges of HTTP status codes, as `2xx,401`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _range(part: str, whole: str) -> tuple[int, int]:
     low, dash, high = part.partition("-")
     ends = _end(low, "0"), _end(high if dash else low, "9")
     if not LOWEST <= ends[0] <= ends[1] <= HIGHEST:
-        raise ValueError(f"{whole!r} is no list of status codes (write 2xx,401 or 200-299,401)")
+        raise ValueError(f"{whole!r} is not a list of status codes (write 2xx,401 or 200-299,401)")
     return ends
 
 

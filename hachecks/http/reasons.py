@@ -1,4 +1,4 @@
-"""Why is there no HTTP answer? The engines' errors in words for people, and whose fault they are."""
+"""Reasons why there is no HTTP response: the engines' errors in words for people, and whose fault they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hachecks.http.exchange import HttpcoreStream
 
-LONGEST_SHOWN = 60
+QUOTED_BYTES = 60
 PYTHON_BYTES = re.compile(r"(?:bytearray\()?\bb(['\"])(.*?)\1\)?")
 WORDS = (
     ("Receive buffer too long", "its header is too long"),
@@ -50,7 +50,7 @@ def plain(said: str) -> str:
 
 def quoted(data: bytes) -> str:
     """The first line of what was said, if it is text."""
-    line = data.strip().partition(b"\n")[0][:LONGEST_SHOWN].decode("utf-8", "replace").strip()
+    line = data.strip().partition(b"\n")[0][:QUOTED_BYTES].decode("utf-8", "replace").strip()
     return f"'{line}'" if line and line.isprintable() and "\N{REPLACEMENT CHARACTER}" not in line else ""
 
 

@@ -1,9 +1,10 @@
-"""What is asked over HTTP: method, headers, body, and who asks?"""
+"""HTTP requests: method, headers, body and login, and the settings they come from."""
 
 from __future__ import annotations
 
 from hachecks import __version__
-from hachecks.http.headers import Header, basic, from_file, is_token, refuse_secret, secret_of
+from hachecks.http.headers import Header, from_file, is_token, refuse_secret
+from hachecks.http.login import HttpLogin
 from hachecks.http.response import BODY_LIMIT
 from hachecks.settings import option, settings
 from hachecks.verdict import CannotLook
@@ -60,7 +61,7 @@ class Request:
 
 
 @settings
-class RequestOptions:
+class RequestOptions(HttpLogin):
     """An HTTP request."""
 
     method: str | None = option(default=None, help="The request's method (default GET, or POST with a body).")
@@ -72,18 +73,12 @@ class RequestOptions:
     )
     body: str | None = option(default=None, metavar="TEXT", help="Send this body.")
     body_file: str | None = option(default=None, metavar="FILE", help="Send the content of this file as the body.")
-    basic: str | None = option(default=None, secret=True, metavar="USER:PASSWORD", help="Log in with this.")
-    basic_file: str | None = option(default=None, metavar="FILE", help="Log in with the USER:PASSWORD in this file.")
-    bearer: str | None = option(default=None, secret=True, metavar="TOKEN", help="Log in with this token.")
-    bearer_file: str | None = option(default=None, metavar="FILE", help="Log in with the token in this file.")
 
     def validate_request(self) -> None:
         """Refuse what contradicts itself."""
-        for one in ("basic", "bearer", "body"):
-            if getattr(self, one) is not None and getattr(self, f"{one}_file") is not None:
-                raise ValueError(f"--{one} and --{one}-file exclude each other")
-        if (self.basic or self.basic_file) and (self.bearer or self.bearer_file):
-            raise ValueError("basic and bearer authentication exclude each other")
+        self.validate_login()
+        if self.body is not None and self.body_file is not None:
+            raise ValueError("--body and --body-file exclude each other")
         if self.method is not None and not is_token(self.method):
             raise ValueError(f"{self.method!r} is not an HTTP method")
 
@@ -99,11 +94,5 @@ class RequestOptions:
 
     def all_headers(self) -> list[Header]:
         """The headers to send, those from files included; raises `CannotLook`."""
-        headers = [*self.header, *(header for path in self.header_file for header in from_file(path))]
-        user = secret_of(self.basic_file) if self.basic_file else self.basic
-        token = secret_of(self.bearer_file) if self.bearer_file else self.bearer
-        if user:
-            headers.append(Header("Authorization", basic(user)))
-        if token:
-            headers.append(Header("Authorization", f"Bearer {token}"))
-        return headers
+        from_files = (header for path in self.header_file for header in from_file(path))
+        return [*self.header, *from_files, *self.authorization()]

@@ -1,4 +1,4 @@
-"""What is an HTTP answer like, and what must it be like?"""
+"""HTTP responses, and what one must be like."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _as_text(value: str) -> str:
 
 
 @settings
-class AnswerOptions:
+class ResponseOptions:
     """What an HTTP answer must be like."""
 
     status: StatusRanges = option(
@@ -72,52 +72,52 @@ class AnswerOptions:
     )
     max_body: Size = option(default=BODY_LIMIT, help="Read so many bytes of the body.")
 
-    def complaints(self, answer: Response, phases: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    def complaints(self, response: Response, phases: Mapping[str, float]) -> Iterator[tuple[str, str]]:
         """What is wrong with the answer and the kind of reason that is, the most telling first."""
-        if answer.status not in self.status:
+        if response.status not in self.status:
             yield f"expected {self.status}", "status"
-        yield from ((complaint, "body") for complaint in self._about_headers(answer))
+        yield from ((complaint, "body") for complaint in self._about_headers(response))
         if self.body_matches or self.body_lacks or self.json:
-            yield from ((complaint, "body") for complaint in self._about_body(answer))
+            yield from ((complaint, "body") for complaint in self._about_body(response))
         for limit in self.max_phase:
             complaint = limit.complaint(phases)
             if complaint:
                 yield complaint, "timeout"
 
-    def _about_headers(self, answer: Response) -> Iterator[str]:
+    def _about_headers(self, response: Response) -> Iterator[str]:
         for wanted in self.header_matches:
-            values = answer.values_of(wanted.name)
+            values = response.values_of(wanted.name)
             if not values:
                 yield f"it has no header {wanted.name}"
             elif not any(map(wanted.pattern.found_in, values)):
                 yield f"its header {wanted.name} does not match {wanted.pattern}"
         for unwanted in self.header_lacks:
-            if any(map(unwanted.pattern.found_in, answer.values_of(unwanted.name))):
+            if any(map(unwanted.pattern.found_in, response.values_of(unwanted.name))):
                 yield f"it has the header {unwanted}"
 
-    def _about_body(self, answer: Response) -> Iterator[str]:
-        named = ",".join(answer.values_of("content-encoding")).split(",")
+    def _about_body(self, response: Response) -> Iterator[str]:
+        named = ",".join(response.values_of("content-encoding")).split(",")
         encodings = [value.strip() for value in named if value.strip().lower() not in ("", "identity")]
         if encodings:
             yield f"its body is encoded ({encodings[0]}), although identity was asked for"
             return
-        text = answer.text
-        whose = "its body" if answer.is_whole else f"the first {len(answer.body)} bytes of its body"
+        text = response.text
+        whose = "its body" if response.is_whole else f"the first {len(response.body)} bytes of its body"
         for pattern in self.body_matches:
             if not pattern.found_in(text):
-                yield f"{whose} {'does' if answer.is_whole else 'do'} not match {pattern}"
+                yield f"{whose} {'does' if response.is_whole else 'do'} not match {pattern}"
         for pattern in self.body_lacks:
             if pattern.found_in(text):
                 yield f"its body matches {pattern}"
         if self.json:
-            yield from self._about_json(answer)
+            yield from self._about_json(response)
 
-    def _about_json(self, answer: Response) -> Iterator[str]:
-        if not answer.is_whole:
-            yield f"its body is larger than {len(answer.body)} bytes, so its JSON cannot be judged (--max-body)"
+    def _about_json(self, response: Response) -> Iterator[str]:
+        if not response.is_whole:
+            yield f"its body is larger than {len(response.body)} bytes, so its JSON cannot be judged (--max-body)"
             return
         try:
-            document = json_value.parse(answer.text)
+            document = json_value.parse(response.text)
         except ValueError as error:
             yield f"its body is not JSON: {error}"
             return

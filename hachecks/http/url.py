@@ -1,4 +1,4 @@
-"""Which URL is asked? Strict in what people write, lenient in where servers send us, and never shown with a secret."""
+"""HTTP URLs, strict in what people write, lenient in where servers send us, and never shown with a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent, and what must come back, in which order?"""
+"""A dialogue with a server: what is sent and what must come back, step by step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hachecks.net.transport import Stream
 
-MOST = 65536
+MAX_UNMATCHED_BYTES = 65536
 """Bytes read in search of one expectation."""
 ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
 KINDS = ("send", "send-hex", "expect", "expect-hex", "expect-regex")
@@ -42,7 +42,7 @@ class Step:
         """From `send TEXT`, `send-hex HEX`, `expect TEXT`, `expect-hex HEX` or `expect-regex PATTERN`."""
         kind, blank, rest = text.partition(" ")
         if kind not in KINDS or not blank:
-            raise ValueError(f"{text!r} is no step; write one of {', '.join(f'{k} …' for k in KINDS)}")
+            raise ValueError(f"{text!r} is not a step; write one of {', '.join(f'{k} …' for k in KINDS)}")
         return cls(kind, rest)
 
     def __repr__(self) -> str:
@@ -78,8 +78,8 @@ def _await(step: Step, unread: bytes, stream: Stream) -> tuple[bytes, bytes]:
         end = step.end_in(unread)
         if end >= 0:
             return unread, unread[end:]
-        if len(unread) >= MOST:
-            raise Failure(f"{stream.where} sent {MOST} bytes without {step.text!r}", "body")
+        if len(unread) >= MAX_UNMATCHED_BYTES:
+            raise Failure(f"{stream.where} sent {MAX_UNMATCHED_BYTES} bytes without {step.text!r}", "body")
         try:
             more = stream.recv(4096)
         except TimedOut:
@@ -133,4 +133,4 @@ def compiled(text: str) -> re.Pattern[bytes]:
     try:
         return re.compile(text.encode(), re.MULTILINE)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from None

@@ -1,4 +1,4 @@
-"""How is a DNS question asked on the wire, and what does an answer say? (RFC 1035, RFC 3596, RFC 2782)"""
+"""DNS messages: a query as it is sent, and a response taken apart (RFC 1035, RFC 3596, RFC 2782)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TYPES: Mapping[str, int] = {
 }  # fmt: skip
 RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
 IN = 1
-HEADER = 12
+HEADER_BYTES = 12
 RESPONSE, OPCODE, AUTHORITATIVE, TRUNCATED, RECURSION_DESIRED = 0x8000, 0x7800, 0x0400, 0x0200, 0x0100
-LONGEST_NAME = 255
-MOST_STEPS = 192
+MAX_NAME_BYTES = 255
+MAX_NAME_STEPS = 192
 """Labels and pointers in one name: 127 labels are the most, and what jumps oftener is a loop."""
 SHAPES = {TYPES["MX"]: (2, 0), TYPES["SRV"]: (2, 2, 2, 0), TYPES["SOA"]: (0, 0, 4, 4, 4, 4, 4)}
 """Of what a record's data consists: numbers of so many bytes, and names (0)."""
@@ -79,7 +79,7 @@ class Answer:
         """The records of the type asked for, of the name asked for or its aliases; raises `Failure`."""
         try:
             found = list(self._entries())
-            name = self._name(HEADER)[0].lower() if found else ""
+            name = self._name(HEADER_BYTES)[0].lower() if found else ""
         except (IndexError, Unreadable):
             raise Failure(f"{self.where} sent an answer that cannot be read", "protocol") from None
         aliases = {owner: text.lower() for owner, kind, text in found if kind == TYPES["CNAME"]}
@@ -111,7 +111,7 @@ class Answer:
         """The name at an offset, and the offset after it; pointers are followed, loops are not."""
         labels: list[str] = []
         after = length = 0
-        for _ in range(MOST_STEPS):
+        for _ in range(MAX_NAME_STEPS):
             size = self.data[at]
             if size & 0xC0 == 0xC0:
                 after = after or at + 2
@@ -120,7 +120,7 @@ class Answer:
                 return ".".join(labels) or ".", after or at + 1
             else:
                 length += 1 + size
-                if size & 0xC0 or at + 1 + size > len(self.data) or length > LONGEST_NAME:
+                if size & 0xC0 or at + 1 + size > len(self.data) or length > MAX_NAME_BYTES:
                     raise Unreadable
                 labels.append("".join(map(_shown, self.data[at + 1 : at + 1 + size])))
                 at += 1 + size
@@ -165,15 +165,15 @@ def _shown(byte: int) -> str:
 
 def answers(data: bytes, query: bytes) -> bool:
     """Whether a message is a response to this query: its identity, and its question."""
-    if len(data) < HEADER or data[:2] != query[:2]:
+    if len(data) < HEADER_BYTES or data[:2] != query[:2]:
         return False
     flags = int.from_bytes(data[2:4], "big")
     if not flags & RESPONSE or flags & OPCODE:
         return False
     if data[4:6] == b"\0\1":
-        return data[HEADER : len(query)].lower() == query[HEADER:].lower()
+        return data[HEADER_BYTES : len(query)].lower() == query[HEADER_BYTES:].lower()
     # A server that cannot read the question, or will not, may answer with the header alone; it says so by its code.
-    return len(data) == HEADER and data[4:6] == b"\0\0" and bool(flags & (0xF | TRUNCATED))
+    return len(data) == HEADER_BYTES and data[4:6] == b"\0\0" and bool(flags & (0xF | TRUNCATED))
 
 
 def normal(record: str, kind: str) -> str:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 HANDSHAKE, TICKET, CERTIFICATE, CERTIFICATE_REQUEST = 22, 4, 11, 13
 TLS_1_3 = 0x0304
-CHUNK = 16384
+READ_BYTES = 16384
 NAME_MISMATCHES = (62, 64)
 """OpenSSL's codes for a host name and an address that the certificate does not bear."""
-TIME_TO_REFUSE = 0.1
+REFUSAL_WAIT_SECONDS = 0.1
 """Seconds, beside three round trips, in which a server that asked for our certificate may say what it thinks of it."""
 
 
@@ -84,7 +84,7 @@ class Handshake:
         Session tickets are sent by a server that is content, though nginx looks at the certificate after them.
         """
         sock: Any = stream.sock
-        patience = TIME_TO_REFUSE + 3 * stream.deadline.phases.get("connect", 0.0)
+        patience = REFUSAL_WAIT_SECONDS + 3 * stream.deadline.phases.get("connect", 0.0)
         until = monotonic() + min(patience, stream.deadline.remaining())
         poll = select.poll()
         poll.register(sock, select.POLLIN)
@@ -93,7 +93,7 @@ class Handshake:
             try:
                 if not sock.pending() and not poll.poll(max(0.0, until - monotonic()) * 1000):
                     return
-                stream.ahead = sock.recv(CHUNK)
+                stream.ahead = sock.recv(READ_BYTES)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 continue
             except ConnectionResetError:  # which overtakes the alert of who closes without having read all of ours

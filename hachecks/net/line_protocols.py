@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 
-from hachecks.net.starttls import unexpected
+from hachecks.net.reasons import unexpected
 from hachecks.net.target import NAME_CHARACTERS
 from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hachecks.net.starttls import Caller
     from hachecks.net.transport import Stream
 
-LONGEST_LINE = 4096
-LONGEST_STANZA = 16384
-MOST_LINES = 100
+MAX_LINE_BYTES = 4096
+MAX_STANZA_BYTES = 16384
+MAX_LINES = 100
 XMPP_TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 
 GOODBYES = {
@@ -27,6 +26,16 @@ GOODBYES = {
     "smtp": b"QUIT\r\n",
     "xmpp": b"</stream:stream>",
 }
+
+
+class Caller:
+    """Who asks: the name for EHLO, if it was given, and the host that was asked for."""
+
+    __slots__ = ("host", "name")
+
+    def __init__(self, name: str | None = None, host: str = "") -> None:
+        self.name = name
+        self.host = host
 
 
 def smtp(stream: Stream, caller: Caller, greet: str = "EHLO") -> None:
@@ -60,10 +69,10 @@ def _reply(stream: Stream, code: bytes, protocol: str) -> list[bytes]:
     end = lines[0][:3] + b" "
     while lines[0][3:4] == b"-" and not lines[-1].startswith(end):
         lines.append(_line(stream))
-        if len(lines) > MOST_LINES:
+        if len(lines) > MAX_LINES:
             raise Failure(f"{stream.where} never ends its {protocol} reply", "protocol")
     if not lines[0][:3].isdigit() or not lines[-1].startswith(code):
-        raise unexpected(stream, lines[-1], f"an {protocol} reply {code.decode()}".rstrip())
+        raise unexpected(stream.where, lines[-1], f"an {protocol} reply {code.decode()}".rstrip())
     return lines
 
 
@@ -71,9 +80,9 @@ def imap(stream: Stream, _caller: Caller) -> None:
     """RFC 9051, section 6.2.1; a server that has logged us in already (PREAUTH) may refuse it."""
     greeting = _line(stream)
     if not greeting.upper().startswith((b"* OK", b"* PREAUTH")):
-        raise unexpected(stream, greeting, "an IMAP greeting")
+        raise unexpected(stream.where, greeting, "an IMAP greeting")
     stream.sendall(b"h1 STARTTLS\r\n")
-    for _ in range(MOST_LINES):
+    for _ in range(MAX_LINES):
         line = _line(stream)
         if line.upper().startswith(b"H1 OK"):
             return
@@ -86,13 +95,13 @@ def pop3(stream: Stream, _caller: Caller) -> None:
     """RFC 2595, section 4."""
     greeting = _line(stream)
     if not greeting.startswith(b"+OK"):
-        raise unexpected(stream, greeting, "a POP3 greeting")
+        raise unexpected(stream.where, greeting, "a POP3 greeting")
     stream.sendall(b"STLS\r\n")
     answer = _line(stream)
     if answer.startswith(b"-ERR"):
         raise _not_offered(stream)
     if not answer.startswith(b"+OK"):
-        raise unexpected(stream, answer, "a POP3 reply")
+        raise unexpected(stream.where, answer, "a POP3 reply")
 
 
 def sieve(stream: Stream, _caller: Caller) -> None:
@@ -105,13 +114,13 @@ def sieve(stream: Stream, _caller: Caller) -> None:
 
 def _sieve_reply(stream: Stream, wanted: str) -> bool:
     """Whether it ends with OK, and not with NO."""
-    for _ in range(MOST_LINES):
+    for _ in range(MAX_LINES):
         line = _line(stream)
         word = line.split(b" ", 1)[0].upper()
         if word in (b"OK", b"NO"):
             return word == b"OK"
         if not line.startswith(b'"'):
-            raise unexpected(stream, line, wanted)
+            raise unexpected(stream.where, line, wanted)
     raise Failure(f"{stream.where} never ends its ManageSieve reply", "protocol")
 
 
@@ -124,13 +133,13 @@ def xmpp(stream: Stream, caller: Caller) -> None:
     if b"<host-unknown" in offer:
         raise Failure(f"{stream.where} does not serve {host!r} (--server-name)", "tls")
     if b"<stream:features" not in offer:
-        raise unexpected(stream, offer, "an XMPP stream")
+        raise unexpected(stream.where, offer, "an XMPP stream")
     if XMPP_TLS.encode() not in offer:
         raise _not_offered(stream)
     stream.sendall(f"<starttls xmlns='{XMPP_TLS}'/>".encode())
     answer = _until(stream, (b">",))
     if not answer.lstrip().startswith(b"<proceed"):
-        raise unexpected(stream, answer, "leave to proceed with TLS")
+        raise unexpected(stream.where, answer, "leave to proceed with TLS")
     if not answer.endswith(b"/>"):
         _until(stream, (b"</proceed>",))
 
@@ -140,8 +149,8 @@ def _until(stream: Stream, ends: tuple[bytes, ...]) -> bytes:
     text = b""
     while not text.endswith(ends):
         byte = stream.recv(1)
-        if not byte or len(text) > LONGEST_STANZA:
-            raise unexpected(stream, text, "an XMPP stream")
+        if not byte or len(text) > MAX_STANZA_BYTES:
+            raise unexpected(stream.where, text, "an XMPP stream")
         text += byte
     return text
 
@@ -151,8 +160,8 @@ def _line(stream: Stream) -> bytes:
     line = b""
     while not line.endswith(b"\n"):
         byte = stream.recv(1)
-        if not byte or len(line) > LONGEST_LINE:
-            raise unexpected(stream, line, "a line of text")
+        if not byte or len(line) > MAX_LINE_BYTES:
+            raise unexpected(stream.where, line, "a line of text")
         line += byte
     return line.rstrip(b"\r\n")
 

@@ -12,15 +12,14 @@ from __future__ import annotations
 from time import sleep
 
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.net.starttls import exactly, unexpected
+from hachecks.net.reasons import unexpected
 from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hachecks.net.starttls import Caller
     from hachecks.net.transport import Stream
 
-LONGEST_PACKET = 4096
+MAX_PACKET_BYTES = 4096
 CONNECT_WITH_DATABASE, PROTOCOL_41, SSL, SECURE_CONNECTION, PLUGIN_AUTH = 0x8, 0x200, 0x800, 0x8000, 0x80000
 CONNECT_ATTRIBUTES = 0x100000
 FLAGS = PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH
@@ -28,17 +27,17 @@ FLAGS = PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH
 VERSION_10, ERROR = 0x0A, 0xFF
 SWITCH, MORE, ACCEPTED = b"\xfe", b"\x01", b"\0"
 EMPTY_PASSWORD, COM_QUIT = b"\0", b"\x01"
-LARGEST_PACKET, UTF8MB4 = 2**24 - 1, 45
+CLIENT_MAX_PACKET_BYTES, UTF8MB4 = 2**24 - 1, 45
 BLOCKED = 1129
 NOBODY = "hacheck"
 """A user that no server has; the name is what its log shows."""
 ADVICE = "it is a MySQL server, which counts who leaves without a login and may block this node: ask it by sql"
-MOST_ANSWERS = 5
+MAX_ROUNDS = 5
 SIGNATURE_OF_NOBODY = bytes(64)
-BEFORE_TLS = 0.02
+TLS_PAUSE_SECONDS = 0.02
 """Seconds for the server to read the request for TLS alone: other clients begin TLS some milliseconds later, and who
 reads all that is there, as a small proxy may, takes both for one long request, and answers without TLS."""
-TIME_TO_LEAVE = 0.25
+LEAVE_SECONDS = 0.25
 """Seconds for the goodbye of a check that did not know whom it asks."""
 
 
@@ -47,29 +46,29 @@ def looks_like_it(start: bytes) -> bool:
     return len(start) > 4 and start[2:4] == b"\0\0" and start[4] in (VERSION_10, ERROR)
 
 
-def mysql(stream: Stream, _caller: Caller) -> None:
-    """Hear the greeting, and ask for TLS."""
+def request_tls(stream: Stream) -> None:
+    """Hear the greeting, and ask for TLS; raises `Failure`, `CannotLook` or `TimedOut`."""
     capabilities = greeting(stream)
     if not capabilities & SSL:
         part(stream, 1)
         raise Failure(f"{stream.where} does not offer TLS", "tls")
     stream.sendall(_packet(1, _client(FLAGS | SSL)))
-    sleep(min(BEFORE_TLS, stream.deadline.remaining()))
+    sleep(min(TLS_PAUSE_SECONDS, stream.deadline.remaining()))
 
 
 def greeting(stream: Stream) -> int:
     """The capabilities a server greets with; raises `Failure`, or `CannotLook` where this node is blocked."""
-    header = exactly(stream, 4)
+    header = stream.read_exactly(4)
     length = int.from_bytes(header[:3], "little")
-    if not 1 <= length <= LONGEST_PACKET:
-        raise unexpected(stream, header, "a MySQL greeting")
-    text = exactly(stream, length)
+    if not 1 <= length <= MAX_PACKET_BYTES:
+        raise unexpected(stream.where, header, "a MySQL greeting")
+    text = stream.read_exactly(length)
     if text[0] == ERROR and length > 3:
         raise _refusal(stream, text)
     # version 10, the server's version up to a NUL, 4 bytes thread id, 8 bytes salt, 1 byte filler, capabilities
     end_of_version = text.find(b"\0")
     if text[0] != VERSION_10 or end_of_version < 0:
-        raise unexpected(stream, text, "a MySQL greeting")
+        raise unexpected(stream.where, text, "a MySQL greeting")
     return int.from_bytes(text[end_of_version + 14 : end_of_version + 16], "little")
 
 
@@ -91,7 +90,7 @@ def leave_after(heard: bytes, stream: Stream, *, is_read: bool, has_spoken: bool
         return ""
     before = stream.deadline
     try:
-        stream.deadline = Deadline.after(min(TIME_TO_LEAVE, before.remaining()))
+        stream.deadline = Deadline.after(min(LEAVE_SECONDS, before.remaining()))
         if not is_read:
             greeting(stream)  # raises what a server says that does not greet
         if not has_spoken:
@@ -131,10 +130,10 @@ def part_unheard(stream: Stream) -> None:
 
 def _say(stream: Stream, number: int, payload: bytes) -> None:
     try:
-        for _ in range(MOST_ANSWERS):
+        for _ in range(MAX_ROUNDS):
             stream.sendall(_packet(number, payload))
-            head = exactly(stream, 4)
-            answer = exactly(stream, min(int.from_bytes(head[:3], "little"), LONGEST_PACKET))
+            head = stream.read_exactly(4)
+            answer = stream.read_exactly(min(int.from_bytes(head[:3], "little"), MAX_PACKET_BYTES))
             number = head[3] + 1
             if answer[:1] == ACCEPTED:
                 stream.sendall(_packet(0, COM_QUIT))
@@ -156,7 +155,7 @@ def _login(flags: int) -> bytes:
 
 def _client(flags: int) -> bytes:
     """How the answer to the greeting begins: flags, largest packet, character set, 23 bytes that mean nothing."""
-    return flags.to_bytes(4, "little") + LARGEST_PACKET.to_bytes(4, "little") + bytes([UTF8MB4]) + bytes(23)
+    return flags.to_bytes(4, "little") + CLIENT_MAX_PACKET_BYTES.to_bytes(4, "little") + bytes([UTF8MB4]) + bytes(23)
 
 
 def _packet(number: int, payload: bytes) -> bytes:

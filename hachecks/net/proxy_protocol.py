@@ -1,4 +1,4 @@
-"""How does a load balancer introduce a connection? (HAProxy's proxy-protocol.txt, sections 2.1 and 2.2)"""
+"""The PROXY protocol's header, by which a load balancer introduces a connection (proxy-protocol.txt, 2.1 and 2.2)."""
 
 from __future__ import annotations
 

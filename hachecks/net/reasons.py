@@ -29,7 +29,7 @@ OURS = {
 }
 """Errors that say nothing of the target: this node may not, or has too little of something."""
 
-NO_TLS = "what it answered is no TLS"
+NO_TLS = "what it answered is not TLS"
 OTHER_VERSION = "it speaks no version of TLS that is allowed (--tls-min, --tls-max)"
 HUNG_UP = "it hung up in the middle"
 OLD_AND_WEAK = "is too weak for this node's OpenSSL"
@@ -94,6 +94,12 @@ def explained(error: OSError, where: str, what: str) -> Failure | CannotLook:
     if code in OURS:
         return CannotLook(told, OURS[code])
     return Failure(told, "timeout" if code == errno.ETIMEDOUT else "unreachable")
+
+
+def unexpected(where: str, got: bytes, expected: str) -> Failure:
+    """What came instead of what was expected; nothing is the end of the connection."""
+    told = f"answered {got[:60].decode('ascii', 'replace')!r}" if got else "closed the connection"
+    return Failure(f"{where} {told} instead of {expected}", "protocol")
 
 
 def of_the_system(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""What does a probe connect to? Hosts, ports and unix sockets as people write them."""
+"""Targets: hosts, ports and unix sockets as people write them."""
 
 from __future__ import annotations
 

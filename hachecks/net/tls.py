@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     TlsContext = ssl.SSLContext
 
-SECONDS_A_DAY = 86400
-LONGEST_PASSWORD = 1024
+DAY_SECONDS = 86400
+MAX_PASSWORD_BYTES = 1024
 """Bytes that OpenSSL takes."""
 VERSIONS = {"1.0": "TLSv1", "1.1": "TLSv1_1", "1.2": "TLSv1_2", "1.3": "TLSv1_3"}
 OLD = {"1.0", "1.1"}
@@ -144,17 +144,17 @@ class TlsOptions:
             return {}
         first = min(certificates, key=lambda certificate: certificate.ends)
         left = first.ends - time.time()
-        days = left / SECONDS_A_DAY
+        days = left / DAY_SECONDS
         if self.min_days_left is not None and days < self.min_days_left:
             whose = "the certificate" if first is certificates[0] else f"the certificate of its issuer {first.name!r}"
             when = f"expires in {days:.1f} days" if left >= 0 else f"expired {-days:.1f} days ago"
-            raise Failure(f"{stream.where}: {whose} {when}, wanted are {self.min_days_left}", "tls")
+            raise Failure(f"{stream.where}: {whose} {when}, expected at least {self.min_days_left}", "tls")
         return {"certificate_expires_seconds": left}
 
 
 def _password(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(LONGEST_PASSWORD).rstrip(b"\r\n")
+            return file.read(MAX_PASSWORD_BYTES).rstrip(b"\r\n")
     except OSError as error:
         raise CannotLook(f"cannot read {path}: {error.strerror}") from None

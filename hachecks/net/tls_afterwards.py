@@ -1,4 +1,4 @@
-"""How is a certificate verified after the handshake, where breaking that off would be held against the node?
+"""TLS whose certificate is verified after the handshake, where breaking that off would be held against the node.
 
 MySQL and MariaDB count a TLS handshake that its client breaks off as a connection error, and block the address of a
 client with max_connect_errors of them. So the handshake is finished whatever certificate comes, and OpenSSL verifies
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hachecks.net.transport import Stream
 
 HANDSHAKE_RECORD, SERVER_HELLO, CERTIFICATE, SERVER_HELLO_DONE = 22, 2, 11, 14
-LONGEST_RECORD = 2**14
+MAX_RECORD_BYTES = 2**14
 KEY_EXCHANGES = (b"\xc0\x2f", b"\xc0\x2b")
 """ECDHE-RSA-AES128-GCM-SHA256 and its twin for ECDSA; the other than the certificate's key is for fails."""
 OTHER_KEY = "WRONG_CERTIFICATE_TYPE"
@@ -107,5 +107,5 @@ def _message(kind: int, body: bytes) -> bytes:
 
 
 def _records(data: bytes) -> bytes:
-    parts = [data[at : at + LONGEST_RECORD] for at in range(0, len(data), LONGEST_RECORD)]
+    parts = [data[at : at + MAX_RECORD_BYTES] for at in range(0, len(data), MAX_RECORD_BYTES)]
     return b"".join(bytes([HANDSHAKE_RECORD]) + b"\x03\x03" + len(part).to_bytes(2, "big") + part for part in parts)

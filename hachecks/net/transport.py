@@ -1,4 +1,4 @@
-"""How does a probe reach its target? The one place that opens, binds and wraps sockets."""
+"""Connections: the one place that opens, binds and wraps sockets, and resolves names."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ else:
 
 SO_BINDTODEVICE = 25
 SO_MARK = 36
-LARGEST_MARK = 2**32 - 1
-LONGEST_PEEK = 256
-ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
-"""Addresses that are nobody's (RFC 5737 and 3849), so the way to them is the default route."""
+MAX_MARK = 2**32 - 1
+MAX_PEEK_BYTES = 256
 
 
 @settings
@@ -66,8 +64,8 @@ class NetworkOptions:
             raise ValueError("--ipv4 and --ipv6 exclude each other")
         if self.source is not None and self._family != family_of(str(self.source)):
             raise ValueError(f"--source {self.source} is not an {self._version} address")
-        if self.mark is not None and self.mark > LARGEST_MARK:
-            raise ValueError(f"--mark is at most {LARGEST_MARK}")
+        if self.mark is not None and self.mark > MAX_MARK:
+            raise ValueError(f"--mark is at most {MAX_MARK}")
 
     def connect(self, target: Target, deadline: Deadline) -> Stream:
         """A stream to the target, or to `--connect-to`; raises `Failure`, `CannotLook` or `TimedOut`.
@@ -96,7 +94,7 @@ class NetworkOptions:
         """A connected UDP socket to the target; raises as `connect` does."""
         goal = self._goal(target)
         family, address = self._resolve(goal, socket.SOCK_DGRAM, deadline)[0]
-        sock = self._socket(family, socket.SOCK_DGRAM)
+        sock = self.open_socket(family, socket.SOCK_DGRAM)
         try:
             sock.connect(address)
         except OSError as error:
@@ -104,29 +102,20 @@ class NetworkOptions:
             raise explained(error, str(goal), "be reached") from None
         return Stream(sock, deadline, str(goal))
 
-    def own_address(self) -> str:
-        """The address from which this node talks to others through these options; raises `CannotLook`.
-
-        Connecting a UDP socket makes the kernel choose the source address for a route, and sends nothing.
-        """
-        unreachable = None
-        for family, elsewhere in ELSEWHERE.items():
-            if (family == socket.AF_INET6 and self.ipv4) or (family == socket.AF_INET and self.ipv6):
-                continue
-            try:
-                sock = self._socket(family, socket.SOCK_DGRAM)
-            except OSError as error:
-                unreachable = unreachable or error
-                continue
-            try:
-                sock.connect((elsewhere, 9))
-                return str(sock.getsockname()[0])
-            except OSError as error:
-                unreachable = unreachable or error
-            finally:
+    def open_socket(self, family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
+        """A socket that is bound and marked as the options say; raises `CannotLook`."""
+        sock = None
+        step = "open a socket"
+        try:
+            sock = socket.socket(family, kind)
+            for what, set_it in self._preparations(sock) if family != socket.AF_UNIX else ():
+                step = what
+                set_it()
+        except OSError as error:
+            if sock is not None:
                 sock.close()
-        why = unreachable.strerror if unreachable else "no route"
-        raise CannotLook(f"this node's own address cannot be told ({why}); give --address", "unreachable")
+            raise CannotLook(f"cannot {step}: {error.strerror}") from None
+        return sock
 
     def _goal(self, target: Target) -> Target:
         instead = self.connect_to
@@ -154,7 +143,7 @@ class NetworkOptions:
             return resolve(goal.host, goal.port or 0, self._family, kind, deadline, literal)
 
     def _connect_one(self, address: Address, where: str, share: Deadline) -> socket.socket:
-        sock = self._socket(address[0], socket.SOCK_STREAM)
+        sock = self.open_socket(address[0], socket.SOCK_STREAM)
         try:
             self._reach(sock, address[1], share.remaining())
         except (socket.timeout, BlockingIOError, TimedOut):
@@ -181,20 +170,6 @@ class NetworkOptions:
                 raise ConnectionRefusedError(errno.ECONNREFUSED, "it would only have met itself")
         if self.proxy_protocol is not None:
             sock.sendall(proxy_header(self.proxy_protocol, sock))
-
-    def _socket(self, family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
-        sock = None
-        step = "open a socket"
-        try:
-            sock = socket.socket(family, kind)
-            for what, set_it in self._preparations(sock) if family != socket.AF_UNIX else ():
-                step = what
-                set_it()
-        except OSError as error:
-            if sock is not None:
-                sock.close()
-            raise CannotLook(f"cannot {step}: {error.strerror}") from None
-        return sock
 
     def _preparations(self, sock: socket.socket) -> Iterator[tuple[str, Callable[[], object]]]:
         if self.interface is not None:
@@ -266,7 +241,7 @@ class Stream:
         """What has been read before anybody asked for it."""
 
     def recv(self, size: int) -> bytes:
-        """What has arrived, at most so many bytes; empty at the end."""
+        """What has arrived, at most so many bytes; empty at the end; raises `Failure`, `CannotLook` or `TimedOut`."""
         if self.ahead:
             data, self.ahead = self.ahead[:size], self.ahead[size:]
             return data
@@ -276,12 +251,22 @@ class Stream:
         """What arrives within so many seconds, left to be read; empty where nothing does, and whatever happens."""
         try:
             self.sock.settimeout(min(seconds, self.deadline.remaining()))
-            return self.sock.recv(LONGEST_PEEK, socket.MSG_PEEK)
+            return self.sock.recv(MAX_PEEK_BYTES, socket.MSG_PEEK)
         except (OSError, TimedOut):
             return b""
 
+    def read_exactly(self, size: int) -> bytes:
+        """So many bytes; raises `Failure` when the peer closes before, and as `recv` does."""
+        data = b""
+        while len(data) < size:
+            more = self.recv(size - len(data))
+            if not more:
+                raise Failure(f"{self.where} closed the connection after {len(data)} of {size} bytes", "protocol")
+            data += more
+        return data
+
     def sendall(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all of it; raises as `recv` does."""
         self._within(lambda: self.sock.sendall(data))
 
     def _within(self, operation: Callable[[], T]) -> T:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hachecks.http import json_value
-from hachecks.http.headers import Header, text_of
+from hachecks.http.headers import Header
 from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.messages.payload import cloud_event, cloud_event_headers, data_of, encoded, plain, structured
+from hachecks.secret_file import read_text
 from hachecks.services import presets
 from hachecks.services.acceptance import excerpt, is_accepted, refusal
 from hachecks.services.http_options import JSON, HookOptions, LoginOptions, secrets_in
@@ -100,7 +101,7 @@ class WebhookNotifier(HookOptions, LoginOptions):
     def _keys(self) -> list[bytes]:
         if self.signing_key_file is not None:
             try:
-                return keys_in(text_of(self.signing_key_file), self.signing_key_file)
+                return keys_in(read_text(self.signing_key_file), self.signing_key_file)
             except CannotLook as error:
                 raise NotDelivered(str(error), retryable=True) from None
         return [] if self.signing_key is None else keys_in(self.signing_key, "--signing-key")

@@ -1,4 +1,4 @@
-"""Does a name server answer, and what?"""
+"""The DNS probe: whether a name server answers, and what."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 
 from hachecks.deadline import TimedOut
 from hachecks.net.dns_message import Answer, Name, answers, normal, question
-from hachecks.net.starttls import exactly
 from hachecks.net.target import Target
 from hachecks.net.transport import NetworkOptions, together
 from hachecks.settings import argument, option, settings
@@ -19,17 +18,17 @@ if TYPE_CHECKING:
     from hachecks.deadline import Deadline
 
 DNS_PORT = 53
-TRIES = 3
+DATAGRAM_TRIES = 3
 """How often a datagram is sent within the deadline: one that is lost leaves no other trace."""
-LARGEST = 65535
+MAX_MESSAGE_BYTES = 65535
 
 
 @settings
 class DnsProbe(NetworkOptions):
     """Ask a name server and judge its answer.
 
-    PASS when the server answers with the wanted response code and, for NOERROR, with at least --min-answers records of
-    the type, every --expect among them, and with --expect-only nothing else. FAIL when it says something else or
+    PASS when the server answers with the expected response code and, for NOERROR, with at least --min-answers records
+    of the type, every --expect among them, and with --expect-only nothing else. FAIL when it says something else or
     nothing.
 
     The server is asked directly (UDP, then TCP where the answer is truncated): no search list, no hosts file, no cache
@@ -46,9 +45,9 @@ class DnsProbe(NetworkOptions):
         default=(), metavar="RECORD", help="A record that must be there, such as 10.0.0.5."
     )
     expect_only: bool = option(default=False, help="Demand exactly the records of --expect: any other fails.")
-    min_answers: int = option(default=1, metavar="N", help="So many records at least.")
+    min_answers: int = option(default=1, metavar="N", help="The least number of records.")
     rcode: Literal["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"] = option(
-        default="NOERROR", help="The response code that is wanted."
+        default="NOERROR", help="The expected response code."
     )
     authoritative: bool = option(default=False, help="The server must be an authority for the name.")
     recursion: bool = option(
@@ -101,12 +100,12 @@ class DnsProbe(NetworkOptions):
 
     def _over_udp(self, query: bytes, server: Target, deadline: Deadline) -> Answer:
         with self.datagrams(server, deadline) as stream, deadline.during("answer"):
-            for tries_left in range(TRIES, 0, -1):
+            for tries_left in range(DATAGRAM_TRIES, 0, -1):
                 stream.deadline = deadline.share(tries_left)
                 stream.sendall(query)
                 try:
                     while True:
-                        data = stream.recv(LARGEST)
+                        data = stream.recv(MAX_MESSAGE_BYTES)
                         if answers(data, query):  # what is not may be somebody else's
                             return Answer(data, query, str(server))
                 except TimedOut:
@@ -116,9 +115,9 @@ class DnsProbe(NetworkOptions):
     def _over_tcp(self, query: bytes, server: Target, deadline: Deadline) -> Answer:
         with self.connect(server, deadline) as stream, deadline.during("answer"):
             stream.sendall(len(query).to_bytes(2, "big") + query)
-            data = exactly(stream, int.from_bytes(exactly(stream, 2), "big"))
+            data = stream.read_exactly(int.from_bytes(stream.read_exactly(2), "big"))
         if not answers(data, query):
-            raise Failure(f"{server} sent what is no answer to the question", "protocol")
+            raise Failure(f"{server} sent what is not an answer to the question", "protocol")
         return Answer(data, query, str(server))
 
     def _judge(self, answer: Answer, server: Target, deadline: Deadline) -> Verdict:

@@ -1,4 +1,4 @@
-"""Is a file there, and of the right age?"""
+"""The file probe: whether a file is there, and of the right age."""
 
 from __future__ import annotations
 

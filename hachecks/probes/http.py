@@ -1,17 +1,14 @@
-"""Does a URL give the right answer?"""
+"""The HTTP probe: whether a URL gives the right response."""
 
 from __future__ import annotations
 
 from time import monotonic
 
-from hachecks.http.exchange import exchange
-from hachecks.http.headers import Header, basic, secret_of
+from hachecks.http.connection import ProxiedConnection
 from hachecks.http.redirects import Trail, is_redirect, location_of
 from hachecks.http.request import Request, RequestOptions
-from hachecks.http.response import AnswerOptions
-from hachecks.http.url import ProxyUrl, Url
-from hachecks.net.tls import TlsOptions
-from hachecks.net.transport import NetworkOptions
+from hachecks.http.response import ResponseOptions
+from hachecks.http.url import Url
 from hachecks.settings import argument, option, settings
 from hachecks.verdict import Verdict, in_words
 
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @settings
-class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
+class HttpProbe(ProxiedConnection, ResponseOptions, RequestOptions):
     """Request a URL and judge the answer.
 
     PASS when the status is expected (200-299 unless --status says otherwise), everything else that was asked of the
@@ -46,23 +43,13 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
         default="no", help="Follow redirects and judge the last answer; never from https to http."
     )
     http2: bool = option(default=False, help="Speak HTTP/2; also without TLS.")
-    proxy: ProxyUrl | None = option(default=None, metavar="URL", help="Ask through the HTTP proxy http://HOST:PORT.")
-    proxy_basic: str | None = option(
-        default=None, secret=True, metavar="USER:PASSWORD", help="Log in to the proxy with this."
-    )
-    proxy_basic_file: str | None = option(
-        default=None, metavar="FILE", help="Log in to the proxy with the USER:PASSWORD in this file."
-    )
 
     def validate(self) -> None:
         """Refuse what contradicts itself."""
         self.validate_network()
         self.validate_request()
         self.validate_tls(self.url.scheme == "https" or self.redirects != "no", "an https:// URL")
-        if self.proxy is not None and self.connect_to is not None:
-            raise ValueError("--proxy and --connect-to exclude each other")
-        if self.proxy is None and (self.proxy_basic or self.proxy_basic_file):
-            raise ValueError("--proxy-basic-file needs --proxy")
+        self.validate_proxy()
         if self.http2 and self.proxy is not None and self.url.scheme == "http":
             raise ValueError("--http2 through a proxy needs an https:// URL")
 
@@ -74,20 +61,20 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
     def check(self, deadline: Deadline) -> Verdict:
         """Ask, follow where allowed, judge."""
         started = monotonic()
-        answer, url = self._ask(deadline)
+        response, url = self._ask(deadline)
         where = str(url) if url == self.url else f"{url} (redirected from {self.url})"
-        told = f"{where} answered {answer.status} in {in_words(monotonic() - started)}"
-        complaint, kind = next(self.complaints(answer, deadline.phases), ("", ""))
+        told = f"{where} answered {response.status} in {in_words(monotonic() - started)}"
+        complaint, kind = next(self.complaints(response, deadline.phases), ("", ""))
         if not complaint:
-            return Verdict.passing(told, **answer.measured)
-        hint = self._hint(answer, url) if answer.status not in self.status else ""
-        return Verdict.failing(f"{told}; {complaint}{hint}", kind, **answer.measured)
+            return Verdict.passing(told, **response.measured)
+        hint = self._hint(response, url) if response.status not in self.status else ""
+        return Verdict.failing(f"{told}; {complaint}{hint}", kind, **response.measured)
 
     def _ask(self, deadline: Deadline) -> tuple[Response, Url]:
         """The answer that is judged, and who gave it."""
         body = self.content()
         method = self.method or ("GET" if body is None else "POST")
-        headers, proxy_headers = self.all_headers(), self._proxy_headers()
+        headers, proxy_headers = self.all_headers(), self.proxy_headers()
         trail = Trail(self.url, method, self.redirects)
         while True:
             request = Request(
@@ -100,21 +87,17 @@ class HttpProbe(NetworkOptions, TlsOptions, AnswerOptions, RequestOptions):
                 proxy_headers=proxy_headers,
                 body_limit=self.max_body,
             )
-            answer = exchange(request, trail.network(self), trail.tls(self), deadline)
-            if self.redirects == "no" or not is_redirect(answer):
-                return answer, trail.url
-            trail.follow(answer)
+            response = trail.connection(self).exchange(request, deadline)
+            if self.redirects == "no" or not is_redirect(response):
+                return response, trail.url
+            trail.follow(response)
 
-    def _proxy_headers(self) -> list[Header]:
-        user = secret_of(self.proxy_basic_file) if self.proxy_basic_file else self.proxy_basic
-        return [Header("Proxy-Authorization", basic(user))] if user else []
-
-    def _hint(self, answer: Response, url: Url) -> str:
+    def _hint(self, response: Response, url: Url) -> str:
         """Where an unexpected redirect points, and which option follows it."""
-        if not is_redirect(answer) or self.redirects != "no":
+        if not is_redirect(response) or self.redirects != "no":
             return ""
         try:
-            there = url.join(location_of(answer))
+            there = url.join(location_of(response))
         except ValueError:
             return ""
         option = "same-host" if there.is_on_host_of(url) else "any-host"

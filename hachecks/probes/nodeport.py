@@ -1,16 +1,15 @@
-"""Is a Kubernetes nodePort served by this node?"""
+"""The nodePort probe: whether a Kubernetes nodePort is served by this node."""
 
 from __future__ import annotations
 
-from hachecks.http.exchange import exchange
+from hachecks.http.connection import HttpConnection
 from hachecks.http.headers import Header
 from hachecks.http.kube_proxy import HEALTHZ_PORT, ServiceName, endpoints, local_endpoints, require_healthy
 from hachecks.http.ranges import StatusRanges
 from hachecks.http.request import Request
 from hachecks.http.url import Url
+from hachecks.net.own_address import own_address
 from hachecks.net.target import Ip, Target, canonical
-from hachecks.net.tls import TlsOptions
-from hachecks.net.transport import NetworkOptions
 from hachecks.settings import argument, option, settings
 from hachecks.units import Port
 from hachecks.verdict import CannotLook, Failure, Verdict
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @settings
-class NodeportProbe(NetworkOptions, TlsOptions):
+class NodeportProbe(HttpConnection):
     """Ask whether a Kubernetes nodePort is served here.
 
     PASS when all that is asked is so: with --health-check-node-port, that the service has endpoints on this node and
@@ -89,7 +88,7 @@ class NodeportProbe(NetworkOptions, TlsOptions):
 
     def check(self, deadline: Deadline) -> Verdict:
         """Ask kube-proxy what is to be asked, then through the port."""
-        address = str(self.address or self.own_address())
+        address = str(self.address or own_address(self))
         if is_loopback(address):
             raise CannotLook(
                 f"this node's own address seems to be {address}, where no nodePort is served; give --address"
@@ -131,11 +130,11 @@ class NodeportProbe(NetworkOptions, TlsOptions):
     def _request(self, address: str, deadline: Deadline, measured: dict[str, float]) -> str:
         url = self._url(str(self.request), address, self.port, self.path)
         headers = [Header("Host", self.host)] if self.host else []
-        answer = exchange(Request(url, headers), self, self, deadline)
-        measured.update(answer.measured)
-        if answer.status not in self.status:
-            raise Failure(f"{url} answered {answer.status}; expected {self.status}")
-        return f"{url} answered {answer.status}"
+        response = self.exchange(Request(url, headers), deadline)
+        measured.update(response.measured)
+        if response.status not in self.status:
+            raise Failure(f"{url} answered {response.status}; expected {self.status}")
+        return f"{url} answered {response.status}"
 
     def _url(self, scheme: str, host: str, port: int, path: str) -> Url:
         if not path.startswith("/"):
@@ -145,7 +144,7 @@ class NodeportProbe(NetworkOptions, TlsOptions):
 
 def ask_kube_proxy(url: Url, deadline: Deadline) -> Response:
     """Its answer; the options of the way to the service, such as --proxy-protocol, are none of kube-proxy's."""
-    return exchange(Request(url), NetworkOptions(), TlsOptions(), deadline)
+    return HttpConnection().exchange(Request(url), deadline)
 
 
 def is_loopback(address: str) -> bool:

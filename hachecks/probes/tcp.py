@@ -1,4 +1,4 @@
-"""Is a port accepting connections, and does it say what it should?"""
+"""The TCP probe: whether a port accepts connections, and says what it should."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from hachecks.net.tls import TlsContext
     from hachecks.net.transport import Stream
 
-LOOK = 0.005
+GREETING_SECONDS = 0.005
 """Seconds in which a server that greets may do so, so that a MySQL server is not left in its handshake."""
 MYSQL_PORTS = (3306, 3307)
-LONGEST_LOOK = 0.25
+MYSQL_GREETING_SECONDS = 0.25
 """The same where a MySQL server is likely."""
 
 
@@ -96,7 +96,9 @@ class TcpProbe(NetworkOptions, TlsOptions):
             has_spoken = any(step.kind.startswith("send") for step in self.dialogue)
         else:
             heard, has_spoken = (
-                stream.peek(LONGEST_LOOK if self._goal(self.target).port in MYSQL_PORTS else LOOK),
+                stream.peek(
+                    MYSQL_GREETING_SECONDS if self._goal(self.target).port in MYSQL_PORTS else GREETING_SECONDS
+                ),
                 False,
             )
         if not (len(heard) > 4 and heard[2:4] == b"\0\0"):
@@ -109,7 +111,8 @@ class TcpProbe(NetworkOptions, TlsOptions):
     def _talk_in_tls(self, stream: Stream, context: TlsContext) -> dict[str, float]:
         if self.starttls is None:
             return self._secure(stream, context)
-        from hachecks.net.starttls import Caller, Conversation  # what a plain check does not owe
+        from hachecks.net.line_protocols import Caller  # what a plain check does not owe
+        from hachecks.net.starttls import Conversation
 
         name = self.server_name or self.target.host
         with Conversation(self.starttls, stream, Caller(self.ehlo, name)):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from hachecks.http.exchange import exchange
-from hachecks.http.headers import Header, basic, from_file, refuse_secret, secret_of
+from hachecks.http.headers import Header, basic, from_file, refuse_secret
 from hachecks.http.request import Request
 from hachecks.http.url import ProxyUrl, Url
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.net.tls import TlsOptions
 from hachecks.net.transport import NetworkOptions
+from hachecks.secret_file import read_secret
 from hachecks.services.acceptance import encodings_of, secrets_of
 from hachecks.settings import option, settings
 from hachecks.verdict import CannotLook, Failure
@@ -75,7 +76,7 @@ class HttpOptions(NetworkOptions, TlsOptions):
     ) -> Response:
         """Make one request; raises `NotDelivered` where there is no answer, or `TimedOut`."""
         try:
-            user = secret_of(self.proxy_basic_file) if self.proxy_basic_file else self.proxy_basic
+            user = read_secret(self.proxy_basic_file) if self.proxy_basic_file else self.proxy_basic
             proxy_headers = [Header("Proxy-Authorization", basic(user))] if user else []
             request = Request(url, headers, method=method, body=body, proxy=self.proxy, proxy_headers=proxy_headers)
             return exchange(request, self, self, deadline)
@@ -137,7 +138,7 @@ class LoginOptions:
         """The headers to send, those from files as they are now; raises `NotDelivered`."""
         try:
             headers = [*self.header, *(header for path in self.header_file for header in from_file(path))]
-            user = secret_of(self.basic_file) if self.basic_file else self.basic
+            user = read_secret(self.basic_file) if self.basic_file else self.basic
             if user:
                 headers.append(Header("Authorization", basic(user)))
         except CannotLook as error:
@@ -149,7 +150,7 @@ class LoginOptions:
 def secret_in(path: str) -> str:
     """The secret in a file as it is now; raises `NotDelivered`, for it may be written any moment."""
     try:
-        return secret_of(path)
+        return read_secret(path)
     except CannotLook as error:
         raise NotDelivered(str(error), retryable=True) from None
 

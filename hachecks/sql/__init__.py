@@ -1,1 +1,1 @@
-"""What databases are asked, each in its own protocol, and how their answers are judged."""
+"""Databases: what they are asked, each in its own protocol, and how their answers are judged."""

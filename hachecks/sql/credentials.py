@@ -1,10 +1,11 @@
-"""Who logs in to a database, and with which password? Files and variables, as the databases' own clients use them."""
+"""Logins of databases: user and password from files and variables, as the databases' own clients find them."""
 
 from __future__ import annotations
 
 import os
 import stat
 
+from hachecks.secret_file import read_secret, read_text
 from hachecks.verdict import CannotLook
 
 TYPE_CHECKING = False
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from hachecks.sql.database_url import DatabaseUrl
 
-MOST_BYTES = 2**20
 ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "r": "\r", "s": " ", "\\": "\\", '"': '"', "'": "'"}
 
 
@@ -40,7 +40,7 @@ class Given:
         """The password the check names, if it names one; raises `CannotLook`."""
         if self.password_file is None:
             return self.password
-        return one_line_of(self.password_file)
+        return read_secret(self.password_file, keep_blanks=True)
 
 
 def for_postgresql(given: Given, environ: Mapping[str, str]) -> Login:
@@ -61,7 +61,7 @@ def for_postgresql(given: Given, environ: Mapping[str, str]) -> Login:
 def for_mysql(given: Given, defaults_file: str | None, environ: Mapping[str, str]) -> Login:
     """The login as `mysql` finds it: what the check says, `[client]` of my.cnf, `MYSQL_PWD`; raises `CannotLook`."""
     if defaults_file is not None:
-        client, note = client_options(_text(defaults_file)), ""
+        client, note = client_options(read_text(defaults_file)), ""
     else:
         text, note = _private(os.path.expanduser("~/.my.cnf"), stat.S_IWOTH, "others may write it (chmod 600)")
         client = client_options(text)
@@ -82,22 +82,6 @@ def operating_system_user() -> str:
         raise CannotLook(f"name the user in the URL: user id {os.geteuid()} has no name here") from None
 
 
-def one_line_of(path: str) -> str:
-    """A secret from a file that holds nothing else; raises `CannotLook`."""
-    text = _text(path).rstrip("\r\n")
-    if not text or "\n" in text:
-        raise CannotLook(f"{path} must hold the password on one line, and nothing else")
-    return text
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read(MOST_BYTES)
-    except (OSError, ValueError) as error:
-        raise CannotLook(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from None
-
-
 def _private(path: str, forbidden: int, why: str) -> tuple[str, str]:
     """The text of a file that must be private, or nothing and the reason; no reason when there is no such file."""
     try:
@@ -105,11 +89,11 @@ def _private(path: str, forbidden: int, why: str) -> tuple[str, str]:
     except OSError:
         return "", ""
     if not stat.S_ISREG(found.st_mode):
-        return "", f" ({path} was not used: it is no plain file)"
+        return "", f" ({path} was not used: it is not a plain file)"
     if found.st_mode & forbidden:
         return "", f" ({path} was not used: {why})"
     try:
-        return _text(path), ""
+        return read_text(path), ""
     except CannotLook as hindrance:
         return "", f" ({hindrance})"
 

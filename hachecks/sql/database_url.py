@@ -1,8 +1,9 @@
-"""Which database is asked? URLs as SQL clients write them, and never shown with a password in them."""
+"""Database URLs as SQL clients write them, never shown with a password in them."""
 
 from __future__ import annotations
 
 from hachecks.net.target import Target, split_host_port
+from hachecks.units import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,15 +112,13 @@ def unquoted(text: str, what: str) -> str:
     for part in others:
         code = part[:2]
         if len(code) != 2 or not HEX_DIGITS.issuperset(code):
-            raise ValueError(f"{what} in the URL has a % that is no percent-encoding; write %25")
+            raise ValueError(f"{what} in the URL has a % that is not percent-encoding; write %25")
         data += bytes([int(code, 16)]) + part[2:].encode()
     try:
         decoded = data.decode()
     except UnicodeDecodeError:
         raise ValueError(f"{what} in the URL is not UTF-8") from None
-    if not decoded.isprintable():
-        raise ValueError(f"{what} in the URL has a control character")
-    return decoded
+    return printable(decoded, f"{what} in the URL")
 
 
 def _sqlite_path(rest: str) -> str:
@@ -138,7 +137,7 @@ def _options(scheme: str, query: str) -> Mapping[str, str]:
         key, _, value = part.partition("=")
         if key not in QUERY_KEYS[scheme] or key in options:
             known = " and ".join(QUERY_KEYS[scheme])
-            raise ValueError(f"{key!r} is no option of a {scheme} URL here (known: {known}, once each)")
+            raise ValueError(f"{key!r} is not an option of a {scheme} URL here (known: {known}, once each)")
         options[key] = unquoted(value, key)
     return options
 

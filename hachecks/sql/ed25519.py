@@ -1,4 +1,4 @@
-"""How does MariaDB's ed25519 plugin sign? RFC 8032 in Python's integers, 5 ms, since PyMySQL wants libsodium for it."""
+"""Signatures of MariaDB's ed25519 plugin: RFC 8032 in Python's integers, 5 ms, since PyMySQL wants libsodium for it."""
 
 from __future__ import annotations
 

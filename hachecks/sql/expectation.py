@@ -1,4 +1,4 @@
-"""What must a query answer?"""
+"""Expectations of a query's answer: a value, a range of numbers, or a count of rows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     Rows = Sequence[Sequence[str | None]]
 
-LONGEST_NUMBER = 40
-LONGEST_SHOWN = 80
+MAX_NUMBER_CHARACTERS = 40
+SHOWN_CHARACTERS = 80
 ROWS = "rows="
 
 
@@ -70,10 +70,8 @@ def answer(rows: Rows, expected: Expectation | None) -> Verdict:
             told = f"answers the query with {_counted(rows)}"
         return Verdict.passing(told, **measured)
     if expected.counts_rows:
-        return Verdict.failing(
-            f"answers the query with {_counted(rows)}, wanted are {expected.wanted}", "body", **measured
-        )
-    return Verdict.failing(f"{told}, wanted is {expected.wanted}", "body", **measured)
+        return Verdict.failing(f"answers the query with {_counted(rows)}, expected {expected.text}", "body", **measured)
+    return Verdict.failing(f"{told}, expected {expected.wanted}", "body", **measured)
 
 
 def _counted(rows: Rows) -> str:
@@ -84,12 +82,12 @@ def _shown(rows: Rows) -> str:
     if not rows or not rows[0]:
         return _counted(rows)
     value = rows[0][0]
-    return "NULL" if value is None else value[:LONGEST_SHOWN] or "an empty text"
+    return "NULL" if value is None else value[:SHOWN_CHARACTERS] or "an empty text"
 
 
 def number(text: str) -> float | None:
     """The number a text is, whole ones exactly; None for any other text."""
-    if len(text) > LONGEST_NUMBER or "_" in text or not text.isascii():
+    if len(text) > MAX_NUMBER_CHARACTERS or "_" in text or not text.isascii():
         return None
     try:
         return int(text)

@@ -1,4 +1,4 @@
-"""Is a node a working part of its Galera cluster?"""
+"""The state of a Galera node, as part of its cluster."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def judge(session: Session, *, allow_donor: bool) -> Verdict:
 def _trouble(status: Mapping[str, str], variables: Mapping[str, str], states: tuple[str, ...]) -> str:
     """What is wrong first; nothing when all is well."""
     if "wsrep_cluster_status" not in status or variables.get("wsrep_on") == "OFF":
-        return "is no Galera node"
+        return "is not a Galera node"
     component = status["wsrep_cluster_status"]
     if component != "Primary":
         return f"is not in the primary component of its Galera cluster, but {component}"

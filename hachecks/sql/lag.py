@@ -1,4 +1,4 @@
-"""How far may a standby be behind?"""
+"""The lag that a standby may have, in seconds or in bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a MySQL or MariaDB server serve, in which role, and how far behind? All of it in one connection."""
+"""Checks of MySQL and MariaDB: login, role, lag and writes, all of it in one connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from hachecks.deadline import Deadline
-    from hachecks.probes.sql import SqlProbe
+    from hachecks.sql.options import SqlOptions
 
     Channel = Mapping[str, "str | None"]
 
@@ -26,18 +26,18 @@ OF_A_GROUP = "group_replication_"
 REPLICA_STATUS_SINCE = (8, 0, 22)
 
 
-def answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
+def answers(options: SqlOptions, deadline: Deadline) -> Iterator[Verdict]:
     """What each thing asked for comes to, in turn."""
-    login = credentials.for_mysql(asked.given, asked.defaults_file, os.environ)
-    with _session(asked, login, deadline) as session:
+    login = credentials.for_mysql(options.given, options.defaults_file, os.environ)
+    with _session(options, login, deadline) as session:
         with deadline.during("login"):
             session.log_in()
         yield from _about_tls(session)
         with deadline.during("query"):
-            yield from _answers(session, asked, deadline)
+            yield from _answers(session, options, deadline)
 
 
-def ready_answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
+def ready_answers(options: SqlOptions, deadline: Deadline) -> Iterator[Verdict]:
     """PASS when the server lets us in, or does not, politely.
 
     The login is that of nobody, since a server blocks hosts that hang up in the handshake too often
@@ -45,7 +45,7 @@ def ready_answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
     it denies to nobody is not counted.
     """
     login = credentials.Login(NOBODY, None)
-    with _session(asked, login, deadline) as session, deadline.during("login"):
+    with _session(options, login, deadline) as session, deadline.during("login"):
         try:
             session.log_in()
         except Denied:
@@ -54,10 +54,10 @@ def ready_answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
         yield Verdict.passing("accepts connections")
 
 
-def _session(asked: SqlProbe, login: credentials.Login, deadline: Deadline) -> Session:
-    tls = Tls(asked) if asked.speaks_tls else None
-    stream = asked.connect(asked.url.target, deadline)
-    return Session(SocketAdapter(stream, "MySQL"), login, asked.url, tls, asked.tls_name)
+def _session(options: SqlOptions, login: credentials.Login, deadline: Deadline) -> Session:
+    tls = Tls(options) if options.speaks_tls else None
+    stream = options.connect(options.url.target, deadline)
+    return Session(SocketAdapter(stream, "MySQL"), login, options.url, tls, options.tls_name)
 
 
 def _about_tls(session: Session) -> Iterator[Verdict]:
@@ -65,23 +65,23 @@ def _about_tls(session: Session) -> Iterator[Verdict]:
         yield Verdict.passing("speaks TLS", **session.tls.measured)
 
 
-def _answers(session: Session, asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
+def _answers(session: Session, options: SqlOptions, deadline: Deadline) -> Iterator[Verdict]:
     _limit_statements(session, deadline)
-    if asked.galera:
-        yield galera.judge(session, allow_donor=asked.allow_donor)
-    if asked.role != "any" or asked.max_lag:
-        yield from _replication(session, asked)
-    elif asked.writable:
+    if options.galera:
+        yield galera.judge(session, allow_donor=options.allow_donor)
+    if options.role != "any" or options.max_lag:
+        yield from _replication(session, options)
+    elif options.writable:
         yield from _of_the_group(mysql_group.member(session, is_grouped=False))
-    elif not asked.galera and asked.query is None:
+    elif not options.galera and options.query is None:
         session.rows("do 1")  # a Galera node without its cluster lets everybody in, and does nothing for them
         yield Verdict.passing("accepts the login")
-    if asked.writable:
+    if options.writable:
         yield mysql_writes.judge(session, deadline)
-    elif asked.query is not None:
+    elif options.query is not None:
         session.prefer("start transaction read only", "start transaction")
-    if asked.query is not None:
-        yield answer(session.rows(asked.query), asked.expect)
+    if options.query is not None:
+        yield answer(session.rows(options.query), options.expect)
 
 
 def _limit_statements(session: Session, deadline: Deadline) -> None:
@@ -92,7 +92,7 @@ def _limit_statements(session: Session, deadline: Deadline) -> None:
     session.prefer(*(f"set session {word}" for word in words))
 
 
-def _replication(session: Session, asked: SqlProbe) -> Iterator[Verdict]:
+def _replication(session: Session, options: SqlOptions) -> Iterator[Verdict]:
     """The role, and how far a standby is behind."""
     session.rows("do 1")
     every = _channels(session)
@@ -100,13 +100,13 @@ def _replication(session: Session, asked: SqlProbe) -> Iterator[Verdict]:
     member = mysql_group.member(session, is_grouped=len(channels) < len(every))
     yield from _of_the_group(member)
     if member is not None and member.role == "secondary":
-        yield asked.judge_role("standby")
-        if asked.max_lag:
-            yield _in_time(asked, mysql_group.seconds_behind(session))
+        yield options.judge_role("standby")
+        if options.max_lag:
+            yield _in_time(options, mysql_group.seconds_behind(session))
         return
-    yield _role(session, asked, channels)
-    if asked.max_lag and channels:
-        yield _lag(asked, channels)
+    yield _role(session, options, channels)
+    if options.max_lag and channels:
+        yield _lag(options, channels)
 
 
 def _of_the_group(member: mysql_group.Member | None) -> Iterator[Verdict]:
@@ -131,19 +131,19 @@ def _stopped(channel: Channel) -> bool:
     return channel.get("replica_io_running") == "No" and channel.get("replica_sql_running") == "No"
 
 
-def _role(session: Session, asked: SqlProbe, channels: Sequence[Channel]) -> Verdict:
+def _role(session: Session, options: SqlOptions, channels: Sequence[Channel]) -> Verdict:
     """A primary takes writes and replicates from nobody; a standby replicates from all its sources."""
     replicating = [channel for channel in channels if not _stopped(channel)]
     forbidding = mysql_writes.forbidding(session)
     broken = [channel for channel in channels if not _runs(channel)]
-    if asked.role == "primary" and asked.dual_primary and not forbidding:
+    if options.role == "primary" and options.dual_primary and not forbidding:
         return Verdict.passing("is primary")
     if not replicating and not forbidding:
-        return asked.judge_role("primary")
+        return options.judge_role("primary")
     if channels and not broken:
-        return asked.judge_role("standby")
+        return options.judge_role("standby")
     told = _troubles(broken) if channels else f"is read-only ({', '.join(forbidding)}) and replicates from nobody"
-    return Verdict.passing(told) if asked.role == "any" else Verdict.failing(f"{told}, wanted is {asked.role}")
+    return Verdict.passing(told) if options.role == "any" else Verdict.failing(f"{told}, expected {options.role}")
 
 
 def _troubles(channels: Sequence[Channel]) -> str:
@@ -154,18 +154,18 @@ def _troubles(channels: Sequence[Channel]) -> str:
     return f"does not replicate from {channel.get('source_host')} ({states}{': ' + error if error else ''})"
 
 
-def _lag(asked: SqlProbe, channels: Sequence[Channel]) -> Verdict:
+def _lag(options: SqlOptions, channels: Sequence[Channel]) -> Verdict:
     """Judge the channel that is furthest behind; one that cannot tell is not in time."""
     lags = [channel.get("seconds_behind_source") for channel in channels]
     unknown = [channel for channel, lag in zip(channels, lags) if lag is None]
     if unknown:
         return Verdict.failing(_troubles(unknown))
-    return _in_time(asked, max((number(lag) or 0.0 for lag in lags if lag is not None), default=0.0))
+    return _in_time(options, max((number(lag) or 0.0 for lag in lags if lag is not None), default=0.0))
 
 
-def _in_time(asked: SqlProbe, behind: float) -> Verdict:
-    limit = seconds_of(asked.max_lag) or 0.0
+def _in_time(options: SqlOptions, behind: float) -> Verdict:
+    limit = seconds_of(options.max_lag) or 0.0
     told = f"is {behind:.0f} s behind"
     if behind <= limit:
         return Verdict.passing(told, lag_seconds=behind)
-    return Verdict.failing(f"{told}, allowed are {in_words(limit)}", lag_seconds=behind)
+    return Verdict.failing(f"{told}, limit {in_words(limit)}", lag_seconds=behind)

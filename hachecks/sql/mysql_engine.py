@@ -1,4 +1,4 @@
-"""How is MySQL's protocol spoken? By PyMySQL, without its own ideas, and leaving a server as the protocol wants it."""
+"""MySQL's protocol by PyMySQL, without its own ideas, and leaving a server as the protocol wants it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PUBLIC_KEY_REQUEST = b"\x02"
 """What asks for the key that sha2 passwords are encrypted with; nobody vouches for that key."""
 NATIVE = "mysql_native_password"
-LONGEST_NAME = 64
+MAX_PLUGIN_NAME_CHARACTERS = 64
 
 
 class Denied(CannotLook):
@@ -183,7 +183,7 @@ class Engine(Connection):
 
     def _process_auth(self, plugin_name: bytes, auth_packet: Any, handler: Any = None) -> Any:
         if plugin_name not in KNOWN:
-            name = plugin_name.decode("ascii", "replace")[:LONGEST_NAME]
+            name = plugin_name.decode("ascii", "replace")[:MAX_PLUGIN_NAME_CHARACTERS]
             self.decline(f"wants the authentication plugin {name}, which a check does not speak")
         if handler is None and plugin_name.decode() in PLUGINS:
             handler = PLUGINS[plugin_name.decode()](self)

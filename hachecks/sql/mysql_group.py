@@ -1,4 +1,4 @@
-"""What is a MySQL server in its replication group (InnoDB Cluster), and has the group a majority?"""
+"""A MySQL server's place in its replication group (InnoDB Cluster), and whether the group has a majority."""
 
 from __future__ import annotations
 

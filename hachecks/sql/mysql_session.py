@@ -1,11 +1,11 @@
-"""How does a check talk to MySQL or MariaDB? PyMySQL over our wire, with every error translated."""
+"""A session with MySQL or MariaDB: PyMySQL over our stream, with every error translated."""
 
 from __future__ import annotations
 
 from pymysql.err import MySQLError
 
 from hachecks.sql.mysql_engine import PLUGINS, Denied, Engine, Refusal
-from hachecks.sql.wire import MOST_ROWS, NONSENSE, as_asked
+from hachecks.sql.wire import MAX_ROWS, NONSENSE_ERRORS, as_asked
 from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
@@ -106,8 +106,8 @@ class Session:
         return self.connection._result
 
     def _rows(self, result: Any) -> list[list[str | None]]:
-        if len(result.rows or ()) > MOST_ROWS:
-            told = f"answers with more than {MOST_ROWS} rows; let the query count them"
+        if len(result.rows or ()) > MAX_ROWS:
+            told = f"answers with more than {MAX_ROWS} rows; let the query count them"
             raise Failure(f"{self.wire.where} {told}", "body")
         return [[_text(value) for value in row] for row in result.rows or ()]
 
@@ -123,7 +123,7 @@ class Session:
             return call()
         except Refusal:
             raise
-        except (MySQLError, *NONSENSE):
+        except (MySQLError, *NONSENSE_ERRORS):
             raise Failure(f"{self.wire.where} does not speak MySQL as a check does", "protocol") from None
 
     def _reason(self, refusal: Refusal) -> Failure | CannotLook:

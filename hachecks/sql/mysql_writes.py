@@ -1,4 +1,4 @@
-"""Does a MySQL or MariaDB server take writes?
+"""Whether a MySQL or MariaDB server takes writes.
 
 Variables do not tell: under FLUSH TABLES WITH READ LOCK (a backup that hangs) each says that writes are taken, and
 none is. So a write is begun, on an InnoDB table that the user may read: `select … where false for update` waits for the

@@ -1,4 +1,4 @@
-"""How does a check talk to PostgreSQL? pg8000's protocol engine over our wire, with every error translated."""
+"""A session with PostgreSQL: pg8000's protocol engine over our stream, with every error translated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pg8000.exceptions  # type: ignore[import-untyped]
 import scramp  # type: ignore[import-untyped]
 import scramp.core  # type: ignore[import-untyped]
 
-from hachecks.sql.wire import MOST_ROWS, NONSENSE, as_asked
+from hachecks.sql.wire import MAX_ROWS, NONSENSE_ERRORS, as_asked
 from hachecks.verdict import CannotLook, Failure
 
 TYPE_CHECKING = False
@@ -29,14 +29,14 @@ OUR_OWN = ("28", "42501")
 """SQLSTATEs that say who may not look: invalid authorization, insufficient privilege."""
 TOOK_TOO_LONG = ("55P03", "57014")
 """A lock was not had in time; the statement took longer than the server was told to let it."""
-MOST_ITERATIONS = 1_000_000
+MAX_ITERATIONS = 1_000_000
 """Rounds of PBKDF2, half a second of CPU; PostgreSQL's default is 4096."""
 
 
 def salted_password(hash_function: Any, password: bytes, salt: bytes, iterations: int) -> bytes:
     """PBKDF2 in C: scramp before 1.5 (the last for Python 3.9) loops in Python, and takes any number of rounds."""
-    if int(iterations) > MOST_ITERATIONS:
-        raise Failure(f"the server wants {iterations} rounds of PBKDF2, allowed are {MOST_ITERATIONS}", "auth")
+    if int(iterations) > MAX_ITERATIONS:
+        raise Failure(f"the server asks for {iterations} rounds of PBKDF2, limit {MAX_ITERATIONS}", "auth")
     return hashlib.pbkdf2_hmac(hash_function().name, password, salt, int(iterations))
 
 
@@ -84,8 +84,8 @@ class Connection(pg8000.core.CoreConnection):  # type: ignore[misc]  # pg8000 ha
 
     def handle_DATA_ROW(self, data: bytes, context: Any) -> None:  # noqa: N802 - pg8000's name
         """Take the row, if it is not one too many."""
-        if len(context.rows) >= MOST_ROWS:
-            told = f"answers with more than {MOST_ROWS} rows; let the query count them"
+        if len(context.rows) >= MAX_ROWS:
+            told = f"answers with more than {MAX_ROWS} rows; let the query count them"
             raise Failure(f"{self.wire.where} {told}", "body")
         super().handle_DATA_ROW(data, context)
 
@@ -125,8 +125,10 @@ class Session:
         except pg8000.exceptions.DatabaseError as error:
             raise self._refusal(error.args[0]) from None
         except scramp.ScramException:
-            raise Failure(f"{where}: the SCRAM login went wrong: what the server says is no proof", "auth") from None
-        except (pg8000.exceptions.InterfaceError, *NONSENSE):
+            raise Failure(
+                f"{where}: the SCRAM login failed: the server does not prove that it knows the password", "auth"
+            ) from None
+        except (pg8000.exceptions.InterfaceError, *NONSENSE_ERRORS):
             raise Failure(f"{where} does not speak PostgreSQL as a check does", "protocol") from None
 
     def _refusal(self, fields: Any) -> Failure | CannotLook:

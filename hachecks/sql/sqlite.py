@@ -1,4 +1,4 @@
-"""Can an SQLite file be used? Opened as it is, never made."""
+"""Checks of SQLite files, opened as they are and never made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import monotonic
 
 from hachecks.deadline import TimedOut
 from hachecks.sql.expectation import answer
-from hachecks.sql.wire import MOST_BYTES, MOST_ROWS
+from hachecks.sql.wire import MAX_BYTES, MAX_ROWS
 from hachecks.verdict import CannotLook, Failure, Verdict
 
 TYPE_CHECKING = False
@@ -18,50 +18,50 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from hachecks.deadline import Deadline
-    from hachecks.probes.sql import SqlProbe
+    from hachecks.sql.options import SqlOptions
 
     T = TypeVar("T")
 
-STEPS = 1000
+CLOCK_INTERVAL_STEPS = 1000
 """Instructions of SQLite's machine between two looks at the clock, some microseconds."""
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 
 
-def answers(asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
+def answers(options: SqlOptions, deadline: Deadline) -> Iterator[Verdict]:
     """What each thing asked for comes to, in turn."""
-    path = asked.url.path
+    path = options.url.path
     _look_at(path)
-    mode = "rw" if asked.writable else "ro"
+    mode = "rw" if options.writable else "ro"
     with deadline.during("query"):
         connection = _translated(path, lambda: _opened(path, mode, deadline.remaining()))
         try:
-            connection.set_progress_handler(lambda: int(monotonic() > deadline.at), STEPS)
-            yield from _answers(connection, asked, deadline)
+            connection.set_progress_handler(lambda: int(monotonic() > deadline.at), CLOCK_INTERVAL_STEPS)
+            yield from _answers(connection, options, deadline)
         finally:
             connection.close()
 
 
-def _answers(connection: sqlite3.Connection, asked: SqlProbe, deadline: Deadline) -> Iterator[Verdict]:
-    tables = _run(connection, "select count(*) from sqlite_master", asked.url.path, deadline)
+def _answers(connection: sqlite3.Connection, options: SqlOptions, deadline: Deadline) -> Iterator[Verdict]:
+    tables = _run(connection, "select count(*) from sqlite_master", options.url.path, deadline)
     yield Verdict.passing(f"can be read ({tables[0][0]} tables, indexes and views)")
-    if asked.writable:
-        _run(connection, "begin immediate", asked.url.path, deadline)
+    if options.writable:
+        _run(connection, "begin immediate", options.url.path, deadline)
         yield Verdict.passing("takes writes")
-    if asked.query is not None:
-        yield answer(_run(connection, asked.query, asked.url.path, deadline), asked.expect)
-    if asked.writable and connection.in_transaction:
+    if options.query is not None:
+        yield answer(_run(connection, options.query, options.url.path, deadline), options.expect)
+    if options.writable and connection.in_transaction:
         connection.rollback()
 
 
 def _opened(path: str, mode: str, patience: float) -> sqlite3.Connection:
     connection = sqlite3.connect(f"file:{_quoted(path)}?mode={mode}", timeout=patience, isolation_level=None, uri=True)
     if hasattr(connection, "setlimit"):  # since Python 3.11
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
     return connection
 
 
 def _look_at(path: str) -> None:
-    """Say what SQLite would not: that the file is absent, or none."""
+    """Say what SQLite would not: that the file is absent, or not a file."""
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -69,7 +69,7 @@ def _look_at(path: str) -> None:
     except OSError as error:
         raise CannotLook(f"cannot look at {path}: {error.strerror}") from None
     if not stat.S_ISREG(found.st_mode):
-        raise CannotLook(f"{path} is no plain file")
+        raise CannotLook(f"{path} is not a plain file")
     if not os.access(path, os.R_OK, effective_ids=True):
         raise CannotLook(f"cannot read {path}: Permission denied")
 
@@ -83,11 +83,11 @@ def _run(connection: sqlite3.Connection, statement: str, path: str, deadline: De
     deadline.remaining()
 
     def execute() -> list[tuple[object, ...]]:
-        return connection.execute(statement).fetchmany(MOST_ROWS + 1)
+        return connection.execute(statement).fetchmany(MAX_ROWS + 1)
 
     rows = _translated(path, execute)
-    if len(rows) > MOST_ROWS:
-        raise Failure(f"{path} answers with more than {MOST_ROWS} rows; let the query count them", "body")
+    if len(rows) > MAX_ROWS:
+        raise Failure(f"{path} answers with more than {MAX_ROWS} rows; let the query count them", "body")
     return [[_text(value) for value in row] for row in rows]
 
 

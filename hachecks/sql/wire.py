@@ -1,4 +1,4 @@
-"""How do SQL drivers read and write? A stream in the shape of a socket and its file, with a ration.
+"""The socket that SQL drivers read and write: a stream in the shape of a socket and its file, with a ration.
 
 A driver believes the length a server announces: eight bytes of garbage make pg8000 ask for a gigabyte.
 """
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
     from hachecks.net.transport import Stream
 
-NONSENSE = (
+NONSENSE_ERRORS = (
     ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError,
     struct.error,
 )  # fmt: skip
 """What a driver raises at bytes that mean nothing to it."""
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 """Bytes read in one session, so that the check stays small whatever the server sends."""
-MOST_READS = 10_000
+MAX_READS = 10_000
 """Reads in one session; a driver takes two for each message."""
-MOST_ROWS = 1000
-CHUNK = 16384
+MAX_ROWS = 1000
+READ_BYTES = 16384
 
 
 class SocketAdapter:
@@ -36,8 +36,8 @@ class SocketAdapter:
         self.protocol = protocol
         self.unread = bytearray()
         self.unsent = bytearray()
-        self.bytes_left = MOST_BYTES
-        self.reads_left = MOST_READS
+        self.bytes_left = MAX_BYTES
+        self.reads_left = MAX_READS
 
     @property
     def where(self) -> str:
@@ -46,16 +46,16 @@ class SocketAdapter:
 
     def read(self, size: int) -> bytes:
         """Exactly so many bytes; raises `Failure` at the end of the stream, or of the ration."""
-        if not 0 <= size <= MOST_BYTES:
+        if not 0 <= size <= MAX_BYTES:
             told = f"announces a message of {size} bytes, which a check does not read"
             raise Failure(f"{self.where} {told}; does it speak {self.protocol}?", "protocol")
         self.bytes_left -= size
         self.reads_left -= 1
         if self.bytes_left < 0 or self.reads_left < 0:
-            told = f"sent more than the {MOST_ROWS} rows or {MOST_BYTES} bytes that a check reads"
+            told = f"sent more than the {MAX_ROWS} rows or {MAX_BYTES} bytes that a check reads"
             raise Failure(f"{self.where} {told}", "body")
         while len(self.unread) < size:
-            more = self.stream.recv(CHUNK)
+            more = self.stream.recv(READ_BYTES)
             if not more:
                 raise Failure(f"{self.where} closed the connection", "protocol")
             self.unread += more

@@ -84,7 +84,7 @@ def test_vip_follows_the_primary(cluster: Cluster) -> None:
     with databases(cluster) as (primary, standby), keepalived(cluster, PRIMARY):
         cluster.wait_for_vip(cluster.a, since=began, within=15.0)
         assert cluster.b.check(PRIMARY).stdout == (
-            f"FAIL - {cluster.b.address}:5432/postgres is standby, wanted is primary\n"
+            f"FAIL - {cluster.b.address}:5432/postgres is standby, expected primary\n"
         )
         died = time.monotonic()
         primary.kill()

@@ -39,7 +39,8 @@ from hachecks.messages.message import TemplateText
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.net import dns_message
 from hachecks.net.dialogue import Step
-from hachecks.net.starttls import PROTOCOLS, Caller, Conversation
+from hachecks.net.line_protocols import Caller
+from hachecks.net.starttls import PROTOCOLS, Conversation
 from hachecks.net.target import Endpoint, Ip
 from hachecks.net.target import Target as Address
 from hachecks.net.tls import TlsOptions

@@ -112,27 +112,27 @@ def test_condition_is_not_met_and_says_what_was_found(text: str, why: str) -> No
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        pytest.param("", "it begins with a path, as .status is one", id="nothing"),
-        pytest.param("status", "it begins with a path, as .status is one", id="no-dot"),
-        pytest.param(".a..b", "there is no name behind a dot", id="two-dots"),
-        pytest.param(".a.", "there is no name behind a dot", id="dot-at-the-end"),
-        pytest.param(".a[", "'' does not begin with a JSON value (a string stands in \"…\")", id="open-bracket"),
-        pytest.param(".a[1.5]", 'in brackets stands a number or a "key"', id="fraction"),
-        pytest.param(".a[true]", 'in brackets stands a number or a "key"', id="boolean"),
+        pytest.param("", "expected a path, such as .status", id="nothing"),
+        pytest.param("status", "expected a path, such as .status", id="no-dot"),
+        pytest.param(".a..b", "expected a name after a dot", id="two-dots"),
+        pytest.param(".a.", "expected a name after a dot", id="dot-at-the-end"),
+        pytest.param(".a[", "'' does not begin with a JSON value (a string is written \"…\")", id="open-bracket"),
+        pytest.param(".a[1.5]", 'expected a number or a "key" in brackets', id="fraction"),
+        pytest.param(".a[true]", 'expected a number or a "key" in brackets', id="boolean"),
         pytest.param(".a = 1", "'= 1' begins with none of == != <= >= =~ !~ < > exists absent", id="one-equals"),
         pytest.param(".a is 1", "'is 1' begins with none of == != <= >= =~ !~ < > exists absent", id="word"),
-        pytest.param(".a == ok", "'ok' does not begin with a JSON value (a string stands in \"…\")", id="no-quotes"),
-        pytest.param(".a == 'ok'", '"\'ok\'" does not begin with a JSON value (a string stands in "…")', id="quotes"),
-        pytest.param(".a == NaN", "'NaN' does not begin with a JSON value (a string stands in \"…\")", id="nan"),
-        pytest.param(".a == 1 2", "'2' stands behind it", id="more"),
+        pytest.param(".a == ok", "'ok' does not begin with a JSON value (a string is written \"…\")", id="no-quotes"),
+        pytest.param(".a == 'ok'", '"\'ok\'" does not begin with a JSON value (a string is written "…")', id="quotes"),
+        pytest.param(".a == NaN", "'NaN' does not begin with a JSON value (a string is written \"…\")", id="nan"),
+        pytest.param(".a == 1 2", "'2' comes after it", id="more"),
         pytest.param(".a =~ 1", 'a regular expression is written "…"', id="regex-number"),
         pytest.param(
             '.a =~ "("',
-            "'(' is no regular expression: missing ), unterminated subpattern at position 0",
+            "'(' is not a regular expression: missing ), unterminated subpattern at position 0",
             id="regex-broken",
         ),
         pytest.param(".a < true", "< compares with a number or a string", id="order-of-booleans"),
-        pytest.param(".a | size > 1", "only length can stand behind |", id="other-function"),
+        pytest.param(".a | size > 1", "only length can come after |", id="other-function"),
         pytest.param(".a | length", "a length is compared with a number", id="length-alone"),
         pytest.param('.a | length == "1"', "a length is compared with a number", id="length-and-string"),
     ],
@@ -140,7 +140,7 @@ def test_condition_is_not_met_and_says_what_was_found(text: str, why: str) -> No
 def test_what_is_no_condition_is_refused(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=r".") as raised:
         Condition.parse(text)
-    assert str(raised.value) == f"{text!r} is no condition: {why}"
+    assert str(raised.value) == f"{text!r} is not a condition: {why}"
 
 
 @given(st.text() | st.from_regex(r"\A(\.|\[|\"|a|0|\]|\||length|==|<|=~|exists| ){0,9}\Z"))

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,12 +118,15 @@ def test_goodbye_is_said_where_tls_is_not_offered(name: str) -> None:
 
 
 def test_a_goodbye_that_nobody_answers_takes_no_time(context: ssl.SSLContext, ca_file: str) -> None:
+    ended = threading.Event()
+
     def stay(connection: socket.socket, talker: Talker) -> None:
         hears_all(READY["smtp"], context)(connection, talker)
-        time.sleep(1)
+        ended.wait(20)
 
     with talking(stay) as talker:
         answer = hacheck("tcp", talker.address, "--starttls", "smtp", "--ca-file", ca_file, "--timeout", "900ms")
+        ended.set()
     assert answer.code == 0
 
 
@@ -242,7 +246,9 @@ def test_no_check_counts_as_a_broken_handshake(words: tuple[str, ...], mariadb: 
 
 
 def test_a_plain_connection_that_is_greeted_does_not_count(mariadb: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "LOOK", tcp.LONGEST_LOOK * 8)  # as long as it takes on a busy machine
+    monkeypatch.setattr(
+        tcp, "GREETING_SECONDS", tcp.MYSQL_GREETING_SECONDS * 8
+    )  # as long as it takes on a busy machine
     before = mariadb.broken
     for _ in range(3):
         verdict = tcp.TcpProbe(target=Endpoint.parse(mariadb.where)).check(Deadline.after(10))
@@ -252,7 +258,7 @@ def test_a_plain_connection_that_is_greeted_does_not_count(mariadb: Counting, mo
 
 
 def test_a_plain_connection_to_a_server_that_refuses_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "LOOK", 5.0)
+    monkeypatch.setattr(tcp, "GREETING_SECONDS", 5.0)
     said = b"\xff\x69\x04Host '192.0.2.2' is blocked because of many connection errors"
 
     def refuse(connection: socket.socket, talker: Talker) -> None:

@@ -74,7 +74,7 @@ def test_an_error_of_openssl_is_told_in_words(name: str) -> None:
         ("TLSV1_ALERT_PROTOCOL_VERSION", "it speaks no version of TLS that is allowed"),
         ("TLSV1_UNRECOGNIZED_NAME", "it does not serve that name (--server-name)"),
         ("TLSV1_ALERT_USER_CANCELLED", "it ended the handshake with the alert 'user cancelled'"),
-        ("WRONG_VERSION_NUMBER", "what it answered is no TLS"),
+        ("WRONG_VERSION_NUMBER", "what it answered is not TLS"),
         ("UNEXPECTED_EOF_WHILE_READING", "it hung up in the middle"),
     ],
 )

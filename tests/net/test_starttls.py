@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.net.starttls import PROTOCOLS, Caller, request
+from hachecks.net.line_protocols import Caller
+from hachecks.net.starttls import PROTOCOLS, request_tls
 from hachecks.net.transport import Stream
 from hachecks.verdict import Failure
 from tests.cli import hacheck
@@ -398,7 +399,7 @@ def secure_in_vain(name: str, stream: Stream) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    request(name)(stream, Caller(host="localhost"))
+    request_tls(name, stream, Caller(host="localhost"))
     stream.start_tls(context, "")
 
 
@@ -422,4 +423,4 @@ def test_an_answer_that_does_not_end_times_out(name: str, data: st.DataObject) -
     with ours, theirs:
         theirs.sendall(whole[: data.draw(st.integers(0, len(whole) - 1))])
         with pytest.raises(TimedOut):
-            request(name)(Stream(ours, Deadline.after(0.005), "it"), Caller(host="localhost"))
+            request_tls(name, Stream(ours, Deadline.after(0.005), "it"), Caller(host="localhost"))

@@ -183,8 +183,10 @@ def test_a_name_that_stands_in_the_cn_alone_is_told(version: str, chain: Chain) 
 @pytest.mark.parametrize(
     ("days_of_leaf", "days_of_issuer", "told"),
     [
-        pytest.param(20, 5, "the certificate of its issuer 'short' expires in 5.0 days, wanted are 10", id="issuer"),
-        pytest.param(5, 20, "the certificate expires in 5.0 days, wanted are 10", id="leaf"),
+        pytest.param(
+            20, 5, "the certificate of its issuer 'short' expires in 5.0 days, expected at least 10", id="issuer"
+        ),
+        pytest.param(5, 20, "the certificate expires in 5.0 days, expected at least 10", id="leaf"),
         pytest.param(20, 20, "", id="neither"),
     ],
 )

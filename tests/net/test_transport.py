@@ -181,6 +181,14 @@ def test_the_source_address_decides_the_family(near: Namespace, tmp_path: Path) 
     assert hacheck("tcp", "[::1]:9", "--source", "127.0.0.9").line == "UNKNOWN - ::1 is not an IPv4 address"
 
 
+def test_the_nodes_own_address_is_of_the_sources_family(near: Namespace) -> None:
+    near.must("ip", "address", "add", "fd00::5/64", "dev", "lo", "nodad")
+    near.must("ip", "-6", "route", "add", "default", "dev", "lo")
+    answer = inside(near, "nodeport", "9", "--source", "fd00::5")
+    assert answer.line == "FAIL - [fd00::5]:9 refused the connection"
+    assert inside(near, "nodeport", "9").line == answer.line  # there is no way to anybody by IPv4
+
+
 # Names and families
 
 
@@ -432,6 +440,13 @@ def test_the_proxy_protocol_header_says_that_a_unix_socket_has_no_addresses(
     assert talker.heard == [header]
 
 
+def test_connect_to_without_a_port_goes_to_the_targets() -> None:
+    with talking(greet_and_echo) as talker:
+        port = port_of(talker)
+        answer = hacheck("tcp", f"db.example:{port}", "--connect-to", "127.0.0.1", "--expect", "220")
+    assert answer.line.startswith(f"PASS - db.example:{port} accepted the connection in ")
+
+
 def test_connect_to_goes_to_a_unix_socket(tmp_path: Path) -> None:
     with talking(greet_and_echo, path=str(tmp_path / "s")):
         answer = hacheck("tcp", "db.example:5432", "--connect-to", f"unix:{tmp_path}/s", "--expect", "220")
@@ -666,11 +681,22 @@ def test_a_probe_does_not_touch_the_network_itself(path: Path) -> None:
             assert call.value.id == "self", "a probe connects through NetworkOptions"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "hachecks").glob("*.py")), ids=lambda path: path.stem)
+ROOMS = ("net", "http", "sql", "probes", "checks", "services", "notifiers")
+OPENERS = {"net.transport": OPENING, "net.handshake": {"wrap_socket"}}
+"""Whose sockets are a check's or a notifier's, and who opens them."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for room in ROOMS for path in (ROOT / "hachecks" / room).glob("*.py")),
+    ids=lambda path: path.stem,
+)
 def test_only_transport_opens_sockets(path: Path) -> None:
-    opened = {
-        call.attr
-        for call in calls(syntax(path))
-        if call.attr in OPENING and not (call.attr == "bind" and ast.unparse(call.value) == "setting")
-    }
-    assert opened <= {"transport": OPENING, "handshake": {"wrap_socket"}}.get(path.stem, set())
+    opened = {call.attr for call in calls(syntax(path)) if call.attr in OPENING}
+    assert opened <= OPENERS.get(f"{path.parent.name}.{path.stem}", set())
+
+
+@pytest.mark.parametrize("name", OPENERS)
+def test_transport_is_where_sockets_are_opened(name: str) -> None:
+    path = (ROOT / "hachecks").joinpath(*name.split(".")).with_suffix(".py")
+    assert {call.attr for call in calls(syntax(path))} & OPENING

@@ -265,7 +265,7 @@ def test_an_answer_over_tcp_that_is_another_s_fails() -> None:
 
     with talking(answer) as talker:
         line = line_of("dns", "app.test", "--tcp", "--server", talker.address)
-    assert line == f"FAIL - {talker.address} sent what is no answer to the question"
+    assert line == f"FAIL - {talker.address} sent what is not an answer to the question"
 
 
 def with_hosts(path: Path, hosts: str, *words: object) -> str:

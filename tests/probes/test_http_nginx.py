@@ -109,11 +109,11 @@ def test_server_name_is_asked_for_and_expected_in_place_of_the_host(web: Nginx) 
         pytest.param(
             "tls", ("--ca-file", "other"), "TLS failed: unable to get local issuer certificate", id="other-authority"
         ),
-        pytest.param("plain", (), "TLS failed: what it answered is no TLS", id="no-tls"),
+        pytest.param("plain", (), "TLS failed: what it answered is not TLS", id="no-tls"),
         pytest.param(
             "expiring",
             ("--ca-file", "own", "--min-days-left", "7"),
-            "the certificate expires in 5.0 days, wanted are 7",
+            "the certificate expires in 5.0 days, expected at least 7",
             id="days-left",
         ),
     ],

@@ -66,7 +66,7 @@ def test_without_a_location_is_an_answer_like_any_other() -> None:
 def test_to_no_url_fails_in_plain_words(location: bytes) -> None:
     with talking(redirecting(location)) as talker:
         line = line_of("http", f"http://{talker.address}/", "--redirects", "any-host")
-    assert line.startswith(f"FAIL - http://{talker.address}/ redirects to what is no URL: ")
+    assert line.startswith(f"FAIL - http://{talker.address}/ redirects to what is not a URL: ")
     assert is_plain(line)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hachecks.http.kube_proxy import ServiceName, local_endpoints, require_healthy
 from hachecks.http.response import Response
+from hachecks.net.own_address import own_address
 from hachecks.net.transport import NetworkOptions
 from hachecks.verdict import Failure
 from tests.cli import hacheck
@@ -23,7 +24,7 @@ from tests.servers import Http, Listening, Refusing, Route
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HERE = NetworkOptions().own_address()
+HERE = own_address(NetworkOptions())
 
 
 def health(endpoints: object = 2, *, name: str = "web", healthy: bool | None = True, status: int = 200) -> Route:

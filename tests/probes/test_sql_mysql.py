@@ -83,12 +83,12 @@ def test_primary_is_told_from_standby(primary: MariaDB, replica: MariaDB) -> Non
     answer = hacheck("sql", primary.url(), "--role", "primary", HACHECK_SQL_PASSWORD=PASSWORD)
     assert answer == (0, f"PASS - 127.0.0.1:{primary.port} is primary\n", "")
     answer = hacheck("sql", replica.url(), "--role", "primary", HACHECK_SQL_PASSWORD=PASSWORD)
-    assert answer == (1, f"FAIL - 127.0.0.1:{replica.port} is standby, wanted is primary\n", "")
+    assert answer == (1, f"FAIL - 127.0.0.1:{replica.port} is standby, expected primary\n", "")
     verdict = ask(replica.url(), role="standby", max_lag="5s")
     assert repr(verdict) == f"PASS - 127.0.0.1:{replica.port} is standby, is 0 s behind"
     assert verdict.measured["lag_seconds"] == 0
     verdict = ask(primary.url(), role="standby")
-    assert repr(verdict) == f"FAIL - 127.0.0.1:{primary.port} is primary, wanted is standby"
+    assert repr(verdict) == f"FAIL - 127.0.0.1:{primary.port} is primary, expected standby"
     assert ask(primary.url(), max_lag="5s").reason.endswith("is primary")
 
 
@@ -102,7 +102,7 @@ def test_read_only_server_that_replicates_from_nobody_has_no_role(primary: Maria
     try:
         for role in ("primary", "standby"):
             verdict = ask(primary.url(), role=role)
-            told = f"is read-only (read_only) and replicates from nobody, wanted is {role}"
+            told = f"is read-only (read_only) and replicates from nobody, expected {role}"
             assert repr(verdict) == f"FAIL - 127.0.0.1:{primary.port} {told}"
     finally:
         primary.sql("set global read_only = off")
@@ -111,7 +111,7 @@ def test_read_only_server_that_replicates_from_nobody_has_no_role(primary: Maria
 def test_replica_that_takes_writes_is_no_primary_unless_both_may_be(replica: MariaDB) -> None:
     replica.sql("set global read_only = off")
     try:
-        told = f"FAIL - 127.0.0.1:{replica.port} is standby, wanted is primary"
+        told = f"FAIL - 127.0.0.1:{replica.port} is standby, expected primary"
         assert repr(ask(replica.url(), role="primary")) == told
         told = f"PASS - 127.0.0.1:{replica.port} is primary"
         assert repr(ask(replica.url(), role="primary", dual_primary=True)) == told
@@ -129,7 +129,7 @@ def test_replica_whose_threads_stop_is_no_standby(replica: MariaDB) -> None:
         replica.sql(statement)
         try:
             verdict = until(replica.url(), states, role="standby")
-            assert repr(verdict) == f"FAIL - {where} ({states}), wanted is standby"
+            assert repr(verdict) == f"FAIL - {where} ({states}), expected standby"
             verdict = ask(replica.url(), max_lag="5s")
             assert verdict.status is Status.FAIL
             assert verdict.reason == f"{where} ({states})"
@@ -155,8 +155,8 @@ def test_delayed_replica_is_behind(primary: MariaDB, replica: MariaDB) -> None:
         primary.sql("insert into app.beat values (4)")
         verdict = until(replica.url(), "is 2 s behind", max_lag="1s")
         assert verdict.status is Status.FAIL
-        assert verdict.reason.endswith("is standby, is 2 s behind, allowed are 1 s") or (
-            verdict.reason.endswith("is 2 s behind, allowed are 1 s")
+        assert verdict.reason.endswith("is standby, is 2 s behind, limit 1 s") or (
+            verdict.reason.endswith("is 2 s behind, limit 1 s")
         )
         assert ask(replica.url(), max_lag="1h").status is Status.PASS
     finally:
@@ -240,7 +240,7 @@ def test_server_without_tls_fails_what_asks_for_it(replica: MariaDB) -> None:
         pytest.param("select null", None, "PASS - {}/app answers the query with NULL", id="null"),
         pytest.param("select x'4142', now(), 1.5", "AB", "PASS - {}/app answers the query with AB", id="binary"),
         pytest.param("show tables", "rows=1..9", "PASS - {}/app answers the query with ", id="show"),
-        pytest.param("select 1", "2", "FAIL - {}/app answers the query with 1, wanted is 2", id="unexpected"),
+        pytest.param("select 1", "2", "FAIL - {}/app answers the query with 1, expected 2", id="unexpected"),
         pytest.param("selec", None, "FAIL - {} says: You have an error in your SQL syntax", id="syntax"),
         pytest.param("select * from no", None, "FAIL - {} says: Table 'app.no' doesn't exist (", id="no"),
         pytest.param("insert into beat values (9)", None, "FAIL - {} says: Cannot execute " + WRITE, id="write"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from hachecks.settings import build
 from hachecks.verdict import Status, Verdict
 from tests import postgresql
 from tests.cli import hacheck
-from tests.postgresql import PASSWORD, PostgreSQL, workplace
+from tests.postgresql import PASSWORD, PostgreSQL, program, workplace
 from tests.servers import Server
 
 if TYPE_CHECKING:
@@ -76,12 +77,21 @@ def caught_up(standby: PostgreSQL, primary: PostgreSQL) -> None:
     """Wait until the standby has replayed what the primary commits now."""
     primary.sql("select pg_switch_wal(); create table if not exists noise (x int); insert into noise values (1)")
     wanted = primary.sql("select pg_current_wal_lsn()")
-    until = time.monotonic() + 20
     heard = f"exists (select from pg_stat_wal_receiver where latest_end_lsn >= '{wanted}')"
-    question = f"select pg_last_wal_replay_lsn() >= '{wanted}' and {heard}"
-    while standby.sql(question) != "t":
-        assert time.monotonic() < until
+    wait_until(standby, f"pg_last_wal_replay_lsn() >= '{wanted}' and {heard}")
+
+
+def wait_until(server: PostgreSQL, condition: str) -> None:
+    """Wait until the server itself says that it is so."""
+    ends = time.monotonic() + 20
+    while server.sql(f"select {condition}") != "t":
+        assert time.monotonic() < ends, condition
         time.sleep(0.02)
+
+
+def last_commit_is_older_than(time: str) -> str:
+    """What a standby says yes to when it has replayed no commit for so long."""
+    return f"clock_timestamp() - pg_last_xact_replay_timestamp() > interval '{time}'"
 
 
 def ask(url: str, timeout: float = 5.0, **table: object) -> Verdict:
@@ -95,13 +105,13 @@ def test_primary_is_told_from_standby(primary: PostgreSQL, standby: PostgreSQL) 
         0, f"PASS - 127.0.0.1:{primary.port}/postgres is primary\n", ""
     )  # fmt: skip
     assert hacheck("sql", standby.url(), "--role", "primary") == (
-        1, f"FAIL - 127.0.0.1:{standby.port}/postgres is standby, wanted is primary\n", ""
+        1, f"FAIL - 127.0.0.1:{standby.port}/postgres is standby, expected primary\n", ""
     )  # fmt: skip
     assert hacheck("sql", standby.url(), "--role", "standby").line == (
         f"PASS - 127.0.0.1:{standby.port}/postgres is standby"
     )
     assert hacheck("sql", primary.url(), "--role", "standby").line == (
-        f"FAIL - 127.0.0.1:{primary.port}/postgres is primary, wanted is standby"
+        f"FAIL - 127.0.0.1:{primary.port}/postgres is primary, expected standby"
     )
 
 
@@ -243,7 +253,7 @@ def test_query_must_answer_as_expected(primary: PostgreSQL) -> None:
     assert hacheck("sql", url, "--query", "select 42", "--expect", "1..50").line == f"PASS - {told}"
     assert (
         hacheck("sql", url, "--query", "select 42", "--expect", "1..5").line
-        == f"FAIL - 127.0.0.1:{primary.port}/postgres answers the query with 42, wanted is 1..5"
+        == f"FAIL - 127.0.0.1:{primary.port}/postgres answers the query with 42, expected 1..5"
     )
     assert ask(url, query="select x from generate_series(1, 3) as x", expect="rows=3").status is Status.PASS
     assert ask(url, query="select true", expect="t").status is Status.PASS
@@ -344,7 +354,7 @@ def test_ready_server_is_ready(primary: PostgreSQL) -> None:
 
 
 def test_idle_standby_is_not_behind(standby: PostgreSQL) -> None:
-    time.sleep(0.3)
+    wait_until(standby, last_commit_is_older_than("300 ms"))
     verdict = ask(standby.url(), role="standby", max_lag="100ms")
     assert repr(verdict) == f"PASS - 127.0.0.1:{standby.port}/postgres is standby, is 0 bytes behind"
     assert verdict.measured["lag_bytes"] == 0
@@ -373,13 +383,13 @@ def test_standby_that_does_not_replay_is_behind(primary: PostgreSQL, standby: Po
         until = time.monotonic() + 10
         while ask(standby.url(), max_lag="1kB").status is Status.PASS:
             assert time.monotonic() < until
-        time.sleep(0.2)
+        wait_until(standby, last_commit_is_older_than("200 ms"))
         answer = hacheck("sql", standby.url(), "--max-lag", "100ms", "--format", "json")
         found = json.loads(answer.line)
         assert (answer.code, found["status"]) == (1, "FAIL")
         assert found["measured"]["lag_bytes"] > 10_000
         assert found["measured"]["lag_seconds"] > 0.1
-        assert "allowed are 100ms" in found["reason"]
+        assert "limit 100ms" in found["reason"]
         assert ask(standby.url(), max_lag=["100ms", "16MB"]).status is Status.PASS
         assert ask(standby.url(), max_lag=["1h", "1kB"]).status is Status.PASS
     caught_up(standby, primary)
@@ -388,7 +398,7 @@ def test_standby_that_does_not_replay_is_behind(primary: PostgreSQL, standby: Po
 
 def test_long_transaction_after_an_idle_time_is_not_lag(primary: PostgreSQL, standby: PostgreSQL) -> None:
     caught_up(standby, primary)
-    time.sleep(0.5)
+    wait_until(standby, last_commit_is_older_than("500 ms"))
     load = "begin; insert into noise select generate_series(1, 300000); rollback"
     verdicts: list[Verdict] = []
     until = time.monotonic() + 20
@@ -406,7 +416,8 @@ def test_long_transaction_after_an_idle_time_is_not_lag(primary: PostgreSQL, sta
 def test_silent_primary_is_seen(primary: PostgreSQL, standby: PostgreSQL) -> None:
     caught_up(standby, primary)
     with primary.frozen():
-        time.sleep(0.3)
+        silence = "clock_timestamp() - last_msg_receipt_time > interval '300 ms'"
+        wait_until(standby, f"{silence} from pg_stat_wal_receiver")
         assert ask(standby.url(), max_lag="1s").status is Status.PASS
         verdict = ask(standby.url(), max_lag="1s", max_silence="200ms")
         told = "is 0 bytes behind, its primary silent for longer than 200 ms"
@@ -438,16 +449,19 @@ def test_standby_of_a_dead_primary_is_behind_until_it_is_promoted(place: Path) -
 
 def test_server_that_starts_or_stops_is_not_ready(place: Path) -> None:
     with postgresql.primary(place / "stopping") as server:
-        waiting = threading.Thread(target=server.sql, args=("select pg_sleep(1)",))
-        waiting.start()
-        time.sleep(0.2)
-        assert server.process is not None
-        server.process.terminate()  # smart: waits for the sessions, and lets nobody in
-        time.sleep(0.2)
-        verdict = ask(server.url(), ready_only=True)
-        told = "does not serve: the database system is shutting down (57P03)"
-        assert repr(verdict) == f"FAIL - 127.0.0.1:{server.port}/postgres {told}"
-        verdict = ask(server.url())
-        told = "says: the database system is shutting down (SQLSTATE 57P03)"
-        assert repr(verdict) == f"FAIL - 127.0.0.1:{server.port} {told}"
-        waiting.join()
+        words = ("-h", server.directory, "-p", server.port, "-U", "postgres", "-XAtq")
+        with subprocess.Popen(program("psql", *words), stdin=subprocess.PIPE, cwd="/") as session:
+            wait_until(server, "count(*) = 2 from pg_stat_activity where backend_type = 'client backend'")
+            assert server.process is not None
+            server.process.terminate()  # smart: waits for the sessions, and lets nobody in
+            ends = time.monotonic() + 20
+            while "received smart shutdown request" not in server.log():
+                assert time.monotonic() < ends
+                time.sleep(0.02)
+            verdict = ask(server.url(), ready_only=True)
+            told = "does not serve: the database system is shutting down (57P03)"
+            assert repr(verdict) == f"FAIL - 127.0.0.1:{server.port}/postgres {told}"
+            verdict = ask(server.url())
+            told = "says: the database system is shutting down (SQLSTATE 57P03)"
+            assert repr(verdict) == f"FAIL - 127.0.0.1:{server.port} {told}"
+            session.terminate()

@@ -64,7 +64,7 @@ def test_what_is_no_database_fails(tmp_path: Path) -> None:
 
 
 def test_directory_is_unknown(tmp_path: Path) -> None:
-    assert repr(ask(tmp_path)) == f"UNKNOWN - {tmp_path} is no plain file"
+    assert repr(ask(tmp_path)) == f"UNKNOWN - {tmp_path} is not a plain file"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")

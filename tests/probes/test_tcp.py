@@ -163,7 +163,7 @@ def test_plain_text_is_no_tls(server: Talker) -> None:
         pytest.param(("x:1", "--ca-file", "y"), "--ca-file needs TLS (--tls or --starttls)", id="tls-option"),
         pytest.param(
             ("x:1", "--expect-regex", "("),
-            "Invalid value for '--expect-regex': '(' is no regular expression: "
+            "Invalid value for '--expect-regex': '(' is not a regular expression: "
             "missing ), unterminated subpattern at position 0 (see hacheck tcp --help)",
             id="regex",
         ),

@@ -156,7 +156,7 @@ def test_my_cnf_that_everybody_can_write_is_not_used(home: Path) -> None:
 def test_what_is_no_plain_file_is_not_used(home: Path) -> None:
     (home / ".pgpass").mkdir()
     login = credentials.for_postgresql(given_for("postgresql://u@db/d"), {})
-    assert login.note == f" ({home}/.pgpass was not used: it is no plain file)"
+    assert login.note == f" ({home}/.pgpass was not used: it is not a plain file)"
 
 
 def test_user_is_the_operating_systems_by_default(home: Path) -> None:  # noqa: ARG001
@@ -168,7 +168,7 @@ def test_user_is_the_operating_systems_by_default(home: Path) -> None:  # noqa: 
 @pytest.mark.parametrize("text", ["", "\n", "one\ntwo\n"])
 def test_password_file_holds_one_line(tmp_path: Path, text: str) -> None:
     file = private(tmp_path / "file", text)
-    with pytest.raises(CannotLook, match="must hold the password on one line"):
+    with pytest.raises(CannotLook, match="expected one line of text"):
         given_for("mysql://u@db", None, file).explicit()
 
 

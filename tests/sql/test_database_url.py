@@ -85,9 +85,11 @@ def test_names_a_file(url: str) -> None:
         pytest.param("postgresql://u:secret%zz@db/d", "the password in the URL has a %", id="bad-encoding"),
         pytest.param("postgresql://u:secret%ff@db/d", "the password in the URL is not UTF-8", id="not-utf-8"),
         pytest.param("postgresql://u%00x@db/d", "the user in the URL has a control character", id="nul"),
-        pytest.param("postgresql://db/d?connect_timeout=3", "'connect_timeout' is no option of a postgresql", id="key"),
+        pytest.param(
+            "postgresql://db/d?connect_timeout=3", "'connect_timeout' is not an option of a postgresql", id="key"
+        ),
         pytest.param("postgresql://db/d?socket=/x", "(known: host and sslmode, once each)", id="other-kind's-key"),
-        pytest.param("postgresql://db/d?host=/a&host=/b", "'host' is no option", id="key-twice"),
+        pytest.param("postgresql://db/d?host=/a&host=/b", "'host' is not an option", id="key-twice"),
         pytest.param("postgresql://db/d?host=/a", "a host or a unix socket, not both", id="host-and-socket"),
         pytest.param("postgresql://u@/d?host=db", "by its absolute path", id="socket-not-absolute"),
         pytest.param("postgresql://db/d?sslmode=require", "sslmode=require is not clear about verifying", id="sslmode"),

@@ -63,9 +63,9 @@ def test_is_refused(text: str) -> None:
         pytest.param([[None]], None, "PASS - answers the query with NULL", id="null"),
         pytest.param([[""]], None, "PASS - answers the query with an empty text", id="empty"),
         pytest.param([["42"]], "1..50", "PASS - answers the query with 42", id="met"),
-        pytest.param([["42"]], "1..5", "FAIL - answers the query with 42, wanted is 1..5", id="unmet"),
+        pytest.param([["42"]], "1..5", "FAIL - answers the query with 42, expected 1..5", id="unmet"),
         pytest.param([["x"]], "rows=1", "PASS - answers the query with 1 row", id="rows"),
-        pytest.param([["x"]] * 3, "rows=1", "FAIL - answers the query with 3 rows, wanted are 1", id="too-many"),
+        pytest.param([["x"]] * 3, "rows=1", "FAIL - answers the query with 3 rows, expected rows=1", id="too-many"),
     ],
 )
 def test_is_told(rows: list[list[str | None]], expected: str | None, told: str) -> None:
