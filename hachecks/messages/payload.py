@@ -1,11 +1,12 @@
-"""How does a program read a message? As JSON that does not change its meaning from one version to the next."""
+"""The payload of a message for programs: JSON that does not change its meaning from one version to the next."""
 
 from __future__ import annotations
 
 import json
 
 from hachecks.http.headers import Header
-from hachecks.messages.fit import cut, rfc3339
+from hachecks.messages.fields import rfc3339
+from hachecks.messages.fit import cut
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False

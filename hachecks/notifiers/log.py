@@ -1,4 +1,4 @@
-"""Who reads a file?"""
+"""Log notifier: appends a line for each event to a file, or to a container's output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who reads mail?"""
+"""Mail notifier: sends a mail for each message through an SMTP server."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ class MailNotifier(NetworkOptions, TlsOptions):
         parts = {f"{message.key} {address}": address for address in dict.fromkeys(map(str, self.to))}
         progress = PartialDelivery.of(self)
         progress.begin()
-        recipients = [address for part, address in parts.items() if part not in progress.done_or_refused]
+        recipients = [parts[part] for part in progress.left(parts)]
         said, refused = self._hand_over(compose_email(message, self.sender, self.to), recipients, deadline)
         for part, address in parts.items():
             if address in refused:
                 code, text = refused[address]
-                progress.failed(part, f"{address} refused: {code} {text}", retryable=worth_another_try(code))
-            elif part not in progress.done_or_refused:
+                progress.failed(part, f"{address} refused: {code} {text}", retryable=is_retryable(code))
+            elif address in recipients:
                 progress.done(part)
         count = progress.result(list(parts))
         return f"{said} (for {count} {'recipient' if count == 1 else 'recipients'})"
@@ -126,7 +126,7 @@ def _password(path: str) -> str:
         raise NotDelivered(f"{path}: an SMTP password is ASCII", retryable=False) from None
 
 
-def worth_another_try(code: int) -> bool:
+def is_retryable(code: int) -> bool:
     """Whether an SMTP server that answers this may answer otherwise later."""
     return not 500 <= code <= 599
 
@@ -139,4 +139,4 @@ def _not_delivered(where: str, error: smtplib.SMTPException) -> NotDelivered:
         return NotDelivered(one_line(f"{where}: {said or error}"), retryable=not final)
     what = REFUSED.get(type(error), "")
     text = one_line(f"{where} refused{what}: {error.smtp_code} {said.decode('utf-8', 'replace')}")
-    return NotDelivered(text, retryable=worth_another_try(error.smtp_code))
+    return NotDelivered(text, retryable=is_retryable(error.smtp_code))

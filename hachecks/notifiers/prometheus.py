@@ -1,4 +1,4 @@
-"""What does Prometheus know where it cannot ask? A file for node_exporter, or a Pushgateway."""
+"""Prometheus notifier: writes a file for node_exporter's textfile collector, or pushes to a Pushgateway."""
 
 from __future__ import annotations
 
@@ -112,9 +112,9 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
 
     def _request(self, group: Url, method: str, body: bytes | None, deadline: Deadline) -> None:
         headers = self.login_headers()
-        answer = self.ask(group, deadline, [TEXT, *headers] if body else headers, body, method)
-        if not is_accepted(answer):
-            raise refusal(answer, str(group.target), excerpt(answer, secrets_among(headers)))
+        response = self.ask(group, deadline, [TEXT, *headers] if body else headers, body, method)
+        if not is_accepted(response):
+            raise refusal(response, str(group.target), excerpt(response, secrets_among(headers)))
 
 
 def _label(name: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""How is a service told over HTTP? The options that every such notifier has, and the one way to make its requests."""
+"""HTTP options of notifiers: the way to a service, its URL, the login, and the one place that makes their requests."""
 
 from __future__ import annotations
 
@@ -168,8 +168,8 @@ def get(
     options: HttpOptions, url: Url, headers: Sequence[Header], deadline: Deadline, body_limit: int
 ) -> tuple[int, bytes]:
     """The status and the body of what is at the URL; raises `NotDelivered` or `TimedOut`."""
-    answer = options.ask(url, deadline, headers, None, "GET", body_limit)
-    return answer.status, answer.body
+    response = options.ask(url, deadline, headers, None, "GET", body_limit)
+    return response.status, response.body
 
 
 def secret_in(path: str) -> str:

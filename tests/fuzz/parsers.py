@@ -44,7 +44,7 @@ from hachecks.net.target import Target as Address
 from hachecks.net.tls import TlsOptions
 from hachecks.notifiers.log import LogNotifier
 from hachecks.services.exposition import Exposition
-from hachecks.services.slack_answer import judge_api, judge_webhook
+from hachecks.services.slack_response import judge_api, judge_webhook
 from hachecks.services.smtp import Session as SmtpSession
 from hachecks.settings import Invalid
 from hachecks.sql import credentials, mysql_session, postgresql_session

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from hachecks.deadline import Deadline
 from hachecks.http.url import Url
-from hachecks.messages.fit import rfc3339
+from hachecks.messages.fields import rfc3339
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.alertmanager import AlertmanagerNotifier, Label
 from hachecks.services.fired_alerts import FiredAlerts

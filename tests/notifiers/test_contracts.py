@@ -13,7 +13,7 @@ import pytest
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.registry import NOTIFIERS
-from hachecks.services.acceptance import AGAIN
+from hachecks.services.acceptance import RETRYABLE
 from tests.cli import hacheck
 from tests.events import message
 from tests.notifier_contracts import CONTRACTS, NOT_HTTP, Contract
@@ -65,7 +65,7 @@ def expected(contract: Contract, status: int) -> tuple[bool, bool, float | None]
     if 200 <= status < 300:
         bodiless = contract.needs_body and status in BODILESS
         return (not bodiless, bodiless, None)
-    return (False, status in AGAIN or status >= 500, contract.pause if status == 429 else None)
+    return (False, status in RETRYABLE or status >= 500, contract.pause if status == 429 else None)
 
 
 @pytest.mark.parametrize("contract", ALL)

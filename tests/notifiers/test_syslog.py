@@ -16,7 +16,7 @@ from hypothesis import given, settings
 
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.net.target import Target
-from hachecks.notifiers.syslog import LONGEST_DATAGRAM, SyslogNotifier
+from hachecks.notifiers.syslog import DATAGRAM_LIMIT, SyslogNotifier
 from hachecks.services import syslog_message
 from hachecks.verdict import Failure
 from tests.cli import hacheck
@@ -180,7 +180,7 @@ def test_a_datagram_is_no_larger_than_all_take() -> None:
         told = message(vips={"VI_1": vips}, why="é" * 3000)
         send(told, server=Target.parse(f"127.0.0.1:{receiver.getsockname()[1]}"))
         data = receiver.recv(65536)
-    assert len(data) <= LONGEST_DATAGRAM
+    assert len(data) <= DATAGRAM_LIMIT
     data.decode()
     match = RFC5424.match(data)
     assert match, data
@@ -191,8 +191,8 @@ def test_a_datagram_is_no_larger_than_all_take() -> None:
 @given(messages())
 def test_whatever_it_holds_it_is_rfc_5424(told: Message) -> None:
     for change, one in told.one_by_one:
-        data = syslog_message.rfc5424(told, change, one, "daemon", "hacheck", LONGEST_DATAGRAM)
-        assert len(data) <= LONGEST_DATAGRAM
+        data = syslog_message.rfc5424(told, change, one, "daemon", "hacheck", DATAGRAM_LIMIT)
+        assert len(data) <= DATAGRAM_LIMIT
         assert RFC5424.match(data), data
         assert b"\n" not in data
         assert b"\0" not in data

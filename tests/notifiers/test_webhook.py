@@ -166,7 +166,7 @@ def test_a_bad_key_is_refused_and_not_shown(receiver: Receiver, tmp_path: Path, 
     file = tmp_path / "keys"
     file.write_text(text)
     failure = refused(notifier(receiver, signing_key_file=str(file)), message())
-    assert str(failure) == f"cannot use key {number} of {file}: it must be whsec_ and 24 to 64 bytes in base64"
+    assert str(failure) == f"cannot use key {number} of {file}: expected whsec_ and 24 to 64 bytes in base64"
     assert failure.retryable
     assert not receiver.requests
 
