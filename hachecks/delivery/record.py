@@ -119,17 +119,5 @@ def sample_event(environ: Mapping[str, str]) -> Event:
 
 def event_of(transition: Transition, before: str | None = None, since: float | None = None) -> Event:
     """The transition as an event of now."""
-    return Event(
-        number=0,
-        key=os.urandom(16).hex(),
-        at=time.time(),
-        kind=transition.kind,
-        name=transition.name,
-        state=transition.state,
-        priority=transition.priority,
-        before=before,
-        since=since,
-        late=False,
-        options=transition.options,
-        order=transition.order,
-    )
+    key = os.urandom(16).hex()
+    return Event.of_transition(transition, number=0, key=key, at=time.time(), before=before, since=since)

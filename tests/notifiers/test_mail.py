@@ -312,7 +312,7 @@ def test_a_password_file_that_is_not_there_is_tried_again(tmp_path: Path) -> Non
     notifier = MailNotifier(to=(A,), starttls=True, user="u", password_file=str(tmp_path / "absent"))
     failure = refused(notifier)
     assert failure.retryable
-    assert str(failure) == f"{tmp_path / 'absent'}: No such file or directory"
+    assert str(failure) == f"cannot read {tmp_path / 'absent'}: No such file or directory"
 
 
 @pytest.mark.parametrize(
