@@ -276,7 +276,7 @@ def test_no_server_can_hold_it_beyond_the_deadline(animal: type[Server]) -> None
 def test_what_is_no_smtp_is_tried_again(animal: type[Server]) -> None:
     with animal("127.0.0.1") as peer, pytest.raises((NotDelivered, Failure, TimedOut)) as raised:
         send(MailNotifier(server=Target.parse(f"127.0.0.1:{peer.port}"), to=(A,)), seconds=2)
-    assert getattr(raised.value, "again", True)
+    assert getattr(raised.value, "retryable", True)
 
 
 def test_a_dripping_answer_to_the_mail_ends_at_the_deadline() -> None:

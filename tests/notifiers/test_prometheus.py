@@ -1,7 +1,8 @@
-"""What does Prometheus know where it cannot ask?"""
+"""Prometheus knows the states and counts of instances by a file or a Pushgateway, whatever they are called."""
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import resource
@@ -18,6 +19,7 @@ from hachecks.services.instance_metrics import InstanceMetrics
 from tests.cli import hacheck
 from tests.events import AT, event, message, messages, storm
 from tests.monitors import get, get_json, node_exporter, promtool_complaints, pushgateway
+from tests.notifier_contracts import Contract
 from tests.receivers import Always
 from tests.servers import Route
 
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hachecks.messages.message import Message
+
+CONTRACTS = {
+    "pushgateway": Contract(
+        "prometheus",
+        lambda url: {"pushgateway": url, "basic": "user:S3CRET-password-5"},
+        ("S3CRET-password-5", base64.b64encode(b"user:S3CRET-password-5").decode()),
+    )
+}
 
 
 @pytest.fixture
