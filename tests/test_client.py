@@ -210,6 +210,14 @@ def test_the_status_is_the_same_with_httpx_and_without(blocked: str) -> None:
     assert ("httpx._client" in done.stderr.split()) == (not blocked)
 
 
+@pytest.mark.executable
+def test_the_executable_tells_the_same_status() -> None:
+    words = ["/bin/sh", str(ROOT / "dist" / "hacheck"), "status", "--format", "json", "--url"]
+    with Http({"/api/status": Route(json.dumps(DOCUMENT).encode())}) as server:
+        done = subprocess.run([*words, server.url], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, json.loads(done.stdout)) == (0, DOCUMENT)
+
+
 def test_no_proxy_is_taken_from_the_environment() -> None:
     with Http({"/api/status": Route(json.dumps(DOCUMENT).encode())}) as server, Refusing() as nobody:
         proxy = f"http://127.0.0.1:{nobody.port}"

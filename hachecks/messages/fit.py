@@ -1,4 +1,4 @@
-"""A message in so many characters: whole lines as far as they fit, and then how many are left out."""
+"""A message within a limit of characters: whole lines as far as they fit, and then how many are left out."""
 
 from __future__ import annotations
 

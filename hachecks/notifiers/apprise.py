@@ -68,7 +68,7 @@ class AppriseNotifier:
             with open(self.urls_file, encoding="utf-8") as file:
                 lines = [line.strip() for line in file]
         except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "is no text"
+            why = getattr(error, "strerror", None) or "not text"
             raise NotDelivered(f"{self.urls_file}: {why}", retryable=True) from None
         urls = [line for line in lines if line and not line.startswith("#")]
         if not urls:

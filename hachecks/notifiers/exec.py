@@ -55,7 +55,7 @@ class ExecNotifier:
     again: bool = option(default=False, help="Run it again at any failure, until --max-age, not only at status 75.")
 
     def validate(self) -> None:
-        """Refuse a command that is none."""
+        """Refuse a command without words."""
         try:
             words = self.words
         except ValueError as error:

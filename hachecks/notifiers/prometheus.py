@@ -87,7 +87,7 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
         return "; ".join(done)
 
     def _memory(self) -> str:
-        """Where is kept what is known, when that is no file of the user's."""
+        """The file in the state directory that remembers what is known, where no textfile does."""
         name = f"pushgateway-{zlib.crc32(f'{self.pushgateway!r} {self.job}'.encode()):08x}"
         return os.path.join(journal.state_directory(os.environ), name)
 

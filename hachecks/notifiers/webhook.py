@@ -107,7 +107,7 @@ class WebhookNotifier(HookOptions, LoginOptions):
         return [] if self.signing_key is None else keys_in(self.signing_key, "--signing-key")
 
     def _read(self, response: Response, where: str, said: str) -> None:
-        """Refuse a 2xx that is none: a proxy's or a portal's page, or Teams' own way to say no."""
+        """Raise `NotDelivered` at a 2xx that does not mean it: a proxy's or portal's page, or Teams' way to say no."""
         empty = self.preset == "discord" and response.status == 204
         if self.preset in ("discord", "ntfy") and not empty and not _has_id(response):
             raise NotDelivered(
