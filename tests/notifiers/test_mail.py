@@ -160,6 +160,9 @@ def test_the_mails_about_an_instance_are_one_thread(box: Box) -> None:
     assert threads[0] == threads[1] == [box.mails[0][1]["In-Reply-To"]]
     assert threads[2] != threads[0]
     assert len(threads[3]) == 20
+    with server(box) as where:
+        send(MailNotifier(server=where, to=(A,)), message(event(kind="GROUP", number=99)))
+    assert box.mails[-1][1]["In-Reply-To"] != threads[0][0]  # a group's name may be an instance's
     assert threads[0][0] in threads[3]
 
 
@@ -232,7 +235,10 @@ def test_the_code_says_whether_it_is_worth_another_try(box: Box, answer: str, ag
     assert str(failure) == f"{where} refused the mail: {answer}"
 
 
-@pytest.mark.parametrize(("answer", "again"), [("450 mailbox busy", True), ("550 no such user", False)])
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [("450 mailbox busy", True), ("500 what?", False), ("550 no such user", False), ("599 no", False)],
+)
 def test_a_recipient_refused_is_named(box: Box, answer: str, again: bool) -> None:
     box.recipients["a@example.org"] = answer
     with server(box) as where:
