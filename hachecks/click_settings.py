@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from hachecks.settings import Setting
 
 
+KEPT_LINES = "\b\n"
+"""Before a paragraph whose lines click leaves as they are; raw docstrings write the backslash and the letter."""
+
+
 class Value(click.ParamType):  # type: ignore[type-arg]  # not generic in click 8.1
     """A setting's own conversion as a click type, and the refusal of secrets on the command line."""
 
@@ -104,7 +108,9 @@ class SettingsCommand(click.Command):
         self.headings = {s.name: heading_of(s.owner) or "Options" for s in self.declared}
         params = [param for setting in self.declared for param in parameters(setting, name)]
         arguments = [f"  {s.placeholder}  {s.help}" for s in self.declared if s.positional]
-        about = inspect.cleandoc(classes[0].__doc__ or "") + ("\n\n\b\n" + "\n".join(arguments) if arguments else "")
+        about = inspect.cleandoc(classes[0].__doc__ or "").replace("\\b\n", KEPT_LINES) + (
+            "\n\n\b\n" + "\n".join(arguments) if arguments else ""
+        )
         parsing = {"ignore_unknown_options": vars(classes[0]).get("hands_on_options", False)}
         callback = click.pass_context(self._call)
         super().__init__(name, params=params, help=about, callback=callback, context_settings=parsing)

@@ -6,25 +6,25 @@ import json
 import time
 
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.http.exchange import exchange
-from hachecks.http.request import Request
 from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.node import PORT, Node, NodeOptions
 from hachecks.registry import Entry
-from hachecks.services.http_options import HttpOptions, LoginOptions
+from hachecks.services.http_options import HttpOptions, LoginOptions, get
 from hachecks.settings import option, settings
 from hachecks.units import Duration
-from hachecks.verdict import CannotLook, Failure, in_words, one_line, visible
+from hachecks.verdict import in_words, one_line, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, Literal
 
+    from hachecks.http.headers import Header
     from hachecks.registry import Output
 
 LOOKER = Entry("hachecks.exporter.snapshot:look", "a look at this node, which needs hachecks[agent]")
+CLIENT = Entry("hachecks.client:get", "httpx over our exchange, which needs hachecks[agent]")
 MOST_BYTES = 64 * 1024 * 1024
 CLEAR = "\x1b[H\x1b[2J"
 
@@ -58,24 +58,27 @@ class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
                 return agrees
             time.sleep(self.every)
 
-    def ask(self, url: Url) -> dict[str, Any]:  # type: ignore[override]
-        """The document of an exporter; raises `NotDelivered`."""
+    def fetch(self, url: Url) -> dict[str, Any]:
+        """The document of the exporter at this URL, within `timeout`; raises `NotDelivered`."""
         where = Url(url.scheme, url.host, url.port, f"{url.path.rstrip('/')}/api/status")
-        request = Request(where, self.login_headers(), method="GET", body_limit=MOST_BYTES)
         try:
-            answer = exchange(request, self, self, Deadline.after(self.timeout))
-            found = json.loads(answer.body) if answer.status == 200 else None
+            status, body = _client()(self, where, self.login_headers(), Deadline.after(self.timeout), MOST_BYTES)
+            found = json.loads(body) if status == 200 else None
         except TimedOut:
             raise NotDelivered(f"{where} gave no answer within {in_words(self.timeout)}", retryable=True) from None
-        except (Failure, CannotLook) as error:
-            raise NotDelivered(str(error), retryable=True) from None
         except ValueError:
             found = None
         if not isinstance(found, dict) or "vips" not in found:
-            raise NotDelivered(
-                f"{where} answered {answer.status} with what is no status of an exporter", retryable=True
-            )
+            raise NotDelivered(f"{where} answered {status} with what is no status of an exporter", retryable=True)
         return found
+
+
+def _client() -> Callable[[HttpOptions, Url, Sequence[Header], Deadline, int], tuple[int, bytes]]:
+    """Who gets a URL: httpx, or where it is not installed, and in the executable, the exchange that it stands on."""
+    try:
+        return CLIENT.load()  # type: ignore[no-any-return]
+    except ImportError:
+        return get
 
 
 def _show_once(options: StatusOptions, environ: Mapping[str, str], tell: Callable[[str], None]) -> bool:
@@ -96,11 +99,11 @@ def _show_once(options: StatusOptions, environ: Mapping[str, str], tell: Callabl
 
 def _found(options: StatusOptions, environ: Mapping[str, str]) -> dict[str, Any]:
     if options.url is not None:
-        return options.ask(options.url)
+        return options.fetch(options.url)
     try:
         look = LOOKER.load()
     except ImportError:  # the executable has no room for what it needs
-        return options.ask(Url("http", "127.0.0.1", PORT, "/"))
+        return options.fetch(Url("http", "127.0.0.1", PORT, "/"))
     found: dict[str, Any] = look(Node(options, environ))
     return found
 

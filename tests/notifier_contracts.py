@@ -1,13 +1,13 @@
-"""What every notifier that speaks HTTP is set up with, so that all can be held to the same promises."""
+"""What every notifier that speaks HTTP is set up with in its test module, so that all are held to the same promises."""
 
 from __future__ import annotations
 
-import base64
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hachecks.registry import NOTIFIERS
+from hachecks.services.http_options import HttpOptions
 from hachecks.settings import build
-from tests.receivers import said
 from tests.servers import Route
 
 if TYPE_CHECKING:
@@ -15,15 +15,12 @@ if TYPE_CHECKING:
 
     from hachecks.notifiers import Notifier
 
-SIGNING_KEY = "whsec_" + base64.b64encode(b"S3CRET-signing-key-of-32-bytes--").decode()
-SLACK_OK = Route(b"ok")
-API_OK = said({"ok": True, "channel": "C1", "ts": "1700000000.000001"})
-HAS_ID = said({"id": "1"})
-PAGERDUTY_OK = said({"status": "success", "dedup_key": "x"})
-
 
 class Contract(NamedTuple):
-    """A notifier's settings for a server, what the service says when it takes a message, and what nobody may see."""
+    """A notifier's settings for a server, what the service says when it takes a message, and what nobody may see.
+
+    A test module has them by name in its CONTRACTS.
+    """
 
     kind: str
     table: Callable[[str], dict[str, Any]]
@@ -32,6 +29,8 @@ class Contract(NamedTuple):
     needs_body: bool = False
     pause: float | None = None
     """Seconds to wait after a 429 that names no time."""
+    meets_the_zoo: bool = True
+    """False where another contract sends in the same way."""
 
     def notifier(self, url: str) -> Notifier:
         """The notifier, as hacheck.toml would have it."""
@@ -39,63 +38,14 @@ class Contract(NamedTuple):
         return notifier
 
 
-def webhook(**more: Any) -> Callable[[str], dict[str, Any]]:
-    return lambda url: {"url": f"{url}/hook/S3CRET-path-1?token=S3CRET-query-2", **more}
+def over_http() -> list[str]:
+    """The notifiers that speak HTTP."""
+    return [kind for kind, entry in NOTIFIERS.items() if issubclass(entry.load(), HttpOptions)]
 
 
-HOOK = ("S3CRET-path-1", "S3CRET-query-2")
-CONTRACTS = {
-    "webhook": Contract(
-        "webhook",
-        webhook(bearer="S3CRET-bearer-3", header=["X-Api-Key: S3CRET-header-4"], signing_key=SIGNING_KEY),
-        (*HOOK, "S3CRET-bearer-3", "S3CRET-header-4", SIGNING_KEY),
-    ),
-    "webhook-basic": Contract(
-        "webhook",
-        webhook(basic="user:S3CRET-password-5"),
-        (*HOOK, "S3CRET-password-5", base64.b64encode(b"user:S3CRET-password-5").decode()),
-    ),
-    "webhook-binary": Contract("webhook", webhook(cloudevents="binary"), HOOK),
-    "webhook-structured": Contract("webhook", webhook(cloudevents="structured"), HOOK),
-    "webhook-teams": Contract("webhook", webhook(preset="teams"), HOOK),
-    "webhook-discord": Contract("webhook", webhook(preset="discord"), HOOK, HAS_ID),
-    "webhook-ntfy": Contract(
-        "webhook",
-        lambda url: {"url": f"{url}/S3CRET-topic-6", "preset": "ntfy", "bearer": "S3CRET-bearer-3"},
-        ("S3CRET-topic-6", "S3CRET-bearer-3"),
-        HAS_ID,
-        needs_body=True,
-    ),
-    "slack": Contract(
-        "slack",
-        lambda url: {"url": f"{url}/services/T00000000/B00000000/S3CRET-hook-7"},
-        ("S3CRET-hook-7",),
-        SLACK_OK,
-        needs_body=True,
-    ),
-    "slack-app": Contract(
-        "slack",
-        lambda url: {"api": f"{url}/api", "channel": "C1", "token": "xoxb-S3CRET-token-8"},
-        ("S3CRET-token-8",),
-        API_OK,
-        needs_body=True,
-    ),
-    "pagerduty": Contract(
-        "pagerduty",
-        lambda url: {"api": url, "routing_key": "S3CRET-routing-key-9"},
-        ("S3CRET-routing-key-9",),
-        PAGERDUTY_OK,
-        needs_body=True,
-        pause=60.0,
-    ),
-    "alertmanager": Contract(
-        "alertmanager", lambda url: {"url": [url], "bearer": "S3CRET-bearer-3"}, ("S3CRET-bearer-3",)
-    ),
-    "pushgateway": Contract(
-        "prometheus",
-        lambda url: {"pushgateway": url, "basic": "user:S3CRET-password-5"},
-        ("S3CRET-password-5", base64.b64encode(b"user:S3CRET-password-5").decode()),
-    ),
-}
-NOT_HTTP = {"apprise", "exec", "journald", "log", "mail", "syslog"}
-"""Notifiers whose promises are tested elsewhere."""
+def contracts() -> dict[str, Contract]:
+    """All contracts, out of the test modules of the notifiers that speak HTTP."""
+    found: dict[str, Contract] = {}
+    for kind in over_http():
+        found |= import_module(f"tests.notifiers.test_{kind}").CONTRACTS
+    return found

@@ -88,8 +88,8 @@ def test_any_silence_ends(tmp_path: Path, kept: dict[str, Any]) -> None:
 @relaxed
 @given(ANYTHING | THREAD)
 def test_any_thread_is_one_or_none(facts: object) -> None:
-    thread = Thread.kept(json.loads(json.dumps(facts)))
-    assert thread is None or isinstance(thread.goes_on(60, 0), bool)
+    thread = Thread.load(json.loads(json.dumps(facts)))
+    assert thread is None or isinstance(thread.may_be_followed_up(60, 0), bool)
 
 
 @relaxed

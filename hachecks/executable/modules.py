@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 OURS = "hachecks"
-NOT_CARRIED = ("__main__", "agent", "executable", "exporter")
+NOT_CARRIED = ("__main__", "agent", "client", "executable", "exporter")
 """Ours that need compiled wheels, or make no sense inside one file."""
 
 EMPTIED = ("httpcore", "httpcore._sync", "pg8000")

@@ -1,4 +1,4 @@
-"""What is known about one event, as names and texts? For those who take variables: exec, syslog and journald."""
+"""The fields of one event, as names and texts, for those who take variables: exec, syslog and journald."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def facts(message: Message, change: Change, event: Event) -> dict[str, str]:
         "vips": " ".join(change.vips),
         "node": message.node,
         "severity": severity(event).name,
-        "at": timestamp(event.at),
+        "at": rfc3339(event.at),
         "epoch": str(int(event.at)),
-        "since": "" if event.since is None else timestamp(event.since),
+        "since": "" if event.since is None else rfc3339(event.since),
         "reason": change.why if event is change.events[-1] else "",
         "key": event.key,
         "number": str(event.number),
@@ -39,7 +39,7 @@ def severity(event: Event) -> Severity:
     return Severity.of(event.before, event.state)
 
 
-def timestamp(at: float) -> str:
-    """Seconds of the epoch as RFC 3339 has them: `2026-11-22T16:51:00.123Z`."""
+def rfc3339(at: float) -> str:
+    """Seconds of the epoch as `2026-11-22T16:51:00.123Z`."""
     whole, thousandths = divmod(round(at * 1000), 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{thousandths:03d}Z"

@@ -1,9 +1,8 @@
-"""How is a message told in so many characters? In whole lines as far as they fit, and then how many are left out."""
+"""A message within a limit of characters: whole lines as far as they fit, and then how many are left out."""
 
 from __future__ import annotations
 
 import re
-import time
 
 from hachecks.verdict import in_words, visible
 
@@ -13,9 +12,9 @@ if TYPE_CHECKING:
 
     from hachecks.messages.message import Change, Message
 
-MANY = 10
+GROUPED_FROM = 10
 """Instances above which those of the same fate are told together."""
-ON_A_LINE = 5
+NAMES_ON_A_LINE = 5
 
 
 class Line:
@@ -30,7 +29,7 @@ class Line:
 
 def lines_of(message: Message) -> list[Line]:
     """The message's text, or many instances grouped by what became of them, the worst first."""
-    if len(message.changes) <= MANY or message.body != "\n".join(message.lines):
+    if len(message.changes) <= GROUPED_FROM or message.body != "\n".join(message.lines):
         lines = [line for line in map(Line, message.body.split("\n")) if line.text.strip()]
         return lines or [Line(message.summary)]
     groups: dict[tuple[str, ...], list[Change]] = {}
@@ -48,9 +47,9 @@ def _group(changes: Sequence[Change]) -> list[Line]:
     why = f": {first.why}" if first.why else ""
     ordered = sorted(changes, key=lambda change: natural_key(change.name))
     names = [f"{change.label} ({', '.join(change.vips)})" if change.vips else change.label for change in ordered]
-    told = [names[at : at + ON_A_LINE] for at in range(0, len(names), ON_A_LINE)]
+    few_each = [names[at : at + NAMES_ON_A_LINE] for at in range(0, len(names), NAMES_ON_A_LINE)]
     heading = Line(f"{len(changes)} {first.state}{was}{longest}{why}", 0)
-    return [heading, *(Line(f"  {', '.join(few)}", len(few)) for few in told)]
+    return [heading, *(Line(f"  {', '.join(few)}", len(few)) for few in few_each)]
 
 
 def natural_key(name: str) -> list[str | int]:
@@ -97,10 +96,3 @@ def cut(text: str, limit: int, length: Callable[[str], int] = utf16_length) -> s
         else:
             too_long = middle
     return text[:fits] + "…"
-
-
-def rfc3339(at: float) -> str:
-    """An instant in seconds of the epoch as `2026-11-22T17:00:00.123Z`."""
-    milliseconds = round(at * 1000)
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000))
-    return f"{whole}.{milliseconds % 1000:03d}Z"

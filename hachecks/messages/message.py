@@ -1,4 +1,4 @@
-"""What is told about events? All that belong together, in one message a person can act on."""
+"""A message: all events that belong together, in one text that a person can act on."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ class Change:
         return visible(f"{event.kind} {event.name}{vips} {event.state}{was}{priority}{why}")
 
     def __str__(self) -> str:
-        return self.told(self.why)
+        return self.with_reason(self.why)
 
-    def told(self, why: str) -> str:
+    def with_reason(self, why: str) -> str:
         """The change in one line, with this for its reason."""
         vips = f" ({', '.join(self.vips)})" if self.vips else ""
         changes = f"{len(self.events)} changes, now " if self.flapped else ""
@@ -160,7 +160,7 @@ class Message:
         told: set[str] = set()
         lines = []
         for change in self.changes:
-            lines.append(change.told(SAME_REASON if change.why in told else change.why))
+            lines.append(change.with_reason(SAME_REASON if change.why in told else change.why))
             told |= {change.why} - {""}
         return lines
 

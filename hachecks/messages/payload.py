@@ -1,11 +1,12 @@
-"""How does a program read a message? As JSON that does not change its meaning from one version to the next."""
+"""The payload of a message for programs: JSON that does not change its meaning from one version to the next."""
 
 from __future__ import annotations
 
 import json
 
 from hachecks.http.headers import Header
-from hachecks.messages.fit import cut, rfc3339
+from hachecks.messages.fields import rfc3339
+from hachecks.messages.fit import cut
 from hachecks.verdict import one_line
 
 TYPE_CHECKING = False
@@ -23,12 +24,12 @@ PLAIN = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "%"}
 
 
 def encoded(document: Any) -> bytes:
-    """The JSON on the wire; what is no Unicode (a name may hold any bytes) becomes question marks."""
+    """The JSON on the wire; what is not Unicode (a name may hold any bytes) becomes question marks."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def data_of(message: Message, limit: int) -> dict[str, Any]:
-    """The message in at most so many bytes: the worst changes first, and `omitted` says how many are missing."""
+    """The message in at most `limit` bytes: the worst changes first, and `omitted` says how many are missing."""
     data: dict[str, Any] = {
         "key": message.key,
         "node": message.node,

@@ -1,4 +1,4 @@
-"""What every notifier promises.
+"""The `Notifier` protocol: what every notifier promises.
 
 A notifier tells one service. It is a `@settings` class whose fields are all it needs to know, with `send(message,
 deadline)` as its only verb: it returns what the service answered, in one line, or raises `NotDelivered`, or `TimedOut`

@@ -1,4 +1,4 @@
-"""Which alerts fire? Prometheus' Alertmanager, API v2."""
+"""Alertmanager notifier: fires and resolves alerts of Prometheus' Alertmanager, by its API v2."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 from hachecks.deadline import TimedOut
 from hachecks.http.url import Url
-from hachecks.messages.fit import rfc3339
+from hachecks.messages.fields import rfc3339
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.messages.payload import encoded
 from hachecks.services.acceptance import excerpt, is_accepted, refusal
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from hachecks.messages.message import Change, Message
 
 ALERTS = {"FAULT": "Fault", "STOP": "Stopped"}
-TEST_LASTS = 300.0
+TEST_DURATION = 300.0
+"""Seconds after which the alert of a test is resolved."""
 LABEL_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
@@ -91,21 +92,21 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
                 failures.append(NotDelivered(late, retryable=True))
             except NotDelivered as failure:
                 failures.append(failure)
-        told = "; ".join(map(str, failures))
+        complaints = "; ".join(map(str, failures))
         if len(failures) < len(self.url):
             fired.save()
             count = f"{len(self.url) - len(failures)} of {len(self.url)} took {_counted(alerts)}"
-            return f"{count}; {told}" if told else count
+            return f"{count}; {complaints}" if complaints else count
         waits = [failure.retry_after for failure in failures if failure.retryable]
-        again = [wait for wait in waits if wait is not None] if None not in waits else []
-        raise NotDelivered(told, retryable=bool(waits), retry_after=min(again, default=None))
+        named = [wait for wait in waits if wait is not None] if None not in waits else []
+        raise NotDelivered(complaints, retryable=bool(waits), retry_after=min(named, default=None))
 
     def _tell(self, base: Url, body: bytes, deadline: Deadline) -> None:
         url = Url(base.scheme, base.host, base.port, f"{base.path.rstrip('/')}/api/v2/alerts")
         headers = self.login_headers()
-        answer = self.ask(url, deadline, [JSON, *headers], body)
-        if not is_accepted(answer):
-            raise refusal(answer, str(url.target), excerpt(answer, secrets_among(headers)))
+        response = self.ask(url, deadline, [JSON, *headers], body)
+        if not is_accepted(response):
+            raise refusal(response, str(url.target), excerpt(response, secrets_among(headers)))
 
     def _alerts(self, message: Message, fired: FiredAlerts) -> list[dict[str, Any]]:
         """What begins to fire, and what is resolved; of the same alert the last word only."""
@@ -120,7 +121,7 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
                     alerts[change.kind, change.name, event.before] = alert
                 if event.state in ALERTS:
                     began = event.since if event.before == event.state and event.since is not None else event.at
-                    ends = now + (TEST_LASTS if message.test else self.resolve_after)
+                    ends = now + (TEST_DURATION if message.test else self.resolve_after)
                     key = f"{message.node} {change.kind} {change.name} {event.state}"
                     vips = fired.fires(key, carried, again=event.before == event.state)
                     alert = self._alert(message, change, event.state, vips, min(began, now), ends)

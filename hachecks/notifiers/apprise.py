@@ -1,4 +1,4 @@
-"""Who is reached by one of Apprise's services?"""
+"""Apprise notifier: tells any of the services that Apprise knows."""
 
 from __future__ import annotations
 
@@ -39,12 +39,14 @@ class AppriseNotifier:
         parts = {f"{message.key} {url}": url for url in self._urls()}
         progress = PartialDelivery.of(self)
         progress.begin()
+        left = progress.left(parts)
         for number, (part, url) in enumerate(parts.items(), 1):
-            if part in progress.done_or_refused:
+            if part not in left:
                 continue
             service = library.Apprise(asset=library.AppriseAsset(async_mode=False))
             if not service.add(url):
-                progress.failed(part, f"{self.urls_file}: URL {number} is none that Apprise knows", retryable=False)
+                why = f"{self.urls_file}: URL {number} is of no service that Apprise knows"
+                progress.failed(part, why, retryable=False)
             elif _notify(service, message, deadline):
                 progress.done(part)
             else:
@@ -66,7 +68,7 @@ class AppriseNotifier:
             with open(self.urls_file, encoding="utf-8") as file:
                 lines = [line.strip() for line in file]
         except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "is no text"
+            why = getattr(error, "strerror", None) or "not text"
             raise NotDelivered(f"{self.urls_file}: {why}", retryable=True) from None
         urls = [line for line in lines if line and not line.startswith("#")]
         if not urls:

@@ -1,4 +1,4 @@
-"""Which command is to be run?"""
+"""Exec notifier: runs a command for each event."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ExecNotifier:
     again: bool = option(default=False, help="Run it again at any failure, until --max-age, not only at status 75.")
 
     def validate(self) -> None:
-        """Refuse a command that is none."""
+        """Refuse a command without words."""
         try:
             words = self.words
         except ValueError as error:
@@ -71,7 +71,9 @@ class ExecNotifier:
     def send(self, message: Message, deadline: Deadline) -> str:
         """Run the command for what has not been done yet, last for those where it failed before."""
         progress = PartialDelivery.of(self)
-        turns = [turn for turn in self._turns(message) if turn[1].key not in progress.done_or_refused]
+        turns = self._turns(message)
+        left = set(progress.left(event.key for _, event in turns))
+        turns = [turn for turn in turns if turn[1].key in left]
         failed_before = {event.subject for _, event in turns if progress.retryable.get(event.key)}
         progress.begin()
         waiting: set[tuple[str, str]] = set()

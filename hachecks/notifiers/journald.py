@@ -1,4 +1,4 @@
-"""Who reads systemd's journal?"""
+"""Journald notifier: writes an entry to systemd's journal for each event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who reads a file?"""
+"""Log notifier: appends a line for each event to a file, or to a container's output."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LogNotifier:
     file: str = option(default="/run/hacheck/transitions.log", metavar="FILE", help="The file to append to.")
     log_format: Literal["text", "json"] = option(default="text", help="Lines for people, or JSON objects.")
     max_size: Size | None = option(default=None, help="Rotate the file when it has grown to this.")
-    keep: int = option(default=4, metavar="N", help="With --max-size: keep so many old files, as FILE.1 and so on.")
+    keep: int = option(default=4, metavar="N", help="With --max-size: keep this many old files, as FILE.1 and so on.")
 
     def send(self, message: Message, deadline: Deadline) -> str:
         """Append the lines with one write."""

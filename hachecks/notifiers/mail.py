@@ -1,4 +1,4 @@
-"""Who reads mail?"""
+"""Mail notifier: sends a mail for each message through an SMTP server."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from hachecks.messages.not_delivered import NotDelivered
 from hachecks.net.target import CallerName, Target
 from hachecks.net.tls import TlsOptions
 from hachecks.net.transport import NetworkOptions
+from hachecks.secret_file import read_secret
 from hachecks.services.email_message import MailAddress, compose_email
 from hachecks.services.progress import PartialDelivery
 from hachecks.services.smtp import Session
 from hachecks.settings import option, settings
-from hachecks.verdict import one_line
+from hachecks.verdict import CannotLook, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,13 +79,13 @@ class MailNotifier(NetworkOptions, TlsOptions):
         parts = {f"{message.key} {address}": address for address in dict.fromkeys(map(str, self.to))}
         progress = PartialDelivery.of(self)
         progress.begin()
-        recipients = [address for part, address in parts.items() if part not in progress.done_or_refused]
+        recipients = [parts[part] for part in progress.left(parts)]
         said, refused = self._hand_over(compose_email(message, self.sender, self.to), recipients, deadline)
         for part, address in parts.items():
             if address in refused:
                 code, text = refused[address]
-                progress.failed(part, f"{address} refused: {code} {text}", retryable=worth_another_try(code))
-            elif part not in progress.done_or_refused:
+                progress.failed(part, f"{address} refused: {code} {text}", retryable=is_retryable(code))
+            elif address in recipients:
                 progress.done(part)
         count = progress.result(list(parts))
         return f"{said} (for {count} {'recipient' if count == 1 else 'recipients'})"
@@ -118,15 +119,15 @@ class MailNotifier(NetworkOptions, TlsOptions):
 
 def _password(path: str) -> str:
     try:
-        with open(path, encoding="ascii") as file:
-            return file.read().rstrip("\r\n")
-    except OSError as error:
-        raise NotDelivered(f"{path}: {error.strerror}", retryable=True) from None
-    except UnicodeDecodeError:
-        raise NotDelivered(f"{path}: an SMTP password is ASCII", retryable=False) from None
+        password = read_secret(path, keep_blanks=True)
+    except CannotLook as error:
+        raise NotDelivered(str(error), retryable=True) from None
+    if not password.isascii():
+        raise NotDelivered(f"{path}: an SMTP password is ASCII", retryable=False)
+    return password
 
 
-def worth_another_try(code: int) -> bool:
+def is_retryable(code: int) -> bool:
     """Whether an SMTP server that answers this may answer otherwise later."""
     return not 500 <= code <= 599
 
@@ -139,4 +140,4 @@ def _not_delivered(where: str, error: smtplib.SMTPException) -> NotDelivered:
         return NotDelivered(one_line(f"{where}: {said or error}"), retryable=not final)
     what = REFUSED.get(type(error), "")
     text = one_line(f"{where} refused{what}: {error.smtp_code} {said.decode('utf-8', 'replace')}")
-    return NotDelivered(text, retryable=worth_another_try(error.smtp_code))
+    return NotDelivered(text, retryable=is_retryable(error.smtp_code))

@@ -1,4 +1,4 @@
-"""Who is on call? PagerDuty's Events API v2."""
+"""PagerDuty notifier: triggers and resolves incidents by the Events API v2."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import hashlib
 from hachecks.deadline import TimedOut
 from hachecks.http import json_value
 from hachecks.http.url import Url
-from hachecks.messages.fit import cut, rfc3339, utf16_length
+from hachecks.messages.fields import rfc3339
+from hachecks.messages.fit import cut, utf16_length
 from hachecks.messages.message import Severity
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.messages.payload import encoded, facts_of
 from hachecks.services.acceptance import encodings_of, excerpt, is_accepted, refusal
 from hachecks.services.http_options import JSON, HttpOptions, secret_in
+from hachecks.services.progress import PartialDelivery
 from hachecks.settings import option, settings
 from hachecks.verdict import visible
 
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
 TROUBLE = ("FAULT", "STOP")
 THEIR_SEVERITIES = ("critical", "error", "warning", "info", "none")
 HOSTS = {"us": "events.pagerduty.com", "eu": "events.eu.pagerduty.com"}
-SUMMARY, LARGEST = 1024, 500_000
-"""Characters, and bytes of the 512 KB that an event may have."""
-SOURCE = 255
-PAUSE = 60.0
+SUMMARY_LIMIT, FIELD_LIMIT = 1024, 255
+"""Characters of a summary, and of the other texts."""
+PAYLOAD_LIMIT = 500_000
+"""Bytes of the 512 KB that an event may have."""
+RATE_LIMIT_PAUSE = 60.0
 """Seconds after a 429 that names no time: the documentation wants `a few minutes` at most."""
 
 
@@ -52,20 +55,6 @@ class SeverityMapping:
 
     def __repr__(self) -> str:
         return f"{self.ours}={self.theirs}"
-
-
-class Progress:
-    """Which events of a message have been accepted: a storm may need several tries, with a pause in between."""
-
-    def __init__(self) -> None:
-        self.key = ""
-        self.accepted: set[str] = set()
-
-    def of(self, key: str) -> set[str]:
-        """The dedup keys that need not be sent again for this message."""
-        if self.key != key:
-            self.key, self.accepted = key, set()
-        return self.accepted
 
 
 @settings
@@ -107,38 +96,36 @@ class PagerdutyNotifier(HttpOptions):
     def send(self, message: Message, deadline: Deadline) -> str:
         """Send the events that have not been accepted yet; raises `NotDelivered` at the first that is not."""
         key = secret_in(self.routing_key_file) if self.routing_key_file else str(self.routing_key)
-        events = self._events(message)
-        progress: Progress = vars(self).setdefault("progress", Progress())
-        accepted = progress.of(message.key)
-        before = len(accepted)
-        for event in events:
-            if event["dedup_key"] in accepted:
-                continue
+        events = {f"{message.key} {event['dedup_key']}": event for event in self._events(message)}
+        progress = PartialDelivery.of(self)
+        progress.begin()
+        left = progress.left(events)
+        for number, part in enumerate(left):
             try:
-                self._send(event, key, deadline)
+                self._send(events[part], key, deadline)
             except TimedOut:
-                if len(accepted) == before:
+                if number == 0:
                     raise
-                told = f"{len(accepted)} of {len(events)} events were accepted in time"
-                raise NotDelivered(told, retryable=True, retry_after=0.0) from None
-            accepted.add(event["dedup_key"])
-        triggers = sum(event["event_action"] == "trigger" for event in events)
-        told = f"{self._base.target} accepted {triggers} to trigger, {len(events) - triggers} to resolve"
-        return told if events else "nothing to trigger or resolve"
+                count = f"{len(events) - len(left) + number} of {len(events)} events were accepted in time"
+                raise NotDelivered(count, retryable=True, retry_after=0.0) from None
+            progress.done(part)
+        triggers = sum(event["event_action"] == "trigger" for event in events.values())
+        accepted = f"{self._base.target} accepted {triggers} to trigger, {len(events) - triggers} to resolve"
+        return accepted if events else "nothing to trigger or resolve"
 
     def _send(self, event: dict[str, Any], key: str, deadline: Deadline) -> None:
         deadline.remaining()
         base = self._base
         url = Url(base.scheme, base.host, base.port, f"{base.path.rstrip('/')}/v2/enqueue")
-        answer = self.ask(url, deadline, [JSON], encoded({"routing_key": key, **event}))
-        said = excerpt(answer, encodings_of([key]))
-        if not is_accepted(answer):
-            failure = refusal(answer, str(url.target), said)
-            if answer.status == 429 and failure.retry_after is None:
-                failure.retry_after = PAUSE
+        response = self.ask(url, deadline, [JSON], encoded({"routing_key": key, **event}))
+        said = excerpt(response, encodings_of([key]))
+        if not is_accepted(response):
+            failure = refusal(response, str(url.target), said)
+            if response.status == 429 and failure.retry_after is None:
+                failure.retry_after = RATE_LIMIT_PAUSE
             raise failure
-        if not _is_success(answer):
-            raise NotDelivered(f"{url.target} answered {answer.status}, but not as PagerDuty: {said}", retryable=True)
+        if not _is_success(response):
+            raise NotDelivered(f"{url.target} answered {response.status}, but not as PagerDuty: {said}", retryable=True)
 
     def _events(self, message: Message) -> list[dict[str, Any]]:
         """What to trigger and to resolve."""
@@ -170,24 +157,24 @@ class PagerdutyNotifier(HttpOptions):
         test = "[test] " if message.test else ""
         summary = visible(f"{test}{change.label}{vips} is {change.state} on {message.node}{why}")
         payload = {
-            "summary": cut(summary, SUMMARY, utf16_length),
-            "source": cut(visible(message.node), SOURCE, utf16_length) or "?",
+            "summary": cut(summary, SUMMARY_LIMIT, utf16_length),
+            "source": cut(visible(message.node), FIELD_LIMIT, utf16_length) or "?",
             "severity": severity,
             "timestamp": rfc3339(change.at),
-            "component": cut(visible(change.label), SOURCE, utf16_length),
-            "group": cut(visible(self.cluster), SOURCE, utf16_length),
+            "component": cut(visible(change.label), FIELD_LIMIT, utf16_length),
+            "group": cut(visible(self.cluster), FIELD_LIMIT, utf16_length),
             "class": f"keepalived {change.kind.lower()}",
             "custom_details": {"key": message.key, **facts_of(change)},
         }
-        if len(encoded(payload)) > LARGEST:
+        if len(encoded(payload)) > PAYLOAD_LIMIT:
             payload["custom_details"] = {"key": message.key, "left_out": "the details are too large"}
         event = {"event_action": "trigger", "dedup_key": self._dedup_key(message, change)}
         return {**event, "client": "hacheck", "payload": payload}
 
 
-def _is_success(answer: Response) -> bool:
+def _is_success(response: Response) -> bool:
     try:
-        document = json_value.parse(answer.text)
+        document = json_value.parse(response.text)
     except ValueError:
         return False
     return isinstance(document, dict) and document.get("status") == "success"

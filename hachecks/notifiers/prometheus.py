@@ -1,21 +1,20 @@
-"""What does Prometheus know where it cannot ask? A file for node_exporter, or a Pushgateway."""
+"""Prometheus notifier: writes a file for node_exporter's textfile collector, or pushes to a Pushgateway."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import zlib
 
+from hachecks import state
 from hachecks.http.headers import Header
 from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.node import node_of
 from hachecks.services.acceptance import excerpt, is_accepted, refusal
-from hachecks.services.exposition import Exposition
 from hachecks.services.http_options import HttpOptions, LoginOptions, secrets_among
+from hachecks.services.instance_metrics import InstanceMetrics
 from hachecks.settings import option, settings
-from hachecks.state import read
 from hachecks.transitions import journal
 
 TYPE_CHECKING = False
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 TEXT = Header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
-MODE = 0o644
 
 
 @settings
@@ -63,11 +61,11 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
         """Add the message to what is known, and publish that."""
         try:
             path = self.textfile or self._memory()
-            known = Exposition.parse(read(path))
+            known = InstanceMetrics.parse(state.read(path))
             if message.test:
                 return self._test(path, message, deadline)
-            known.tell(message)
-            replace(path, str(known))
+            known.add(message)
+            state.replace(path, str(known), sync=True)
         except OSError as error:
             where = self.textfile or "the state directory"
             raise NotDelivered(f"{where}: {error.strerror or error}", retryable=True) from None
@@ -77,24 +75,24 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
     def _test(self, path: str, message: Message, deadline: Deadline) -> str:
         """Try the way without touching what Prometheus sees."""
         trial = f"{path}-test"
-        replace(trial, "")
+        state.replace(trial, "", sync=True)
         os.unlink(trial)
-        told = [f"{path} can be written"] if self.textfile else []
+        done = [f"{path} can be written"] if self.textfile else []
         if self.pushgateway is not None:
             group = self._group(f"{self.job}-test", message.node)
-            sample = Exposition()
-            sample.tell(message)
+            sample = InstanceMetrics()
+            sample.add(message)
             self._request(group, "PUT", str(sample).encode(), deadline)
             self._request(group, "DELETE", None, deadline)
-            told.append(f"{self.pushgateway.target} took a push, and deleted it again")
-        return "; ".join(told)
+            done.append(f"{self.pushgateway.target} took a push, and deleted it again")
+        return "; ".join(done)
 
     def _memory(self) -> str:
-        """Where is kept what is known, when that is no file of the user's."""
+        """The file in the state directory that remembers what is known, where no textfile does."""
         name = f"pushgateway-{zlib.crc32(f'{self.pushgateway!r} {self.job}'.encode()):08x}"
         return os.path.join(journal.state_directory(node_of(os.environ).places), name)
 
-    def _push(self, known: Exposition, node: str, deadline: Deadline) -> list[str]:
+    def _push(self, known: InstanceMetrics, node: str, deadline: Deadline) -> list[str]:
         if self.pushgateway is None:
             return []
         group = self._group(self.job, node)
@@ -113,9 +111,9 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
 
     def _request(self, group: Url, method: str, body: bytes | None, deadline: Deadline) -> None:
         headers = self.login_headers()
-        answer = self.ask(group, deadline, [TEXT, *headers] if body else headers, body, method)
-        if not is_accepted(answer):
-            raise refusal(answer, str(group.target), excerpt(answer, secrets_among(headers)))
+        response = self.ask(group, deadline, [TEXT, *headers] if body else headers, body, method)
+        if not is_accepted(response):
+            raise refusal(response, str(group.target), excerpt(response, secrets_among(headers)))
 
 
 def _label(name: str, value: str) -> str:
@@ -125,17 +123,3 @@ def _label(name: str, value: str) -> str:
     import base64
 
     return f"{name}@base64/{base64.urlsafe_b64encode(value.encode('utf-8', 'replace')).decode() or '='}"
-
-
-def replace(path: str, text: str) -> None:
-    """Put a text in a file's place for whoever reads it, whatever the umask; raises `OSError`."""
-    temporary = f"{path}-new"  # node_exporter reads *.prom only
-    with contextlib.suppress(FileNotFoundError):  # where others write too, it may lead elsewhere
-        os.unlink(temporary)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-    with open(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-        os.fchmod(descriptor, MODE)
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-    os.replace(temporary, path)

@@ -1,4 +1,4 @@
-"""Who reads a channel of Slack?"""
+"""Slack notifier: posts to a channel, through a webhook or as an app."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hachecks.http.url import Url
 from hachecks.messages.message import Severity
 from hachecks.messages.payload import encoded
 from hachecks.services.http_options import HookOptions, secret_in, secrets_among, secrets_in
-from hachecks.services.slack_answer import Unchangeable, judge_api, judge_webhook
 from hachecks.services.slack_blocks import content, remembered
+from hachecks.services.slack_response import Unchangeable, judge_api, judge_webhook
 from hachecks.services.slack_threads import Thread, Threads
 from hachecks.settings import option, settings
 from hachecks.units import Duration
@@ -70,8 +70,8 @@ class SlackNotifier(HookOptions):
         if self.channel is not None:
             return self._send_as_app(message, self.channel, deadline)
         hook = self.hook()
-        answer = self.ask(hook, deadline, [JSON], encoded(content(message)))
-        judge_webhook(answer, str(hook.target), secrets_in(hook))
+        response = self.ask(hook, deadline, [JSON], encoded(content(message)))
+        judge_webhook(response, str(hook.target), secrets_in(hook))
         return f"{hook.target} answered ok"
 
     def _send_as_app(self, message: Message, channel: str, deadline: Deadline) -> str:
@@ -92,8 +92,8 @@ class SlackNotifier(HookOptions):
     def _begin(self, message: Message, channel: str, threads: Threads, deadline: Deadline) -> str:
         """Post a message that others may follow up."""
         posted = self._call("chat.postMessage", {"channel": channel, **content(message)}, deadline)
-        thread = Thread.begun(str(posted.get("ts", "")), str(posted.get("channel", channel)))
-        thread.told(message, remembered(message))
+        thread = Thread.started(str(posted.get("ts", "")), str(posted.get("channel", channel)))
+        thread.add(message, remembered(message))
         if thread.ts:
             threads.keep(thread)
         return f"posted to {channel}"
@@ -107,14 +107,14 @@ class SlackNotifier(HookOptions):
         if self.thread == "edit":
             changed = content(message, notices, first.earlier)
             self._call("chat.update", {"channel": first.channel, "ts": first.ts, **changed}, deadline)
-            told = f"edited a message in {first.channel}"
+            done = f"edited a message in {first.channel}"
         else:
             reply = {"channel": first.channel, "thread_ts": first.ts, "reply_broadcast": got_worse}
             self._call("chat.postMessage", {**reply, **content(message, notices)}, deadline)
-            told = f"replied in {first.channel}"
-        first.told(message, remembered(message))
+            done = f"replied in {first.channel}"
+        first.add(message, remembered(message))
         threads.keep(first)
-        return told
+        return done
 
     def _call(self, method: str, arguments: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
         """Call a method of Slack's API; raises `NotDelivered`, `Unchangeable` among them, or `TimedOut`."""
@@ -122,5 +122,5 @@ class SlackNotifier(HookOptions):
         headers = [JSON, Header("Authorization", f"Bearer {token}")]
         base = self.api
         url = Url(base.scheme, base.host, base.port, f"{base.path.rstrip('/')}/{method}")
-        answer = self.ask(url, deadline, headers, encoded(arguments))
-        return judge_api(answer, str(url.target), secrets_among(headers[1:]))
+        response = self.ask(url, deadline, headers, encoded(arguments))
+        return judge_api(response, str(url.target), secrets_among(headers[1:]))

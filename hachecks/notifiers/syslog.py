@@ -1,4 +1,4 @@
-"""Who reads syslog?"""
+"""Syslog notifier: writes a message for each event to the node's own syslog, or to a server's."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from hachecks.messages.message import Message
 
 PORTS = {"udp": 514, "tcp": 601, "tls": 6514}
-LONGEST_DATAGRAM = 2048
+DATAGRAM_LIMIT = 2048
 """Bytes that every receiver should take (RFC 5424, section 6.1)."""
-LONGEST = 8192
+MESSAGE_LIMIT = 8192
 """Bytes of a message otherwise: rsyslog's own limit."""
-PATIENCE = 2.0
+CLOSE_TIMEOUT = 2.0
 """Seconds for which a server that took all of it may leave the connection open."""
 
 
@@ -65,7 +65,7 @@ class SyslogNotifier(NetworkOptions, TlsOptions):
         streaming = self.transport != "udp"
         local = self.message_format == "local" or (self.message_format == "auto" and bool(self.server.path))
         write = syslog_message.local if local else syslog_message.rfc5424
-        longest = LONGEST if streaming or self.server.path else LONGEST_DATAGRAM
+        longest = MESSAGE_LIMIT if streaming or self.server.path else DATAGRAM_LIMIT
         texts = [
             write(message, change, event, self.facility, self.app_name, longest) for change, event in message.one_by_one
         ]
@@ -92,7 +92,7 @@ class SyslogNotifier(NetworkOptions, TlsOptions):
 def _wait_for_the_end(stream: Stream) -> None:
     """Say that nothing more will come, and wait for the server to close: it does when it has read everything."""
     sock = stream.sock
-    waiting = Stream(sock, Deadline.after(min(PATIENCE, stream.deadline.remaining())), stream.where)
+    waiting = Stream(sock, Deadline.after(min(CLOSE_TIMEOUT, stream.deadline.remaining())), stream.where)
     sock.settimeout(waiting.deadline.remaining())
     try:
         if hasattr(sock, "unwrap"):

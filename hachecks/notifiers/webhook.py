@@ -1,4 +1,4 @@
-"""Who listens to a webhook?"""
+"""Webhook notifier: posts JSON to a URL, or what Teams, Discord or ntfy take."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from hachecks.messages.message import Message
 
 TOPIC_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
-LONGEST_TOPIC = 64
+TOPIC_LIMIT = 64
+"""Characters."""
 TOO_FAST = "429"
 CLOUD_EVENT = Header("Content-Type", "application/cloudevents+json; charset=utf-8")
 
@@ -75,12 +76,12 @@ class WebhookNotifier(HookOptions, LoginOptions):
         own = [*(headers or [JSON]), *signed(message.key, body, self._keys())]
         names = {header.name.lower() for header in given}
         headers = [*(header for header in own if header.name.lower() not in names), *given]
-        answer = self.ask(url, deadline, headers, body)
-        said = excerpt(answer, secrets_in(hook, given))
-        if not is_accepted(answer):
-            raise refusal(answer, str(url.target), said)
-        self._read(answer, str(url.target), said)
-        return f"{url.target} answered {answer.status}"
+        response = self.ask(url, deadline, headers, body)
+        said = excerpt(response, secrets_in(hook, given))
+        if not is_accepted(response):
+            raise refusal(response, str(url.target), said)
+        self._read(response, str(url.target), said)
+        return f"{url.target} answered {response.status}"
 
     def _content(self, message: Message, url: Url) -> tuple[Url, Sequence[Header], bytes]:
         """Where to, and with what."""
@@ -106,15 +107,15 @@ class WebhookNotifier(HookOptions, LoginOptions):
                 raise NotDelivered(str(error), retryable=True) from None
         return [] if self.signing_key is None else keys_in(self.signing_key, "--signing-key")
 
-    def _read(self, answer: Response, where: str, said: str) -> None:
-        """Refuse a 2xx that is none: a proxy's or a portal's page, or Teams' own way to say no."""
-        empty = self.preset == "discord" and answer.status == 204
-        if self.preset in ("discord", "ntfy") and not empty and not _has_id(answer):
+    def _read(self, response: Response, where: str, said: str) -> None:
+        """Raise `NotDelivered` at a 2xx that does not mean it: a proxy's or portal's page, or Teams' way to say no."""
+        empty = self.preset == "discord" and response.status == 204
+        if self.preset in ("discord", "ntfy") and not empty and not _has_id(response):
             raise NotDelivered(
-                f"{where} answered {answer.status}, but not as {self.preset} does: {said}", retryable=True
+                f"{where} answered {response.status}, but not as {self.preset} does: {said}", retryable=True
             )
-        if self.preset == "teams" and "error" in answer.text.lower():
-            raise NotDelivered(f"{where} answered {answer.status}, but: {said}", retryable=TOO_FAST in answer.text)
+        if self.preset == "teams" and "error" in response.text.lower():
+            raise NotDelivered(f"{where} answered {response.status}, but: {said}", retryable=TOO_FAST in response.text)
 
 
 def _waiting(url: Url) -> Url:
@@ -127,14 +128,14 @@ def _waiting(url: Url) -> Url:
 def _topic_of(url: Url) -> tuple[Url, str]:
     """Where ntfy takes JSON, and for which topic; raises `NotDelivered`."""
     path, _, topic = url.path.rstrip("/").rpartition("/")
-    if not topic or len(topic) > LONGEST_TOPIC or not TOPIC_LETTERS.issuperset(topic):
+    if not topic or len(topic) > TOPIC_LIMIT or not TOPIC_LETTERS.issuperset(topic):
         raise NotDelivered("the URL of ntfy ends with a topic: https://ntfy.sh/TOPIC", retryable=False)
     return Url(url.scheme, url.host, url.port, path or "/", url.query), topic
 
 
-def _has_id(answer: Response) -> bool:
+def _has_id(response: Response) -> bool:
     try:
-        document = json_value.parse(answer.text)
+        document = json_value.parse(response.text)
     except ValueError:
         return False
     return isinstance(document, dict) and bool(document.get("id"))

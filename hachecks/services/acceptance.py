@@ -1,4 +1,4 @@
-"""Was a message accepted? One table from an HTTP answer to what is done about it."""
+"""Acceptance over HTTP: one table from a response's status to what is done about the message."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hachecks.http.response import Response
     from hachecks.http.url import Url
 
-AGAIN = frozenset({408, 425, 429})
-"""What is tried again besides 500 and up: the request came too slowly, too early, or after too many others."""
+RETRYABLE = frozenset({408, 425, 429})
+"""Statuses that are tried again besides 500 and up: the request came too slowly, too early, or after too many."""
 MEANINGS: Mapping[int, str] = {
     401: "it refuses the credentials",
     403: "it refuses the credentials",
@@ -26,38 +26,40 @@ MEANINGS: Mapping[int, str] = {
 }
 LONGEST_WAIT = 86400.0
 """Seconds: who asks for a longer pause than a day does not mean it."""
-LONGEST_NUMBER = 9
+MOST_DIGITS = 9
+"""Of a Retry-After in seconds."""
 SHORTEST_SECRET = 6
 """Letters: a part of a URL with fewer is a word such as `api`."""
-EXCERPT = 200
+EXCERPT_LENGTH = 200
+"""Characters of a body that are shown."""
 
 
-def is_accepted(answer: Response) -> bool:
+def is_accepted(response: Response) -> bool:
     """Whether the status says so."""
-    return 200 <= answer.status < 300
+    return 200 <= response.status < 300
 
 
 def is_retryable(status: int) -> bool:
     """Whether the same message may be accepted later."""
-    return status in AGAIN or status >= 500
+    return status in RETRYABLE or status >= 500
 
 
-def refusal(answer: Response, where: str, said: str = "", meanings: Mapping[int, str] = MEANINGS) -> NotDelivered:
-    """What an answer other than 2xx means; `said` is what of its body may be shown."""
-    meaning = "a redirect, which is not followed" if 300 <= answer.status < 400 else meanings.get(answer.status, "")
-    told = ": ".join(part for part in (f"{where} answered {answer.status}", meaning, one_line(said)) if part)
-    again = is_retryable(answer.status)
-    return NotDelivered(told, retryable=again, retry_after=retry_after(answer) if again else None)
+def refusal(response: Response, where: str, said: str = "", meanings: Mapping[int, str] = MEANINGS) -> NotDelivered:
+    """Why the message was not delivered, by a response other than 2xx; `said` is what of its body may be shown."""
+    meaning = "a redirect, which is not followed" if 300 <= response.status < 400 else meanings.get(response.status, "")
+    reason = ": ".join(part for part in (f"{where} answered {response.status}", meaning, one_line(said)) if part)
+    retryable = is_retryable(response.status)
+    return NotDelivered(reason, retryable=retryable, retry_after=retry_after(response) if retryable else None)
 
 
-def retry_after(answer: Response) -> float | None:
+def retry_after(response: Response) -> float | None:
     """Seconds until the time that a Retry-After header names, in either of its forms.
 
     None where it names none, and where the time is now or has passed: what says so for ever is not to be hammered.
     """
-    for value in map(str.strip, answer.values_of("retry-after")):
+    for value in map(str.strip, response.values_of("retry-after")):
         if value.isascii() and value.isdigit():
-            seconds = float(value) if len(value) <= LONGEST_NUMBER else LONGEST_WAIT
+            seconds = float(value) if len(value) <= MOST_DIGITS else LONGEST_WAIT
         else:
             at = _instant(value)
             seconds = 0.0 if at is None else at - time.time()
@@ -77,13 +79,13 @@ def _instant(date: str) -> float | None:
         return None
 
 
-def excerpt(answer: Response, secrets: Iterable[str] = ()) -> str:
+def excerpt(response: Response, secrets: Iterable[str] = ()) -> str:
     """The beginning of the body as one line, without the secrets: some services echo what they were sent."""
-    text = answer.text
+    text = response.text
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "…")
     line = one_line(text)
-    return line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…"
+    return line if len(line) <= EXCERPT_LENGTH else line[: EXCERPT_LENGTH - 1] + "…"
 
 
 def secrets_of(url: Url) -> set[str]:

@@ -1,4 +1,4 @@
-"""How is a command run that must have ended by a deadline, with all processes it started?"""
+"""A command that has ended by a deadline, with all processes that it started."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import IO
 
-MOST_OUTPUT = 4096
+OUTPUT_LIMIT = 4096
 """Bytes of what it says that are kept, from the beginning; the rest is read and forgotten."""
-LONGEST_FAREWELL = 1.0
+TERM_GRACE = 1.0
 """Seconds between TERM and KILL; a tenth of the time if that is less."""
-LOOK = 0.05
+POLL_INTERVAL = 0.05
+"""Seconds."""
 
 
 class Ended:
@@ -42,8 +43,8 @@ def run(command: Sequence[str], environ: Mapping[str, str], deadline: Deadline) 
 
     Raises `TimedOut` when there is no time left to begin.
     """
-    farewell = min(LONGEST_FAREWELL, deadline.seconds / 10)
-    deadline = Deadline(deadline.at - farewell, deadline.seconds)
+    grace = min(TERM_GRACE, deadline.seconds / 10)
+    deadline = Deadline(deadline.at - grace, deadline.seconds)
     deadline.remaining()
     try:
         process = subprocess.Popen(  # noqa: S603 - the command the administrator chose
@@ -62,7 +63,7 @@ def run(command: Sequence[str], environ: Mapping[str, str], deadline: Deadline) 
             _listen(process, process.stdout, said, deadline)  # type: ignore[arg-type]  # it is piped
             status = process.wait(deadline.remaining())
         except (TimedOut, subprocess.TimeoutExpired):
-            _kill(process, farewell)
+            _kill(process, grace)
             return Ended(None, "killed at the end of its time", bytes(said), killed=True)
     if status < 0:
         return Ended(None, f"ended by signal {-status}", bytes(said))
@@ -74,21 +75,21 @@ def _listen(process: subprocess.Popen[bytes], pipe: IO[bytes], said: bytearray, 
     descriptor = pipe.fileno()
     while True:
         ended = process.poll() is not None
-        ready, _, _ = select.select([descriptor], [], [], 0 if ended else min(LOOK, deadline.remaining()))
+        ready, _, _ = select.select([descriptor], [], [], 0 if ended else min(POLL_INTERVAL, deadline.remaining()))
         data = os.read(descriptor, 65536) if ready else b""
-        said += data[: MOST_OUTPUT - len(said)]
+        said += data[: OUTPUT_LIMIT - len(said)]
         if (ready and not data) or (ended and not ready):
             return
         deadline.remaining()
 
 
-def _kill(process: subprocess.Popen[bytes], farewell: float) -> None:
+def _kill(process: subprocess.Popen[bytes], grace: float) -> None:
     """TERM to the group, and KILL to what is left of it a little later."""
-    last = Deadline.after(farewell)
+    last = Deadline.after(grace)
     with contextlib.suppress(ProcessLookupError, TimedOut):
         os.killpg(process.pid, signal.SIGTERM)
         while process.poll() is None or _is_there(process.pid):
-            time.sleep(min(LOOK, last.remaining()))
+            time.sleep(min(POLL_INTERVAL, last.remaining()))
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

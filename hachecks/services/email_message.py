@@ -1,4 +1,4 @@
-"""What does the mail about a message look like?"""
+"""The mail about a message: its headers, threads and text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
-from hachecks.messages.fields import timestamp
+from hachecks.messages.fields import rfc3339
 from hachecks.messages.fit import cut
 from hachecks.verdict import visible
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from hachecks.messages.message import Message
 
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.\[\]:-]+")
-LONGEST_SUBJECT = 400
+SUBJECT_LIMIT = 400
+"""Characters."""
 MOST_THREADS = 20
 """Instances whose threads one mail is put into; a header with 255 would be cut by some."""
 
@@ -58,7 +59,7 @@ def compose_email(message: Message, sender: MailAddress | None, recipients: Sequ
     mail = EmailMessage(email.policy.SMTP)
     mail["From"] = sender.header
     mail["To"] = [recipient.header for recipient in recipients]
-    mail["Subject"] = cut(visible(message.title), LONGEST_SUBJECT)
+    mail["Subject"] = cut(visible(message.title), SUBJECT_LIMIT)
     mail["Date"] = formatdate(message.at, localtime=True)
     mail["Message-ID"] = f"<{message.key}@{node}>"
     threads = [_thread(change.kind, change.name, sender) for change in message.changes][:MOST_THREADS]
@@ -80,7 +81,7 @@ def _thread(kind: str, name: str, sender: MailAddress) -> str:
 def _text(message: Message) -> str:
     lines = [message.body, ""]
     for change, event in message.one_by_one:
-        lines.append(f"{timestamp(event.at)} {change.line(event)}")
+        lines.append(f"{rfc3339(event.at)} {change.line(event)}")
     lines += ["", f"Node: {visible(message.node)}", f"Severity: {message.severity.name}", f"Key: {message.key}"]
     if message.test:
         lines.append("This is a test: nothing has happened.")

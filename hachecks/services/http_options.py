@@ -1,10 +1,11 @@
-"""How is a service told over HTTP? The options that every such notifier has, and the one way to make its requests."""
+"""HTTP options of notifiers: the way to a service, its URL, the login, and the one place that makes their requests."""
 
 from __future__ import annotations
 
 from hachecks.http.exchange import exchange
 from hachecks.http.headers import Header, basic, from_file, refuse_secret
 from hachecks.http.request import Request
+from hachecks.http.response import BODY_LIMIT
 from hachecks.http.url import ProxyUrl, Url
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.net.tls import TlsOptions
@@ -72,13 +73,30 @@ class HttpOptions(NetworkOptions, TlsOptions):
             raise ValueError("--proxy-basic-file needs --proxy")
 
     def ask(
-        self, url: Url, deadline: Deadline, headers: Sequence[Header], body: bytes | None, method: str = "POST"
+        self,
+        url: Url,
+        deadline: Deadline,
+        headers: Sequence[Header],
+        body: bytes | None,
+        method: str = "POST",
+        body_limit: int = BODY_LIMIT,
     ) -> Response:
-        """Make one request; raises `NotDelivered` where there is no answer, or `TimedOut`."""
+        """Make one request; raises `NotDelivered` where there is no response, or `TimedOut`.
+
+        Of the response's body no more than `body_limit` bytes are kept.
+        """
         try:
             user = read_secret(self.proxy_basic_file) if self.proxy_basic_file else self.proxy_basic
             proxy_headers = [Header("Proxy-Authorization", basic(user))] if user else []
-            request = Request(url, headers, method=method, body=body, proxy=self.proxy, proxy_headers=proxy_headers)
+            request = Request(
+                url,
+                headers,
+                method=method,
+                body=body,
+                proxy=self.proxy,
+                proxy_headers=proxy_headers,
+                body_limit=body_limit,
+            )
             return exchange(request, self, self, deadline)
         except (Failure, CannotLook) as error:
             raise NotDelivered(str(error), retryable=True) from None
@@ -145,6 +163,14 @@ class LoginOptions:
             raise NotDelivered(str(error), retryable=True) from None
         token = secret_in(self.bearer_file) if self.bearer_file else self.bearer
         return [*headers, Header("Authorization", f"Bearer {token}")] if token else headers
+
+
+def get(
+    options: HttpOptions, url: Url, headers: Sequence[Header], deadline: Deadline, body_limit: int
+) -> tuple[int, bytes]:
+    """The status and the body of what is at the URL; raises `NotDelivered` or `TimedOut`."""
+    response = options.ask(url, deadline, headers, None, "GET", body_limit)
+    return response.status, response.body
 
 
 def secret_in(path: str) -> str:

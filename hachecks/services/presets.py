@@ -1,11 +1,12 @@
-"""How do Teams, Discord and ntfy want to be told? Within their limits, and with nothing that is markup by chance."""
+"""Webhook presets: what Teams, Discord and ntfy take, within their limits, with nothing that is markup by chance."""
 
 from __future__ import annotations
 
 import json
 import re
 
-from hachecks.messages.fit import cut, fit_lines, lines_of, rfc3339, utf16_length
+from hachecks.messages.fields import rfc3339
+from hachecks.messages.fit import cut, fit_lines, lines_of, utf16_length
 from hachecks.messages.message import Severity
 from hachecks.verdict import visible
 
@@ -17,25 +18,25 @@ if TYPE_CHECKING:
 
 TEAMS_LIMIT = 20000
 """Bytes of lines: Teams refuses 28 KB, and was seen to refuse 21."""
-TEAMS_BLOCK = 120
+TEAMS_LINE_OVERHEAD = 120
 """Bytes that a line takes besides its text."""
 TEAMS_COLOURS = {Severity.info: "Good", Severity.warning: "Warning", Severity.critical: "Attention"}
-DISCORD_CONTENT, DISCORD_DESCRIPTION = 2000, 4096
-"""Of an embed's 6000 characters in all, node and key leave enough for the description."""
+DISCORD_DESCRIPTION_LIMIT = 4096
+"""Characters; of an embed's 6000 in all, node and key leave enough for it."""
 DISCORD_COLOURS = {Severity.info: 0x2EB67D, Severity.warning: 0xECB22E, Severity.critical: 0xE01E5A}
 DISCORD_MARKUP = re.compile(r"([\\`*_~|<>@\[\]]|^[#+-])")
-NTFY_MESSAGE, NTFY_TITLE = 4096, 250
+NTFY_MESSAGE_LIMIT, NTFY_TITLE_LIMIT = 4096, 250
 """Bytes: what is longer becomes an attachment."""
 NTFY_PRIORITIES = {Severity.info: 3, Severity.warning: 4, Severity.critical: 5}
 NTFY_TAGS = {Severity.info: "white_check_mark", Severity.warning: "warning", Severity.critical: "rotating_light"}
-LONGEST_TITLE = 250
-LONGEST_NAME = 100
+TITLE_LIMIT, NAME_LIMIT = 250, 100
+"""Characters."""
 
 
 def teams(message: Message) -> dict[str, Any]:
     """An adaptive card; text runs, for a text block would take a name for Markdown."""
-    title = cut(_line(message.title), LONGEST_TITLE)
-    lines = fit_lines(lines_of(message), TEAMS_LIMIT, lambda text: len(json.dumps(text)) + TEAMS_BLOCK)
+    title = cut(_line(message.title), TITLE_LIMIT)
+    lines = fit_lines(lines_of(message), TEAMS_LIMIT, lambda text: len(json.dumps(text)) + TEAMS_LINE_OVERHEAD)
     footer = " · ".join(filter(None, (*_footer(message), "possibly sent before" if message.possible_duplicate else "")))
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -59,7 +60,7 @@ def _run(text: str, **look: Any) -> dict[str, Any]:
 
 def discord(message: Message) -> dict[str, Any]:
     """The title, which a phone shows, and an embed with the rest; nobody is mentioned, whatever a name says."""
-    lines = fit_lines(lines_of(message), DISCORD_DESCRIPTION, lambda text: utf16_length(_unmarked(text)))
+    lines = fit_lines(lines_of(message), DISCORD_DESCRIPTION_LIMIT, lambda text: utf16_length(_unmarked(text)))
     embed = {
         "description": "\n".join(map(_unmarked, lines)),
         "color": DISCORD_COLOURS[message.severity],
@@ -67,7 +68,7 @@ def discord(message: Message) -> dict[str, Any]:
         "footer": {"text": " · ".join(_footer(message))},
     }
     again = " (possibly sent before)" if message.possible_duplicate else ""
-    content = cut(_line(message.title), LONGEST_TITLE) + again
+    content = cut(_line(message.title), TITLE_LIMIT) + again
     return {"content": _unmarked(content), "embeds": [embed], "allowed_mentions": {"parse": []}}
 
 
@@ -78,10 +79,10 @@ def _unmarked(text: str) -> str:
 
 def ntfy(message: Message, topic: str) -> dict[str, Any]:
     """A message to a topic, louder the more it matters."""
-    lines = fit_lines(lines_of(message), NTFY_MESSAGE, _bytes)
+    lines = fit_lines(lines_of(message), NTFY_MESSAGE_LIMIT, _bytes)
     return {
         "topic": topic,
-        "title": cut(_line(message.title), NTFY_TITLE, _bytes),
+        "title": cut(_line(message.title), NTFY_TITLE_LIMIT, _bytes),
         "message": "\n".join(lines),
         "priority": NTFY_PRIORITIES[message.severity],
         "tags": [NTFY_TAGS[message.severity], *(["repeat"] if message.possible_duplicate else [])],
@@ -97,4 +98,4 @@ def _line(text: str) -> str:
 
 
 def _footer(message: Message) -> tuple[str, ...]:
-    return (cut(_line(message.node), LONGEST_NAME), rfc3339(message.at), message.key)
+    return (cut(_line(message.node), NAME_LIMIT), rfc3339(message.at), message.key)

@@ -1,4 +1,4 @@
-"""What does a message in Slack follow up? The threads of a channel, remembered in the state directory."""
+"""Slack threads: which message another one follows up, remembered in the state directory for each channel."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from hachecks.messages.message import Change, Message
 
 MOST_THREADS = 20
+"""Of one channel that are remembered."""
 MOST_EARLIER = 10
-LONGEST = 7 * 86400.0
+"""Messages of a thread whose texts and keys are remembered."""
+OPEN_LIFETIME = 7 * 86400.0
 """Seconds after which nothing is a follow-up, even where nothing has recovered."""
-GOOD = ("MASTER", "BACKUP", "DELETED")
+RECOVERED = ("MASTER", "BACKUP", "DELETED")
 
 
 class Thread:
@@ -40,32 +42,32 @@ class Thread:
         self.keys: list[str] = facts["keys"]
 
     @classmethod
-    def kept(cls, facts: object) -> Thread | None:
-        """From what `facts` returned, as JSON gives it back; None where it is something else."""
+    def load(cls, facts: object) -> Thread | None:
+        """From what `dump` returned, as JSON gives it back; None where it is something else."""
         if not isinstance(facts, dict) or not all(is_right(facts.get(name)) for name, is_right in _FIELDS.items()):
             return None
         return cls(facts)
 
     @classmethod
-    def begun(cls, ts: str, channel: str) -> Thread:
+    def started(cls, ts: str, channel: str) -> Thread:
         """A thread of the message that Slack calls `ts`."""
         return cls({"ts": ts, "channel": channel, "at": 0.0, "names": [], "open": [], "earlier": [], "keys": []})
 
-    def facts(self) -> dict[str, Any]:
+    def dump(self) -> dict[str, Any]:
         """Everything about it, as JSON takes it."""
         return {**vars(self), "names": sorted(self.names)}
 
-    def goes_on(self, lasting: float, now: float) -> bool:
+    def may_be_followed_up(self, lasting: float, now: float) -> bool:
         """Whether something may follow: a problem stays open until it is solved."""
-        return abs(now - self.at) < (LONGEST if self.open else lasting)  # a clock may have been set back
+        return abs(now - self.at) < (OPEN_LIFETIME if self.open else lasting)  # a clock may have been set back
 
     def still_open(self, message: Message) -> list[str]:
-        """What has not recovered once this message has been told."""
-        news = {_name(change): change.state not in GOOD for change in message.changes}
+        """What has not recovered once this message has been posted."""
+        news = {_name(change): change.state not in RECOVERED for change in message.changes}
         return [name for name in dict.fromkeys([*self.open, *news]) if news.get(name, True)]
 
-    def told(self, message: Message, text: str) -> None:
-        """Remember what it tells of now."""
+    def add(self, message: Message, text: str) -> None:
+        """Take in a message that was posted, and the text to show of it later."""
         self.open = self.still_open(message)
         self.names |= {_name(change) for change in message.changes}
         self.at = message.at
@@ -94,7 +96,7 @@ class Threads:
             name = f"slack-{zlib.crc32(f'{api} {channel}'.encode()):08x}"
             self.path = os.path.join(journal.state_directory(node_of(os.environ).places), name)
             kept = json.loads(state.read(self.path) or "[]")
-            threads = map(Thread.kept, kept if isinstance(kept, list) else ())
+            threads = map(Thread.load, kept if isinstance(kept, list) else ())
             self.threads = [thread for thread in threads if thread is not None]
 
     def has(self, key: str) -> bool:
@@ -105,7 +107,7 @@ class Threads:
         """The newest thread that has told of every instance of the message."""
         names = {_name(change) for change in message.changes}
         now = time.time()
-        following = (one for one in self.threads if names <= one.names and one.goes_on(lasting, now))
+        following = (one for one in self.threads if names <= one.names and one.may_be_followed_up(lasting, now))
         return max(following, key=lambda thread: thread.at, default=None)
 
     def forget(self, thread: Thread) -> None:
@@ -119,7 +121,7 @@ class Threads:
         if not self.path:
             return
         with contextlib.suppress(OSError):
-            state.replace(self.path, json.dumps([thread.facts() for thread in self.threads]), sync=True)
+            state.replace(self.path, json.dumps([thread.dump() for thread in self.threads]), sync=True)
 
 
 def _name(change: Change) -> str:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from hachecks.net.transport import Stream
 
-MOST_HEARD = 256 * 1024
+REPLIES_LIMIT = 256 * 1024
 """Bytes that a server may say in one conversation; a reply that never ends would fill the memory."""
 
-HEADERS_AS_THEY_ARE = email.policy.SMTP.clone(max_line_length=998)
+UNFOLDED = email.policy.SMTP.clone(max_line_length=998)
 """A Message-ID longer than a line of 78 would be written as encoded words, which no mail program takes for one."""
 
 
@@ -49,7 +49,7 @@ class _Hearing(io.RawIOBase):
         view = memoryview(buffer)
         data = self.stream.recv(len(view))
         self.heard += len(data)
-        if self.heard > MOST_HEARD:
+        if self.heard > REPLIES_LIMIT:
             raise Failure(f"{self.stream.where} never ends its SMTP reply")
         view[: len(data)] = data
         return len(data)
@@ -104,7 +104,7 @@ class Session(smtplib.SMTP):
 
     def hand_over(self, mail: EmailMessage, recipients: list[str]) -> str:
         """Have the mail accepted for whom it can be, note the others, and return the server's last word."""
-        data = mail.as_bytes(policy=HEADERS_AS_THEY_ARE)
+        data = mail.as_bytes(policy=UNFOLDED)
         options = [f"size={len(data)}"] if self.has_extn("size") else []
         code, said = self.mail(mail["From"].addresses[0].addr_spec, options)
         if code != 250:

@@ -1,11 +1,11 @@
-"""What does an event look like as a syslog message? RFC 5424, or as the C library writes it to /dev/log."""
+"""An event as a syslog message: RFC 5424, or as the C library writes it to /dev/log."""
 
 from __future__ import annotations
 
 import os
 import time
 
-from hachecks.messages.fields import facts, severity, timestamp
+from hachecks.messages.fields import facts, rfc3339, severity
 from hachecks.verdict import visible
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def rfc5424(message: Message, change: Change, event: Event, facility: str, app_n
     """The message, its text cut to what the transport bears."""
     header = (
         f"<{priority(event, facility)}>1",
-        timestamp(event.at),
+        rfc3339(event.at),
         word(message.node, 255),
         word(app_name, 48),
         str(os.getpid()),

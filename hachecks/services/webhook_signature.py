@@ -1,4 +1,4 @@
-"""Who sent this, and is it new? Standard Webhooks' signature: an HMAC over id, time and body."""
+"""Webhook signatures of Standard Webhooks: an HMAC over id, time and body says who sent it, and that it is new."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PREFIX = "whsec_"
-SHORTEST, LONGEST = 24, 64
+SHORTEST_KEY, LONGEST_KEY = 24, 64
 """Bytes of a key, as the specification has it."""
 
 
@@ -26,9 +26,9 @@ def keys_in(text: str, where: str) -> list[bytes]:
             keys.append(binascii.a2b_base64(word[len(PREFIX) :].encode()))
         except ValueError:
             keys.append(b"")
-        if not word.startswith(PREFIX) or not SHORTEST <= len(keys[-1]) <= LONGEST:
-            wanted = f"{PREFIX} and {SHORTEST} to {LONGEST} bytes in base64"
-            raise NotDelivered(f"cannot use key {number} of {where}: it must be {wanted}", retryable=True)
+        if not word.startswith(PREFIX) or not SHORTEST_KEY <= len(keys[-1]) <= LONGEST_KEY:
+            expected = f"{PREFIX} and {SHORTEST_KEY} to {LONGEST_KEY} bytes in base64"
+            raise NotDelivered(f"cannot use key {number} of {where}: expected {expected}", retryable=True)
     if not keys:
         raise NotDelivered(f"cannot use {where}: it holds no key", retryable=True)
     return keys

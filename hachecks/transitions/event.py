@@ -11,7 +11,7 @@ from functools import lru_cache
 from hachecks.kept import document, is_number, is_text, is_whole, is_word, is_words
 from hachecks.proc import TICKS
 from hachecks.state import boot_id
-from hachecks.transitions.transition import KINDS, Transition
+from hachecks.transitions.transition import ENTERED, KINDS, Transition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ MOST_SUBJECTS = 10_000
 """Instances and groups whose state is remembered; Keepalived has hundreds, and made-up names must fill no memory."""
 RECENT = 20_000
 """Events that a reader recognises when it reads them again; what is read of a journal at once holds fewer."""
-STATES = ("MASTER", "BACKUP", "FAULT", "STOP", "DELETED")
-"""The words that are states; what else the FIFO says (a changed priority) is an event that changes none."""
+CHANGING = (*ENTERED, "DELETED")
+"""The words that change a state; what else the FIFO says (a changed priority) is an event that changes none."""
 
 
 class Event:
@@ -82,16 +82,31 @@ class Event:
         return cls(**{**facts, "options": tuple(facts["options"]), "order": tuple(facts["order"])})
 
     @classmethod
-    def of_transition(cls, transition: Transition, **facts: Any) -> Event:
-        """The event that a transition is; `facts` are those that the transition does not know."""
+    def of_transition(
+        cls,
+        transition: Transition,
+        *,
+        number: int,
+        key: str,
+        at: float,
+        before: str | None,
+        since: float | None,
+        late: bool = False,
+    ) -> Event:
+        """The transition with what is known beside it."""
         return cls(
+            number=number,
+            key=key,
+            at=at,
             kind=transition.kind,
             name=transition.name,
             state=transition.state,
             priority=transition.priority,
+            before=before,
+            since=since,
+            late=late,
             options=transition.options,
             order=transition.order,
-            **facts,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -112,7 +127,7 @@ class Event:
     @property
     def changes(self) -> bool:
         """Whether it ended another state, and is no repetition, late word or news of a priority."""
-        return self.state in STATES and not self.late and self.state != self.before
+        return self.state in CHANGING and not self.late and self.state != self.before
 
     def __str__(self) -> str:
         return json.dumps(self.facts(), ensure_ascii=False)
@@ -171,7 +186,7 @@ class TransitionLog:
         self.recent.append(event.key)
         if len(self.recent) > self.most_keys:
             self.keys.remove(self.recent.popleft())
-        if event.state in STATES and not event.late:
+        if event.state in CHANGING and not event.late:
             self.latest.pop(event.subject, None)
             self.latest[event.subject] = event
             if len(self.latest) > MOST_SUBJECTS:

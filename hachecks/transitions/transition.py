@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 KINDS = ("INSTANCE", "GROUP")
+ENTERED = ("BACKUP", "MASTER", "FAULT", "STOP")
+"""The states that an instance or group enters, as Keepalived says them."""
+STATES = ("UNKNOWN", *ENTERED)
+"""Those it can be in: UNKNOWN is one of which Keepalived has said nothing, or that has nobody to speak for."""
 BEGIN, BETWEEN, WORDS, END = "\x1e", "\x1f", "\x1c", "\n"
 """RS leads a record (a torn one cannot swallow the next), US parts its fields, FS the words of one field."""
 VERSION = "1"

@@ -45,8 +45,8 @@ from hachecks.net.target import Endpoint, Ip
 from hachecks.net.target import Target as Address
 from hachecks.net.tls import TlsOptions
 from hachecks.notifiers.log import LogNotifier
-from hachecks.services.exposition import Exposition
-from hachecks.services.slack_answer import judge_api, judge_webhook
+from hachecks.services.instance_metrics import InstanceMetrics
+from hachecks.services.slack_response import judge_api, judge_webhook
 from hachecks.services.smtp import Session as SmtpSession
 from hachecks.settings import Invalid
 from hachecks.sql import credentials, mysql_session, postgresql_session
@@ -294,8 +294,8 @@ def hacheck_toml(data: bytes) -> None:
 
 
 def exposition(data: bytes) -> None:
-    known = Exposition.parse(text(data))
-    assert str(Exposition.parse(str(known))) == str(known)
+    known = InstanceMetrics.parse(text(data))
+    assert str(InstanceMetrics.parse(str(known))) == str(known)
 
 
 def passwords(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Which alerts fire?"""
+"""An alert fires in a real Alertmanager while an instance is in trouble, and is resolved under the same labels."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from hypothesis import given, settings
 
 from hachecks.deadline import Deadline
 from hachecks.http.url import Url
-from hachecks.messages.fit import rfc3339
+from hachecks.messages.fields import rfc3339
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.alertmanager import AlertmanagerNotifier, Label
 from hachecks.services.fired_alerts import FiredAlerts
 from tests.cli import hacheck
 from tests.events import AT, event, message, messages, storm
 from tests.monitors import DIRECT, alertmanager, get_json, until
+from tests.notifier_contracts import Contract
 from tests.receivers import Always, Receiver
 from tests.servers import Refusing, Route, Silent
 
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hachecks.messages.message import Message
+
+CONTRACTS = {
+    "alertmanager": Contract(
+        "alertmanager", lambda url: {"url": [url], "bearer": "S3CRET-bearer-3"}, ("S3CRET-bearer-3",)
+    )
+}
 
 
 @pytest.fixture(autouse=True)

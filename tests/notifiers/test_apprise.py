@@ -65,7 +65,7 @@ def test_what_was_not_told_is_told_again_and_nothing_else(tmp_path: Path) -> Non
 def test_a_url_that_is_none_is_final_and_not_shown(tmp_path: Path) -> None:
     final = failure(notifier(tmp_path, "nonsense://s3cret"), message())
     assert not final.retryable
-    assert str(final) == f"{tmp_path / 'urls'}: URL 1 is none that Apprise knows"
+    assert str(final) == f"{tmp_path / 'urls'}: URL 1 is of no service that Apprise knows"
 
 
 def test_no_service_holds_it_beyond_the_deadline(tmp_path: Path) -> None:

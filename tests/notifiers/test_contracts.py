@@ -1,4 +1,4 @@
-"""Does every notifier that speaks HTTP keep its promises, whatever it is answered?"""
+"""Every notifier that speaks HTTP keeps its promises, whatever it is answered."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import time
 import traceback
 from email.utils import formatdate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,10 +14,10 @@ import pytest
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.registry import NOTIFIERS
-from hachecks.services.acceptance import AGAIN
+from hachecks.services.acceptance import RETRYABLE
 from tests.cli import hacheck
 from tests.events import message
-from tests.notifier_contracts import CONTRACTS, NOT_HTTP, Contract
+from tests.notifier_contracts import Contract, contracts, over_http
 from tests.receivers import BODILESS, Always
 from tests.servers import (
     ZOO,
@@ -34,10 +35,13 @@ from tests.servers import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-ALL = [pytest.param(contract, id=name) for name, contract in CONTRACTS.items()]
-ONE_OF_EACH = [pytest.param(CONTRACTS[name], id=name) for name in ("webhook", "slack", "slack-app", "alertmanager")]
+    from _pytest.mark import ParameterSet
+
+    from hachecks.settings import Setting
+
+ALL = [pytest.param(contract, id=name) for name, contract in contracts().items()]
+MEET_THE_ZOO = [pytest.param(contract, id=name) for name, contract in contracts().items() if contract.meets_the_zoo]
 ANIMALS = [pytest.param(animal, id=animal.__name__) for animal in ZOO if not issubclass(animal, BlackHole)]
 DEADLINE, GRACE = 0.3, 0.5
 SAYS_200 = {DrippingBody, EndlessBody, EndlessChunks, GzipBomb}
@@ -65,7 +69,7 @@ def expected(contract: Contract, status: int) -> tuple[bool, bool, float | None]
     if 200 <= status < 300:
         bodiless = contract.needs_body and status in BODILESS
         return (not bodiless, bodiless, None)
-    return (False, status in AGAIN or status >= 500, contract.pause if status == 429 else None)
+    return (False, status in RETRYABLE or status >= 500, contract.pause if status == 429 else None)
 
 
 @pytest.mark.parametrize("contract", ALL)
@@ -131,7 +135,7 @@ def test_retry_after_does_not_revive_what_is_final(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize("animal", ANIMALS)
-@pytest.mark.parametrize("contract", ONE_OF_EACH)
+@pytest.mark.parametrize("contract", MEET_THE_ZOO)
 def test_ends_in_time_and_is_tried_again_whatever_it_meets(contract: Contract, animal: type[Server]) -> None:
     with animal() as server:
         started = time.monotonic()
@@ -152,6 +156,14 @@ def test_nobody_there_is_tried_again(contract: Contract) -> None:
         assert outcome(contract, f"http://127.0.0.1:{nobody.port}") == (False, True, None)
     with Silent() as silent, pytest.raises((TimedOut, NotDelivered)):
         contract.notifier(f"http://127.0.0.1:{silent.port}").send(message(), Deadline.after(DEADLINE))
+
+
+def secret_settings() -> Iterator[ParameterSet]:
+    """Every setting of a notifier that holds a secret."""
+    for kind, entry in NOTIFIERS.items():
+        for setting in entry.load().__settings__.values():
+            if setting.secret:
+                yield pytest.param(kind, setting, id=f"{kind} {setting.name}")
 
 
 def all_that_is_said(contract: Contract, url: str) -> str:
@@ -187,25 +199,18 @@ def test_no_secret_is_shown_by_the_command_line(contract: Contract, tmp_path: Pa
             assert not [secret for secret in contract.secrets if secret in done.out + done.err]
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"),
-    [
-        pytest.param("webhook", "url", id="webhook"),
-        pytest.param("webhook", "signing_key", id="signing key"),
-        pytest.param("slack", "url", id="slack"),
-        pytest.param("slack", "token", id="slack token"),
-        pytest.param("pagerduty", "routing_key", id="pagerduty"),
-        pytest.param("alertmanager", "bearer", id="alertmanager"),
-        pytest.param("prometheus", "basic", id="pushgateway"),
-    ],
-)
-def test_a_secret_has_a_file_and_is_none_of_the_help(kind: str, name: str) -> None:
-    (setting,) = (setting for setting in NOTIFIERS[kind].load().__settings__.values() if setting.name == name)
-    assert setting.secret
+@pytest.mark.parametrize(("kind", "setting"), list(secret_settings()))
+def test_a_secret_has_a_file_and_is_none_of_the_help(kind: str, setting: Setting) -> None:
     flags = hacheck("notify", kind, "--help").out.split()
     assert f"{setting.flag}-file" in flags
     assert setting.flag not in flags
 
 
-def test_every_notifier_is_under_contract() -> None:
-    assert set(NOTIFIERS) == {contract.kind for contract in CONTRACTS.values()} | NOT_HTTP
+def test_every_notifier_that_speaks_http_is_under_contract() -> None:
+    assert {contract.kind for contract in contracts().values()} == set(over_http())
+    assert {"alertmanager", "prometheus", "slack", "webhook"} <= set(over_http())
+
+
+def test_every_notifier_has_a_test_module() -> None:
+    for kind in NOTIFIERS:
+        assert (Path(__file__).parent / f"test_{kind}.py").exists(), kind

@@ -160,6 +160,9 @@ def test_the_mails_about_an_instance_are_one_thread(box: Box) -> None:
     assert threads[0] == threads[1] == [box.mails[0][1]["In-Reply-To"]]
     assert threads[2] != threads[0]
     assert len(threads[3]) == 20
+    with server(box) as where:
+        send(MailNotifier(server=where, to=(A,)), message(event(kind="GROUP", number=99)))
+    assert box.mails[-1][1]["In-Reply-To"] != threads[0][0]  # a group's name may be an instance's
     assert threads[0][0] in threads[3]
 
 
@@ -232,7 +235,10 @@ def test_the_code_says_whether_it_is_worth_another_try(box: Box, answer: str, ag
     assert str(failure) == f"{where} refused the mail: {answer}"
 
 
-@pytest.mark.parametrize(("answer", "again"), [("450 mailbox busy", True), ("550 no such user", False)])
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [("450 mailbox busy", True), ("500 what?", False), ("550 no such user", False), ("599 no", False)],
+)
 def test_a_recipient_refused_is_named(box: Box, answer: str, again: bool) -> None:
     box.recipients["a@example.org"] = answer
     with server(box) as where:
@@ -276,7 +282,7 @@ def test_no_server_can_hold_it_beyond_the_deadline(animal: type[Server]) -> None
 def test_what_is_no_smtp_is_tried_again(animal: type[Server]) -> None:
     with animal("127.0.0.1") as peer, pytest.raises((NotDelivered, Failure, TimedOut)) as raised:
         send(MailNotifier(server=Target.parse(f"127.0.0.1:{peer.port}"), to=(A,)), seconds=2)
-    assert getattr(raised.value, "again", True)
+    assert getattr(raised.value, "retryable", True)
 
 
 def test_a_dripping_answer_to_the_mail_ends_at_the_deadline() -> None:
@@ -312,7 +318,7 @@ def test_a_password_file_that_is_not_there_is_tried_again(tmp_path: Path) -> Non
     notifier = MailNotifier(to=(A,), starttls=True, user="u", password_file=str(tmp_path / "absent"))
     failure = refused(notifier)
     assert failure.retryable
-    assert str(failure) == f"{tmp_path / 'absent'}: No such file or directory"
+    assert str(failure) == f"cannot read {tmp_path / 'absent'}: No such file or directory"
 
 
 @pytest.mark.parametrize(

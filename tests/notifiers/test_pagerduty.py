@@ -1,4 +1,4 @@
-"""Who is on call?"""
+"""PagerDuty has an incident for each problem of an instance, which its end resolves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from hachecks.net.target import Target
 from hachecks.notifiers.pagerduty import PagerdutyNotifier, SeverityMapping
 from tests.cli import hacheck
 from tests.events import AT, event, message, messages, storm
-from tests.receivers import PagerDuty
+from tests.notifier_contracts import Contract
+from tests.receivers import PagerDuty, said
 from tests.servers import Asked, Route, Silent
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hachecks.messages.message import Message
+
+CONTRACTS = {
+    "pagerduty": Contract(
+        "pagerduty",
+        lambda url: {"api": url, "routing_key": "S3CRET-routing-key-9"},
+        ("S3CRET-routing-key-9",),
+        said({"status": "success", "dedup_key": "x"}),
+        needs_body=True,
+        pause=60.0,
+    )
+}
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
-"""What does Prometheus know where it cannot ask?"""
+"""Prometheus knows the states and counts of instances by a file or a Pushgateway, whatever they are called."""
 
 from __future__ import annotations
 
+import base64
 import os
 import re
-from pathlib import Path
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,18 +15,28 @@ from hachecks.deadline import Deadline
 from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.prometheus import PrometheusNotifier
-from hachecks.services.exposition import Exposition
+from hachecks.services.instance_metrics import InstanceMetrics
 from tests.cli import hacheck
 from tests.events import AT, event, message, messages, storm
 from tests.monitors import get, get_json, node_exporter, promtool_complaints, pushgateway
+from tests.notifier_contracts import Contract
 from tests.receivers import Always
 from tests.servers import Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
     from hachecks.messages.message import Message
+
+CONTRACTS = {
+    "pushgateway": Contract(
+        "prometheus",
+        lambda url: {"pushgateway": url, "basic": "user:S3CRET-password-5"},
+        ("S3CRET-password-5", base64.b64encode(b"user:S3CRET-password-5").decode()),
+    )
+}
 
 
 @pytest.fixture
@@ -157,22 +168,53 @@ def test_a_damaged_file_is_replaced(textfile: Path, text: str) -> None:
     assert samples(write(textfile, message()))["hachecks_vrrp_transitions_total FAULT"] == 1
 
 
+FIRST_RELEASE = r"""# The last message this tells of: 00000000000000000000000000000001
+# HELP hachecks_vrrp_state Whether the instance is in this state, as Keepalived says.
+# TYPE hachecks_vrrp_state gauge
+hachecks_vrrp_state{vrrp_instance="V\\ \"1\"",state="UNKNOWN"} 0
+hachecks_vrrp_state{vrrp_instance="V\\ \"1\"",state="BACKUP"} 0
+hachecks_vrrp_state{vrrp_instance="V\\ \"1\"",state="MASTER"} 1
+hachecks_vrrp_state{vrrp_instance="V\\ \"1\"",state="FAULT"} 0
+hachecks_vrrp_state{vrrp_instance="V\\ \"1\"",state="STOP"} 0
+# HELP hachecks_vrrp_transitions_total Changes into this state.
+# TYPE hachecks_vrrp_transitions_total counter
+hachecks_vrrp_transitions_total{vrrp_instance="V\\ \"1\"",state="BACKUP"} 6
+hachecks_vrrp_transitions_total{vrrp_instance="V\\ \"1\"",state="MASTER"} 7
+hachecks_vrrp_transitions_total{vrrp_instance="V\\ \"1\"",state="FAULT"} 8
+hachecks_vrrp_transitions_total{vrrp_instance="V\\ \"1\"",state="STOP"} 9
+# HELP hachecks_vrrp_last_transition_timestamp_seconds When the instance changed its state, in seconds of the epoch.
+# TYPE hachecks_vrrp_last_transition_timestamp_seconds gauge
+hachecks_vrrp_last_transition_timestamp_seconds{vrrp_instance="V\\ \"1\""} 1795366800.25
+# HELP hachecks_vrrp_priority The priority that Keepalived said last.
+# TYPE hachecks_vrrp_priority gauge
+hachecks_vrrp_priority{vrrp_instance="V\\ \"1\""} 100
+"""
+
+
+def test_counters_go_on_from_the_file_of_an_earlier_version(textfile: Path) -> None:
+    assert str(InstanceMetrics.parse(FIRST_RELEASE)) == FIRST_RELEASE
+    textfile.write_text(FIRST_RELEASE)
+    text = write(textfile, message(event('V\\ "1"', "FAULT", "MASTER", number=2)))
+    counts = re.findall(r'^hachecks_vrrp_transitions_total.*state="(\w+)"\} (\d+)$', text, re.MULTILINE)
+    assert counts == [("BACKUP", "6"), ("MASTER", "7"), ("FAULT", "9"), ("STOP", "9")]
+
+
 @settings(max_examples=60, deadline=None)
 @given(messages())
 def test_any_name_is_written_and_read_back(told: Message) -> None:
-    known = Exposition()
-    known.tell(told)
-    again = Exposition.parse(str(known))
+    known = InstanceMetrics()
+    known.add(told)
+    again = InstanceMetrics.parse(str(known))
     assert str(again) == str(known)
-    again.tell(told)
+    again.add(told)
     assert str(again) == str(known)
 
 
 @settings(max_examples=8, deadline=None)
 @given(messages())
 def test_promtool_finds_no_fault_with_any_name(told: Message) -> None:
-    known = Exposition()
-    known.tell(told)
+    known = InstanceMetrics()
+    known.add(told)
     assert promtool_complaints(str(known)) == ""
 
 
@@ -233,10 +275,18 @@ def test_a_test_in_this_process_tells_the_same(textfile: Path, gateway: str) -> 
 def test_what_cannot_be_kept_is_not_pushed(tmp_path: Path, gateway: str) -> None:
     push(gateway, message())
     (memory,) = tmp_path.glob("pushgateway-*")
-    Path(f"{memory}-new").mkdir()
-    with pytest.raises(NotDelivered, match=r"^the state directory: Is a directory$") as raised:
-        push(gateway, message(event(number=2)))
+    before, pushed = memory.read_text(), get(f"{gateway}/metrics")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(NotDelivered, match=r"^the state directory: File too large$") as raised:
+            push(gateway, message(event(number=2)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert raised.value.retryable
+    assert memory.read_text() == before
+    ours = re.compile(r"^hachecks_.*", re.MULTILINE)
+    assert ours.findall(get(f"{gateway}/metrics")) == ours.findall(pushed)
 
 
 def test_a_test_changes_nothing_that_prometheus_sees(textfile: Path, gateway: str) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 
 from hachecks.deadline import Deadline, TimedOut
 from hachecks.net.target import Target
-from hachecks.notifiers.syslog import LONGEST_DATAGRAM, SyslogNotifier
+from hachecks.notifiers.syslog import DATAGRAM_LIMIT, SyslogNotifier
 from hachecks.services import syslog_message
 from hachecks.verdict import Failure
 from tests.cli import hacheck
@@ -26,7 +26,7 @@ from tests.servers import Dripping, Silent
 from tests.talker import talking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -121,18 +121,22 @@ def test_a_client_certificate_that_is_wanted_and_not_given_is_noticed(tmp_path: 
     assert f'key="{2:032x}"' in taken["structured-data"]
 
 
+@pytest.mark.parametrize("says_goodbye", [True, False])
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 def test_a_server_that_looks_at_our_certificate_after_the_handshake_is_heard_out(
-    tmp_path: Path, authority: trustme.CA
+    version: str, says_goodbye: bool, tmp_path: Path, authority: trustme.CA
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_OPTIONAL
-    context.maximum_version = ssl.TLSVersion.TLSv1_2  # no session ticket comes after its handshake
+    context.maximum_version = ssl.TLSVersion[version]  # 1.3 sends session tickets as if all were well
     authority.configure_trust(context)
     authority.issue_cert("localhost").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
 
     def close(connection: socket.socket, talker: Talker) -> None:
         talker.heard.append(b"")  # no session goes on: what is written now is lost
+        if says_goodbye and isinstance(connection, ssl.SSLSocket):
+            connection.unwrap()
         connection.close()
 
     ours: dict[str, Any] = {"transport": "tls", "server_name": "localhost", "ca_file": str(tmp_path / "ca.pem")}
@@ -180,19 +184,29 @@ def test_a_datagram_is_no_larger_than_all_take() -> None:
         told = message(vips={"VI_1": vips}, why="é" * 3000)
         send(told, server=Target.parse(f"127.0.0.1:{receiver.getsockname()[1]}"))
         data = receiver.recv(65536)
-    assert len(data) <= LONGEST_DATAGRAM
+    assert len(data) <= DATAGRAM_LIMIT
     data.decode()
     match = RFC5424.match(data)
     assert match, data
     assert match[7] == f' key="{1:032x}"'.encode()
 
 
+@pytest.mark.parametrize("limit", [400, 401])
+@pytest.mark.parametrize("write", [syslog_message.rfc5424, syslog_message.local])
+def test_no_character_is_cut_in_half(write: Callable[..., bytes], limit: int) -> None:
+    told = message(why="é" * 3000)
+    ((change, one),) = told.one_by_one
+    data = write(told, change, one, "daemon", "hacheck", limit)
+    assert data.decode().endswith("é")
+    assert limit - 1 <= len(data) <= limit
+
+
 @settings(deadline=None)
 @given(messages())
 def test_whatever_it_holds_it_is_rfc_5424(told: Message) -> None:
     for change, one in told.one_by_one:
-        data = syslog_message.rfc5424(told, change, one, "daemon", "hacheck", LONGEST_DATAGRAM)
-        assert len(data) <= LONGEST_DATAGRAM
+        data = syslog_message.rfc5424(told, change, one, "daemon", "hacheck", DATAGRAM_LIMIT)
+        assert len(data) <= DATAGRAM_LIMIT
         assert RFC5424.match(data), data
         assert b"\n" not in data
         assert b"\0" not in data

@@ -1,4 +1,4 @@
-"""Who listens to a webhook?"""
+"""A webhook is posted once, whole and signed, and what its receiver answers is understood."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from hachecks.services import presets
 from hachecks.services.http_options import ExtraHeader
 from tests.cli import hacheck
 from tests.events import event, message, messages, storm
+from tests.notifier_contracts import Contract
 from tests.receivers import Always, Discord, Ntfy, Receiver, Teams, said
 from tests.servers import Asked, Route, Tunnel
 
@@ -36,6 +37,47 @@ if TYPE_CHECKING:
 
 KEY, FORMER = bytes(range(32)), bytes(range(32, 64))
 WHSEC, WHSEC_FORMER = ("whsec_" + base64.b64encode(key).decode() for key in (KEY, FORMER))
+SIGNING_KEY = "whsec_" + base64.b64encode(b"S3CRET-signing-key-of-32-bytes--").decode()
+THANKS, HAS_ID = Route(b"thanks"), said({"id": "1"})
+SECRETS = ("S3CRET-path-1", "S3CRET-query-2")
+
+
+def contract(good: Route = THANKS, secrets: tuple[str, ...] = (), zoo: bool = False, **more: Any) -> Contract:
+    """What a webhook at a secret URL is held to."""
+    return Contract(
+        "webhook",
+        lambda url: {"url": f"{url}/hook/S3CRET-path-1?token=S3CRET-query-2", **more},
+        (*SECRETS, *secrets),
+        good,
+        meets_the_zoo=zoo,
+    )
+
+
+CONTRACTS = {
+    "webhook": contract(
+        bearer="S3CRET-bearer-3",
+        header=["X-Api-Key: S3CRET-header-4"],
+        signing_key=SIGNING_KEY,
+        secrets=("S3CRET-bearer-3", "S3CRET-header-4", SIGNING_KEY),
+        zoo=True,
+    ),
+    "webhook-basic": contract(
+        basic="user:S3CRET-password-5",
+        secrets=("S3CRET-password-5", base64.b64encode(b"user:S3CRET-password-5").decode()),
+    ),
+    "webhook-binary": contract(cloudevents="binary"),
+    "webhook-structured": contract(cloudevents="structured"),
+    "webhook-teams": contract(preset="teams"),
+    "webhook-discord": contract(HAS_ID, preset="discord"),
+    "webhook-ntfy": Contract(
+        "webhook",
+        lambda url: {"url": f"{url}/S3CRET-topic-6", "preset": "ntfy", "bearer": "S3CRET-bearer-3"},
+        ("S3CRET-topic-6", "S3CRET-bearer-3"),
+        HAS_ID,
+        needs_body=True,
+        meets_the_zoo=False,
+    ),
+}
 
 
 @pytest.fixture
@@ -166,7 +208,7 @@ def test_a_bad_key_is_refused_and_not_shown(receiver: Receiver, tmp_path: Path, 
     file = tmp_path / "keys"
     file.write_text(text)
     failure = refused(notifier(receiver, signing_key_file=str(file)), message())
-    assert str(failure) == f"cannot use key {number} of {file}: it must be whsec_ and 24 to 64 bytes in base64"
+    assert str(failure) == f"cannot use key {number} of {file}: expected whsec_ and 24 to 64 bytes in base64"
     assert failure.retryable
     assert not receiver.requests
 

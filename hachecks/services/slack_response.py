@@ -1,4 +1,4 @@
-"""What did Slack say? Its answers to webhooks and to its API, and what is done about each."""
+"""Slack's responses to webhooks and to calls of its API, and what is done about each."""
 
 from __future__ import annotations
 
@@ -49,41 +49,41 @@ class Unchangeable(NotDelivered):
     """The message that was to be edited or answered cannot be; another may be posted."""
 
 
-def judge_webhook(answer: Response, where: str, secrets: Iterable[str]) -> None:
+def judge_webhook(response: Response, where: str, secrets: Iterable[str]) -> None:
     """Raise `NotDelivered` unless Slack took the message: it says `ok`, and nothing else counts."""
-    if is_accepted(answer) and answer.text.strip() == "ok":
+    if is_accepted(response) and response.text.strip() == "ok":
         return
-    word = answer.text.strip()
-    error = word if word in MEANINGS or word in TEMPORARY else str(_document(answer).get("error", ""))
-    raise _refusal(answer, where, error, excerpt(answer, secrets))
+    word = response.text.strip()
+    error = word if word in MEANINGS or word in TEMPORARY else str(_document(response).get("error", ""))
+    raise _refusal(response, where, error, excerpt(response, secrets))
 
 
-def judge_api(answer: Response, where: str, secrets: Iterable[str]) -> dict[str, Any]:
+def judge_api(response: Response, where: str, secrets: Iterable[str]) -> dict[str, Any]:
     """What Slack's API answered; raises `NotDelivered` unless it says that all is well."""
-    document = _document(answer)
-    if is_accepted(answer) and document.get("ok") is True:
+    document = _document(response)
+    if is_accepted(response) and document.get("ok") is True:
         return document
     error = str(document.get("error", ""))
     if error in UNCHANGEABLE:
         raise Unchangeable(f"{where}: {error}", retryable=False)
-    raise _refusal(answer, where, error, excerpt(answer, secrets))
+    raise _refusal(response, where, error, excerpt(response, secrets))
 
 
-def _document(answer: Response) -> dict[str, Any]:
+def _document(response: Response) -> dict[str, Any]:
     try:
-        document = json_value.parse(answer.text)
+        document = json_value.parse(response.text)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
 
 
-def _refusal(answer: Response, where: str, error: str, said: str) -> NotDelivered:
+def _refusal(response: Response, where: str, error: str, said: str) -> NotDelivered:
     meaning = MEANINGS.get(error, "")
-    told = f"{error} ({meaning})" if meaning else said
-    if not is_accepted(answer):
-        return refusal(answer, where, told, {429: "too many messages"})
+    reason = f"{error} ({meaning})" if meaning else said
+    if not is_accepted(response):
+        return refusal(response, where, reason, {429: "too many messages"})
     # A 200 that is neither ok nor an error of Slack's is a proxy's or a portal's page.
-    again = error in TEMPORARY or not error
+    retryable = error in TEMPORARY or not error
     return NotDelivered(
-        f"{where} answered {answer.status}, but: {told}", retryable=again, retry_after=retry_after(answer)
+        f"{where} answered {response.status}, but: {reason}", retryable=retryable, retry_after=retry_after(response)
     )
