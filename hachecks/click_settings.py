@@ -56,7 +56,8 @@ def parameters(setting: Setting, command: str) -> Iterator[click.Parameter]:
         yield click.Option([flag, flag[2:].replace("-", "_")], multiple=True, type=kind, metavar=kind.name, help=text)
     name = setting.flag[2:]
     value = "=no" if setting.changing_flag != setting.flag else ""
-    told = f"{setting.help}{default_of(setting)} [{setting.variable(command)}{value}]"
+    variable = setting.variable(command)
+    told = f"{setting.help}{default_of(setting)}" + (f" [{variable}{value}]" if variable else "")
     short = [setting.short] if setting.short else []
     if setting.is_flag:
         yield Flag(

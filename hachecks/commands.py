@@ -138,5 +138,5 @@ class NotifyCommand(SettingsCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Also remember the words, of which one may name a notifier."""
-        self.words = args
+        self.words = list(args)  # click empties the list
         return super().parse_args(ctx, args)

@@ -73,7 +73,12 @@ class Setting:
         return self.metavar or "|".join(self.choices) or (self.name if self.positional else self.type_name).upper()
 
     def variable(self, command: str) -> str:
-        """The environment variable that sets it: a setting that all probes share carries no probe's name."""
+        """The environment variable that sets it: a setting that all probes share carries no probe's name.
+
+        Empty where none does: what `flags_only` classes declare is for whoever writes the command.
+        """
+        if vars(self.owner).get("flags_only", False):
+            return ""
         own = not is_shared(self.owner)
         return "_".join(["HACHECK", *([command.upper()] if own else []), self.name.upper()])
 

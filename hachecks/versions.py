@@ -21,6 +21,8 @@ CARRIED = ("click", "httpcore", "h11", "h2", "hpack", "hyperframe", "pg8000", "s
 class Version:
     """Print the version."""
 
+    flags_only = True
+
     verbose: bool = option(default=False, short="-v", help="Also the interpreter and every package that is carried.")
 
     def run(self, environ: Mapping[str, str], output: Output) -> bool:  # noqa: ARG002 - every command's

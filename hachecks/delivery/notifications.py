@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 class Notifications(NodeOptions):
     """Show what waits to be told, and what could not be; `silence 2h [WHY]` tells nobody anything for a while."""
 
+    flags_only = True
+
     verb: Literal["list", "retry", "drop", "silence", "unsilence"] = argument(
         default="list", help="Show, send dead letters again or drop them, be silent or not."
     )

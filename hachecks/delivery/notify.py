@@ -32,6 +32,7 @@ class Notify:
     Without a NOTIFIER, those that hacheck.toml declares are told; where it declares none, a log file is.
     """
 
+    flags_only = True
     hands_on_options = True
     """Options that are not its own are a notifier's."""
 
