@@ -279,3 +279,14 @@ def version(verbose: bool) -> None:
     if verbose:
         for line in versions.carried():
             cli.say(line)
+
+
+COMPLETION = Entry("hachecks.completion:answer", "the scripts of shells, and what they ask")
+
+
+@tree.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
+@click.pass_context
+def completion_command(ctx: click.Context, shell: str) -> None:
+    """Print a script that completes commands, options and names: `source <(hacheck completion bash)`."""
+    click.echo(COMPLETION.load()(shell, tree, ctx.obj))
