@@ -281,12 +281,12 @@ def version(verbose: bool) -> None:
             cli.say(line)
 
 
-COMPLETION = Entry("hachecks.completion:answer", "the scripts of shells, and what they ask")
+COMPLETION = Entry("hachecks.completion:Completion", "Print a script that completes words in your shell.")
 
 
-@tree.command("completion")
+@tree.command("completion", help=COMPLETION.summary)
 @click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
-    """Print a script that completes commands, options and names: `source <(hacheck completion bash)`."""
-    click.echo(COMPLETION.load()(shell, tree, ctx.obj))
+    """`hacheck completion`."""
+    COMPLETION.load()(shell=shell).run(ctx.obj, cli)

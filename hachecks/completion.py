@@ -1,4 +1,4 @@
-"""Shell completion: the scripts for bash, zsh and fish, and the words that they offer.
+"""`hacheck completion`: the scripts that complete in bash, zsh and fish, and the words that they offer.
 
 The script calls `hacheck completion SHELL` at each TAB, with `_HACHECK_COMPLETE` and the words so far in variables, as
 click's own scripts do; click finds what is to be completed. Nothing that is completed is run.
@@ -15,14 +15,16 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
 from hachecks.click_settings import SettingsCommand, Value
+from hachecks.commands import tree
 from hachecks.config import Configuration
 from hachecks.delivery.channel import DeliveryOptions
 from hachecks.registry import NOTIFIERS, PROBES
-from hachecks.settings import Invalid
+from hachecks.settings import Invalid, argument, settings
 from hachecks.transitions.transition import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Literal
 
     Item = CompletionItem[Any]
 
@@ -125,10 +127,21 @@ class Fish(Script, FishComplete):
 SHELLS: Mapping[str, type[Script]] = {"bash": Bash, "fish": Fish, "zsh": Zsh}
 
 
-def answer(shell: str, tree: click.Group, environ: Mapping[str, str]) -> str:
-    """The script for a shell; where that asks, the words that may come next, one on a line."""
-    script = SHELLS[shell](Commands(tree), {"obj": environ}, command(), VARIABLE)
-    return script.complete() if VARIABLE in environ else script.source().rstrip("\n")
+@settings
+class Completion:
+    """Print a script that completes commands, options and names in your shell.
+
+    Names are those of hacheck.toml. Try it by `source <(hacheck completion bash)`, or in fish by
+    `hacheck completion fish | source`. Where hacheck is in no PATH, the script makes that command as well.
+    """
+
+    shell: Literal["bash", "fish", "zsh"] = argument(help="The shell.")
+
+    def run(self, environ: Mapping[str, str], output: Any) -> bool:
+        """Say the script for the shell; where that asks, the words that may come next, one on a line."""
+        script = SHELLS[self.shell](Commands(), {"obj": environ}, command(), VARIABLE)
+        output.say(script.complete() if VARIABLE in environ else script.source().rstrip("\n"))
+        return True
 
 
 def command() -> str:
@@ -146,22 +159,21 @@ def command() -> str:
 class Commands(click.Group):
     """The commands as they are completed; none is imported that is not named."""
 
-    def __init__(self, tree: click.Group) -> None:
+    def __init__(self) -> None:
         super().__init__("hacheck", params=tree.params)
-        self.tree = tree
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Item]:
-        """The options, or the commands with their summaries."""
+        """The options, or the commands, the probes with their meanings."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
-        found = {name: self.tree.commands.get(name) for name in self.tree.list_commands(ctx)}
-        told = {name: one.get_short_help_str() if one else None for name, one in found.items() if not is_hidden(one)}
-        return items({**told, **{name: entry.summary for name, entry in PROBES.items()}}, incomplete)
+        hidden = {name for name, one in tree.commands.items() if one.hidden}
+        names = [name for name in tree.list_commands(ctx) if name not in hidden]
+        return items({name: PROBES[name].summary if name in PROBES else None for name in names}, incomplete)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, which knows the values of its settings; None where it cannot be had, or is not there."""
         try:
-            one = self.tree.get_command(ctx, cmd_name)
+            one = tree.get_command(ctx, cmd_name)
         except click.UsageError:  # it needs a package that is not here
             return None
         if cmd_name == "notify" and one is not None:
@@ -194,11 +206,6 @@ class Notify(Commands):
             return None
         classes = [NOTIFIERS[cmd_name].load(), DeliveryOptions]
         return taught(SettingsCommand(cmd_name, classes, lambda *_: 0))
-
-
-def is_hidden(one: click.Command | None) -> bool:
-    """Whether the help does not show it either."""
-    return one is not None and one.hidden
 
 
 def taught(one: click.Command) -> click.Command:

@@ -21,8 +21,8 @@ PACKAGE = ROOT / "hachecks"
 FLOORS = [
     "__main__ executable",
     "agent ipfailover",
-    "exporter commands",
     "completion",
+    "exporter commands",
     "click_settings delivery status",
     "config",
     "notifiers",
