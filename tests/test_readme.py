@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 RECIPES = {"dns", "file", "http", "nodeport", "sql", "tcp"}
 """The probes that have a recipe in README.md: what people come for."""
