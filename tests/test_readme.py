@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import trustme
+import yaml
 
 from hachecks.exporter.web_config.config import WebConfig
 from tests.cli import ROOT, hacheck
@@ -284,6 +285,13 @@ def test_the_exporter_takes_the_web_configuration(tmp_path: Path) -> None:
     path = tmp_path / "web.yml"
     path.write_text(text)
     assert WebConfig.read(str(path)).ssl_context() is not None
+
+
+def test_the_notify_script_is_the_one_of_the_exporters_patch() -> None:
+    (text,) = [block for block in blocks("yaml") if "OPENSHIFT_HA_NOTIFY_SCRIPT" in block]
+    patch = yaml.safe_load((ROOT / "configmaps/exporter-patch.yaml").read_text())
+    keepalived, _ = patch["spec"]["template"]["spec"]["containers"]
+    assert yaml.safe_load(text) == keepalived["env"]
 
 
 METRIC = re.compile(r"\bhachecks_\w+")
