@@ -37,7 +37,7 @@ source <(%s completion bash)
 complete -p hacheck
 COMP_WORDS=(%s)
 COMP_CWORD=%d
-_hacheck_completion 2>/dev/null
+_hacheck_completion
 printf '%%s\\n' "${COMPREPLY[@]}"
 """
 
@@ -225,7 +225,7 @@ def test_bash_offers_the_same_of_the_executable(alone: dict[str, str], executabl
 
 
 @pytest.mark.executable
-def test_what_the_executable_cannot_serve_breaks_nothing(alone: dict[str, str], executable: str) -> None:
+def test_of_what_the_executable_cannot_serve_nothing_is_said(alone: dict[str, str], executable: str) -> None:
     assert offered(["hacheck", "exporter", "--"], alone, executable) == []
 
 
