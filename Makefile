@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types executable configmaps bench clean
+.PHONY: help demo test fuzz lint types executable configmaps docs bench clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,9 @@ dist/hacheck: $(VENV)/ready $(shell find hachecks -name '*.py' -o -name '*.sh' -
 
 configmaps: dist/hacheck ## Write the complete ConfigMap to dist/
 	$(BIN)/python -m hachecks.executable.configmap
+
+docs: $(VENV)/ready ## Write the generated parts of docs/
+	$(BIN)/python -m docs.generate
 
 bench: $(VENV)/ready dist/hacheck ## Compare instruction counts with the peers'
 	@sh tests/system-packages.sh bench

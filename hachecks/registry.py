@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Entry] = {
     "checks": Entry(
         "hachecks.delivery.declarations:Checks", "List the checks and notifiers that hacheck.toml declares."
     ),
+    "completion": Entry("hachecks.completion:Completion", "Print a script that completes words in your shell."),
     "deliver": Entry("hachecks.delivery.deliverer:Deliver", ""),
     "exporter": Entry("hachecks.exporter.options:ExporterOptions", "Serve VIP state to Prometheus, and a status page."),
     "history": Entry("hachecks.transitions.show_history:ShowHistory", "Show what Keepalived has said."),

@@ -95,20 +95,20 @@ def test_an_alert_says_what_it_means_and_where_to_read_on(rule: Rule) -> None:
     assert rule["labels"]["severity"] in {"warning", "critical"}
     assert set(rule["annotations"]) == {"summary", "description", "runbook"}
     assert " first" in rule["annotations"]["description"]
-    assert rule["annotations"]["runbook"] == f"README.md#{rule['alert'].lower()}"
+    assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
 
 
 @pytest.mark.parametrize("name", [rule["alert"] for rule in ALERTS])
 def test_the_runbook_has_an_entry_for_the_alert(name: str) -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert re.search(rf'^#+ {name}$|<a id="{name.lower()}"></a>', readme, re.MULTILINE), (
-        f"README.md says nothing of {name}"
+    runbook = (ROOT / "docs/runbook.md").read_text()
+    assert re.search(rf'^#+ {name}$|<a id="{name.lower()}"></a>', runbook, re.MULTILINE), (
+        f"docs/runbook.md says nothing of {name}"
     )
 
 
 def test_alertmanager_takes_what_the_runbook_has_it_hold_back(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text()
-    (block,) = re.findall(r"^```yaml\n(inhibit_rules:\n.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    runbook = (ROOT / "docs/runbook.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(inhibit_rules:\n.*?)^```$", runbook, re.MULTILINE | re.DOTALL)
     path = tmp_path / "alertmanager.yml"
     path.write_text(f"route: {{receiver: nobody}}\nreceivers: [{{name: nobody}}]\n{block}")
     done = subprocess.run(["amtool", "check-config", path], capture_output=True, text=True, check=False)

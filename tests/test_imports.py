@@ -21,6 +21,7 @@ PACKAGE = ROOT / "hachecks"
 FLOORS = [
     "__main__ executable",
     "agent ipfailover",
+    "completion",
     "exporter commands",
     "click_settings delivery status versions",
     "config client",
@@ -42,7 +43,7 @@ IMPORTERS = {
     "aiohttp": "exporter. agent.",
     "apprise": "notifiers.apprise",
     "bcrypt": "exporter.web_config.users",
-    "click": "commands click_settings",
+    "click": "commands click_settings completion",
     "h2": "http.http2",
     "hpack": "executable.huffman_table",
     "httpcore": "http.",

@@ -1,4 +1,4 @@
-"""Every command in README.md does what it says there."""
+"""Every command in README.md, CONTRIBUTING.md and docs/ does what it says there."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 import trustme
+import yaml
 
-from hachecks.config import Configuration
-from hachecks.delivery.channels import channels_of
-from hachecks.registry import PROBES
-from tests.cli import ROOT
+from hachecks.exporter.web_config.config import WebConfig
+from tests.cli import ROOT, hacheck
 
 from .failover.namespace import PATIENCE, Namespace, namespace, wait_until
 
@@ -25,8 +24,11 @@ if TYPE_CHECKING:
 
     from _pytest.mark import ParameterSet
 
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+RECIPES = {"dns", "file", "http", "nodeport", "sql", "tcp"}
+"""The probes that have a recipe in README.md: what people come for."""
 SETUP = """
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /dev/shm
@@ -43,18 +45,36 @@ ip route add default dev eth0
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nonexistent"))
 
 
-def blocks(kind: str) -> list[str]:
-    return [text for language, text in BLOCK.findall(README) if language == kind]
+class Block(NamedTuple):
+    """A block of code: the page it is on, its language, and what is in it."""
+
+    page: Path
+    language: str
+    text: str
+
+
+BLOCKS = [Block(page, *found) for page in PAGES for found in BLOCK.findall(page.read_text())]
+
+
+def blocks(kind: str, page: Path | None = None) -> list[str]:
+    """The blocks in a language, of one page or of all."""
+    return [one.text for one in BLOCKS if one.language == kind and page in (None, one.page)]
 
 
 def transcripts() -> list[ParameterSet]:
-    """Each `$ command` of the README with what it is said to print."""
-    found = []
-    for block in blocks("console"):
-        for part in block.split("$ ")[1:]:
+    """Each `$ command` with what it is said to print, and the page; what several pages say alike is run once."""
+    found: dict[tuple[str, str], Path] = {}
+    for block in BLOCKS:
+        for part in block.text.split("$ ")[1:] if block.language == "console" else []:
             command, _, told = part.partition("\n")
-            found.append(pytest.param(command, told.rstrip("\n"), id=command))
-    return found
+            found.setdefault((command, told.rstrip("\n")), block.page)
+    return [pytest.param(page, *said, id=f"{page.stem}: {said[0]}") for said, page in found.items()]
+
+
+def configuration_of(page: Path) -> str:
+    """The hacheck.toml that a page's commands are run with: its own where it declares what `run vip` needs."""
+    texts = [text for text in blocks("toml", page) if "[check.vip]" in text]
+    return texts[0] if texts else configuration_of(README)
 
 
 def without_figures(text: str) -> str:
@@ -78,15 +98,17 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
         inside.path("/run/hacheck").mkdir()
         keepalive = inside.path("/etc/keepalive")
         shutil.copy(ROOT / "dist/hacheck", keepalive)
-        (keepalive / "hacheck.toml").write_text(blocks("toml")[0])
+        for page in PAGES:
+            (keepalive / f"{page.stem}.toml").write_text(configuration_of(page))
+        shutil.copy(keepalive / "README.toml", keepalive / "hacheck.toml")
         authority.cert_pem.write_to_path(str(keepalive / "ca.pem"))
         said: list[str] = []
-        inside.start(sys.executable, str(ROOT / "tests/readme_services.py"), str(certificate), heard=said.append)
+        services = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.readme_services"]
+        inside.start(*services, str(certificate), heard=said.append)
         start_postgresql(inside)
         wait_until(f"the services are there: {said}", lambda: "ready" in said)
-        wait_until(
-            "the name server is there", lambda: asked(inside, "hacheck dns www.example.com --server 10.0.0.2")[0] == 0
-        )
+        dns = "hacheck dns www.example.com --server 10.0.0.2"
+        wait_until("the name server is there", lambda: asked(inside, README, dns)[0] == 0)
         yield inside
 
 
@@ -135,7 +157,7 @@ def observed() -> Iterator[Namespace]:
 def test_the_exporter_runs_as_it_says(tmp_path: Path) -> None:
     if os.geteuid() != 0 and not os.environ.get("CI"):
         pytest.skip("needs root, for a namespace of its own")
-    (block,) = blocks("bash")
+    (block,) = blocks("bash", README)
     install, run = block.splitlines()
     subprocess.run([sys.executable, "-m", "venv", tmp_path], check=True)
     programs = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
@@ -148,17 +170,17 @@ def test_the_exporter_runs_as_it_says(tmp_path: Path) -> None:
         wait_until(f"the exporter is ready: {said}", lambda: inside.run(*ready).returncode == 0)
 
 
-def asked(node: Namespace, command: str) -> tuple[int, str]:
-    script = "export NODE_NAME=node-a; " + command.replace("hacheck ", "sh /etc/keepalive/hacheck ", 1)
-    done = node.run("sh", "-c", script)
+def asked(node: Namespace, page: Path, command: str) -> tuple[int, str]:
+    environ = f"export NODE_NAME=node-a HACHECK_CONFIG=/etc/keepalive/{page.stem}.toml; "
+    done = node.run("sh", "-c", environ + command.replace("hacheck ", "sh /etc/keepalive/hacheck ", 1))
     return done.returncode, done.stdout.rstrip("\n") + done.stderr
 
 
 @pytest.mark.executable
-@pytest.mark.parametrize(("command", "told"), transcripts())
-def test_a_recipe_does_what_it_says(request: pytest.FixtureRequest, command: str, told: str) -> None:
+@pytest.mark.parametrize(("page", "command", "told"), transcripts())
+def test_a_recipe_does_what_it_says(request: pytest.FixtureRequest, page: Path, command: str, told: str) -> None:
     node = request.getfixturevalue("observed" if command.startswith("hacheck status") else "node")
-    code, said = asked(node, command)
+    code, said = asked(node, page, command)
     lines = told.splitlines() or [""]
     if lines[0].startswith("PASS - in-service"):  # the members of a composition answer in any order
         said, told = " ".join(sorted(said[7:].split("; "))), " ".join(sorted(told[7:].split("; ")))
@@ -166,8 +188,26 @@ def test_a_recipe_does_what_it_says(request: pytest.FixtureRequest, command: str
     assert code == (1 if lines[0].startswith("FAIL") else 0)
 
 
-FAKE_KUBECTL = """#!/bin/sh
-# A cluster cannot run here: what kubectl would send to it is rendered and held against the Kubernetes schemas.
+COMPLETION = [(one.language, one.text) for one in BLOCKS if " completion " in one.text]
+
+
+@pytest.mark.executable
+@pytest.mark.parametrize(("shell", "script"), [pytest.param(*one, id=one[0]) for one in COMPLETION])
+def test_completion_is_taken_by_the_shell(node: Namespace, shell: str, script: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed: apt-get install {shell}")
+    prepared = "autoload -U compinit; compinit -u -D; " if shell == "zsh" else ""
+    done = node.run(shell, "-c", f"{prepared}{script}\nhacheck version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("hacheck ")
+
+
+def test_completion_is_shown_for_every_shell() -> None:
+    assert sorted(shell for shell, _ in COMPLETION) == ["bash", "fish", "zsh"]
+
+
+FAKE_CLUSTER = """#!/bin/sh
+# A cluster cannot run here: what oc or kubectl would send to it is rendered and held against the Kubernetes schemas.
 set -e
 case "$1" in
 kustomize) exec {kubectl} "$@" ;;
@@ -177,17 +217,22 @@ apply)
     shift
     while [ $# -gt 0 ]; do test "$1" = -f && grep -q '^kind: ' "$2" && shift 2; done ;;
 patch) test "$2 $3 $4" = "deployment ipfailover-keepalived --patch-file" && test -f "$5" && echo patched ;;
+set) test "$2 $3 $4" = "env deployment/ipfailover-keepalived OPENSHIFT_HA_NOTIFY_SCRIPT=${{4#*=}}" &&
+    test "${{4#*=}}" = "sh /etc/keepalive/hacheck notify" ;;
+exec) test "$2 $3 $4 $5 $6" = "deployment/ipfailover-keepalived -- sh /etc/keepalive/hacheck run" && test -n "$7" ;;
 *) echo "unexpected: $*" >&2; exit 1 ;;
 esac
 """
+DEPLOYMENT = dict.fromkeys(line.strip() for block in blocks("sh") for line in block.splitlines())
 
 
 @pytest.mark.executable
-@pytest.mark.parametrize("command", [line.strip() for block in blocks("sh") for line in block.splitlines()])
+@pytest.mark.parametrize("command", DEPLOYMENT)
 def test_a_deployment_command_works(tmp_path: Path, command: str) -> None:
-    kubectl = tmp_path / "kubectl"
-    kubectl.write_text(FAKE_KUBECTL.format(kubectl=shutil.which("kubectl"), python=sys.executable))
-    kubectl.chmod(0o755)
+    for name in ("oc", "kubectl"):
+        fake = tmp_path / name
+        fake.write_text(FAKE_CLUSTER.format(kubectl=shutil.which("kubectl"), python=sys.executable))
+        fake.chmod(0o755)
     environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(["sh", "-ec", command], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -195,9 +240,9 @@ def test_a_deployment_command_works(tmp_path: Path, command: str) -> None:
 
 @pytest.mark.executable
 def test_the_keepalived_configuration_is_understood(node: Namespace) -> None:
-    (script,) = [block for block in blocks("") if "vrrp_script" in block]
-    (notify,) = [block for block in blocks("") if block.startswith("notify ")]
-    (fifo,) = [block for block in blocks("") if "vrrp_notify_fifo" in block]
+    (script,) = {block for block in blocks("") if "vrrp_script" in block}
+    (notify,) = {block for block in blocks("") if block.startswith("notify ")}
+    (fifo,) = {block for block in blocks("") if "vrrp_notify_fifo" in block}
     instance = """
 vrrp_instance V {
     interface eth0
@@ -217,18 +262,72 @@ vrrp_instance V {
     assert done.returncode == 6  # scripts without enable_script_security, as OpenShift runs them
 
 
-def test_the_notifiers_it_declares_are_understood(tmp_path: Path) -> None:
+DECLARED = [
+    pytest.param(one.text, id=f"{one.page.stem}-{at}") for at, one in enumerate(BLOCKS) if one.language == "toml"
+]
+
+
+@pytest.mark.parametrize("text", DECLARED)
+def test_what_it_declares_is_understood(tmp_path: Path, text: str) -> None:
     path = tmp_path / "hacheck.toml"
-    path.write_text(blocks("toml")[1])
-    declared = Configuration.read(str(path))
-    assert channels_of(declared, {}, "").keys() == declared.notifiers.keys()
+    path.write_text(text)
+    answer = hacheck("checks", "--config", path)
+    assert (answer.code, answer.err) == (0, "")
+    declared = re.findall(r"^\[\w+\.(.+)\]$", text, re.MULTILINE)
+    assert sorted(line.split()[0] for line in answer.out.splitlines()) == sorted(declared)
 
 
-def test_every_probe_has_its_recipe() -> None:
-    assert {str(command.values[0]).split()[1] for command in transcripts()} >= set(PROBES)
+def test_the_exporter_takes_the_web_configuration(tmp_path: Path) -> None:
+    (text,) = [block for block in blocks("yaml") if "tls_server_config" in block]
+    certificate = trustme.CA().issue_cert("node-a")
+    certificate.private_key_pem.write_to_path(str(tmp_path / "server.key"))
+    certificate.cert_chain_pems[0].write_to_path(str(tmp_path / "server.crt"))
+    path = tmp_path / "web.yml"
+    path.write_text(text)
+    assert WebConfig.read(str(path)).ssl_context() is not None
 
 
-def test_every_make_target_it_names_is_there() -> None:
+def test_the_notify_script_is_the_one_of_the_exporters_patch() -> None:
+    (text,) = [block for block in blocks("yaml") if "OPENSHIFT_HA_NOTIFY_SCRIPT" in block]
+    patch = yaml.safe_load((ROOT / "configmaps/exporter-patch.yaml").read_text())
+    keepalived, _ = patch["spec"]["template"]["spec"]["containers"]
+    assert yaml.safe_load(text) == keepalived["env"]
+
+
+METRIC = re.compile(r"\bhachecks_\w+")
+
+
+def test_every_metric_that_is_served_is_documented(observed: Namespace) -> None:
+    served = observed.run("curl", "--silent", "http://10.0.0.5:10112/metrics").stdout
+    families = {name for name in re.findall(r"^# TYPE (\S+)", served, re.MULTILINE) if name.startswith("hachecks_")}
+    assert len(families) > 20
+    assert families - set(METRIC.findall((ROOT / "docs/exporter.md").read_text())) == set()
+
+
+def test_every_metric_that_is_documented_or_asked_for_is_there() -> None:
+    documented = set(METRIC.findall((ROOT / "docs/exporter.md").read_text()))
+    source = "".join(path.read_text() for path in (ROOT / "hachecks/exporter").glob("*.py"))
+    assert [
+        one for one in documented if f'"{re.sub("^hachecks_(check_)?", "", one)}"' not in source and one not in source
+    ] == []
+    rules = (ROOT / "configmaps/prometheus-rules.yaml").read_text() + (
+        ROOT / "configmaps/grafana-dashboard.yaml"
+    ).read_text()
+    asked = {
+        re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"(?<![\w:])hachecks_\w+(?![\w:])", rules)
+    }
+    assert asked - documented == set()
+
+
+def test_the_readme_has_a_recipe_for_what_people_come_for() -> None:
+    commands = [
+        command for block in blocks("console", README) for command in re.findall(r"^\$ hacheck (\w+)", block, re.M)
+    ]
+    assert set(commands) >= RECIPES
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES])
+def test_every_make_target_it_names_is_there(page: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for words in re.findall(r"`make ([a-z ]+)`", README):
+    for words in re.findall(r"`make ([a-z ]+)", page.read_text()):
         assert set(words.split()) <= targets

@@ -1,4 +1,4 @@
-"""What README says to write into a keepalived.conf runs, whoever runs the scripts, with script security or without."""
+"""What README.md and docs/ say to write into a keepalived.conf runs, for every user, with script security or not."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ vrrp_instance VI_{number} {{
 }}
 """
 PATH = "/etc/keepalive/hacheck"
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README, OPENSHIFT = ROOT / "README.md", ROOT / "docs/openshift.md"
 RUNS, DISABLED = "runs", "is disabled"
 
 
@@ -150,12 +151,16 @@ def started(forms: Sequence[str], user: str, *, secure: bool) -> Iterator[Keepal
 
 
 def advised(user: str) -> list[str]:
-    """What README says to write before the path, where Keepalived's scripts run as this user."""
-    rows = re.findall(r"^\| (root|another user)\b.*?\| (.*) \|$", README.read_text(), re.MULTILINE)
+    """What to write before the path, where Keepalived's scripts run as this user: README.md and docs/ say the same."""
+    forms = [list(advised_by(page, user)) for page in (README, OPENSHIFT)]
+    assert forms[0] == forms[1] != []
+    return forms[0]
+
+
+def advised_by(page: Path, user: str) -> Iterator[str]:
+    rows = re.findall(r"^\| (root|another user)\b.*?\| (.*) \|$", page.read_text(), re.MULTILINE)
     (row,) = [text for whom, text in rows if (whom == "root") == (user == "root")]
-    forms = [form.removesuffix(f" {PATH} …") for form in re.findall(f"`([^`]* {PATH} …)`", row)]
-    assert forms
-    return forms
+    return (form.removesuffix(f" {PATH} …") for form in re.findall(f"`([^`]* {PATH} …)`", row))
 
 
 BOTH = pytest.mark.parametrize("secure", [False, True], ids=["plain", "enable_script_security"])
@@ -185,10 +190,10 @@ def test_what_the_readme_warns_of_is_disabled(user: str, secure: bool) -> None:
 
 
 @pytest.mark.parametrize("user", ["root", ACCOUNT])
-def test_the_fifo_that_the_readme_has_made_is_followed(user: str) -> None:
-    readme = README.read_text()
-    made = re.findall(r"^(mkfifo .*|chown .*fifo.*)$", readme, re.MULTILINE)
-    block = re.findall(r"^    (vrrp_notify_fifo(?:_script)? .*)$", readme, re.MULTILINE)
+def test_the_fifo_that_one_is_told_to_make_is_followed(user: str) -> None:
+    page = OPENSHIFT.read_text()
+    made = re.findall(r"^(mkfifo .*|chown .*fifo.*)$", page, re.MULTILINE)
+    block = re.findall(r"^    (vrrp_notify_fifo(?:_script)? .*)$", page, re.MULTILINE)
     assert (len(made), len(block)) == (2, 2)
     with prepared(account=user != "root") as node:
         node.must("sh", "-ec", "\n".join(made[: 1 if user == "root" else 2]))
