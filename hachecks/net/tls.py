@@ -133,9 +133,10 @@ class TlsOptions:
             raise CannotLook(f"cannot use {what}: {of_a_file(error)}") from None
 
     def judge_certificate(self, stream: Stream) -> dict[str, float]:
-        """The seconds that what the server sent has left, the one that ends first; raises `Failure` when too few.
+        """`certificate_expires_seconds`, until the first of the certificates that the server sent ends.
 
-        An intermediate may end before the server's own certificate; each one that was sent counts, used or not.
+        Nothing is measured where nothing is verified. Raises `Failure` when fewer than `--min-days-left` are left. An
+        intermediate may end before the server's own certificate; each one that was sent counts, used or not.
         """
         if stream.handshake is None or not self.verify:
             return {}

@@ -93,14 +93,9 @@ class TcpProbe(NetworkOptions, TlsOptions):
         if self.dialogue:
             with stream.deadline.during("dialogue"):
                 heard = hold(self.dialogue, stream)
-            has_spoken = any(step.kind.startswith("send") for step in self.dialogue)
         else:
-            heard, has_spoken = (
-                stream.peek(
-                    MYSQL_GREETING_SECONDS if self._goal(self.target).port in MYSQL_PORTS else GREETING_SECONDS
-                ),
-                False,
-            )
+            is_likely = self._goal(self.target).port in MYSQL_PORTS
+            heard = stream.peek(MYSQL_GREETING_SECONDS if is_likely else GREETING_SECONDS)
         if not (len(heard) > 4 and heard[2:4] == b"\0\0"):
             return ""
         from hachecks.net.mysql_handshake import leave_after  # what a plain check does not owe

@@ -246,9 +246,8 @@ def test_no_check_counts_as_a_broken_handshake(words: tuple[str, ...], mariadb: 
 
 
 def test_a_plain_connection_that_is_greeted_does_not_count(mariadb: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        tcp, "GREETING_SECONDS", tcp.MYSQL_GREETING_SECONDS * 8
-    )  # as long as it takes on a busy machine
+    # As long as it takes on a busy machine.
+    monkeypatch.setattr(tcp, "GREETING_SECONDS", tcp.MYSQL_GREETING_SECONDS * 8)
     before = mariadb.broken
     for _ in range(3):
         verdict = tcp.TcpProbe(target=Endpoint.parse(mariadb.where)).check(Deadline.after(10))

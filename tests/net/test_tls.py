@@ -14,9 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hachecks.deadline import Deadline
 from hachecks.net.certificate import Certificate, seconds
 from hachecks.net.handshake import sent_certificates
+from hachecks.net.target import Target
 from hachecks.net.tls import TlsOptions
+from hachecks.net.transport import NetworkOptions
+from hachecks.verdict import Failure
 from tests.certificates import NOW, Issued
 from tests.cli import hacheck
 from tests.mailservers import await_greeting
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Literal
 
 OPENSSL = shutil.which("openssl")
 VERSIONS = {"1.0": "-tls1", "1.1": "-tls1_1", "1.2": "-tls1_2", "1.3": "-tls1_3"}
@@ -258,6 +263,17 @@ def test_a_server_that_wants_a_certificate_refuses_whoever_has_none(version: str
         assert refused.line.startswith(f"FAIL - localhost:{port}: TLS failed: it ")
         assert "client certificate (--cert-file)" in refused.line
         assert hacheck(*where, "--cert-file", chain.chain_file, "--key-file", chain.chain_key).code == 0
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_the_handshake_is_not_over_before_the_server_had_its_chance_to_refuse(
+    version: Literal["1.2", "1.3"], chain: Chain
+) -> None:
+    network, options = NetworkOptions(), TlsOptions(ca_file=chain.root_file, tls_max=version)
+    with talking(greet_and_echo, context=wanting(chain)) as talker:
+        stream = network.connect(Target.parse(talker.address), Deadline.after(5))
+        with stream, pytest.raises(Failure, match=r"client certificate \(--cert-file\)"):
+            stream.start_tls(options.context(), "localhost")
 
 
 def test_a_certificate_of_somebody_else_is_refused(chain: Chain) -> None:

@@ -570,6 +570,22 @@ def test_a_stream_whose_deadline_has_passed_does_nothing(pair: tuple[socket.sock
             operation()
 
 
+def test_so_many_bytes_are_read_and_none_that_follow(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    stream = Stream(ours, Deadline.after(5), "peer")
+    theirs.sendall(b"ab")
+    writer = threading.Timer(0.05, theirs.sendall, (b"cdef",))
+    writer.start()
+    assert stream.read_exactly(3) == b"abc"
+    writer.join()
+    assert stream.read_exactly(0) == b""
+    assert stream.recv(100) == b"def"
+    theirs.sendall(b"gh")
+    theirs.close()
+    with pytest.raises(Failure, match="peer closed the connection after 2 of 3 bytes"):
+        stream.read_exactly(3)
+
+
 def test_what_has_arrived_is_read_and_then_the_end(pair: tuple[socket.socket, socket.socket]) -> None:
     with Stream(pair[0], Deadline.after(5), "it") as stream:
         pair[1].sendall(b"abcdef")

@@ -246,6 +246,19 @@ def test_a_datagram_that_is_no_answer_to_us_is_passed_over(foreign: Callable[[by
     assert line == f"PASS - 127.0.0.1:{server.port} answered app.test A with 10.0.0.5 in T"
 
 
+def test_a_query_that_is_lost_is_sent_again() -> None:
+    heard: list[bytes] = []
+
+    def lose_two(query: bytes) -> list[bytes]:
+        heard.append(query)
+        return [response(record(FIVE), query=query)] if len(heard) == 3 else []
+
+    with Says(lose_two) as server:
+        line = line_of("dns", "app.test", "--server", f"127.0.0.1:{server.port}", timeout=3)
+    assert line == f"PASS - 127.0.0.1:{server.port} answered app.test A with 10.0.0.5 in T"
+    assert heard == [heard[0]] * 3
+
+
 def test_nothing_but_foreign_datagrams_is_no_answer() -> None:
     with Says(lambda query: [other_question(query)]) as server:
         line = line_of("dns", "app.test", "--server", f"127.0.0.1:{server.port}", timeout=0.3)

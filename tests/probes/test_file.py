@@ -69,6 +69,27 @@ def tomorrows(switch: Path) -> Path:
     return switch
 
 
+@pytest.mark.parametrize(
+    ("age", "words", "code"),
+    [
+        pytest.param(100, ("--absent", "--expires-after", "100s"), 0, id="expired-just-now"),
+        pytest.param(100, ("--absent", "--expires-after", "160s"), 1, id="not-expired-yet"),
+        pytest.param(100, ("--younger-than", "100s"), 1, id="as-old-as-it-must-not-be"),
+        pytest.param(100, ("--older-than", "100s"), 0, id="as-old-as-it-must-be"),
+        pytest.param(-30, ("--younger-than", "1s"), 0, id="a-clock-that-is-ahead-a-little"),
+        pytest.param(-30, ("--older-than", "1s"), 1, id="which-makes-nothing-old"),
+    ],
+)
+def test_an_age_is_judged_to_the_second(tmp_path: Path, age: float, words: tuple[str, ...], code: int) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    modified = time.time() - age
+    os.utime(file, (modified, modified))
+    answer = hacheck("file", file, *words)
+    assert answer.code == code, answer
+    assert not answer.line.startswith("UNKNOWN")
+
+
 @pytest.mark.parametrize("words", [("--younger-than", "1m"), ("--older-than", "1m"), ("--expires-after", "8h")])
 def test_an_age_in_the_future_is_not_believed_where_it_matters(tomorrows: Path, words: tuple[str, ...]) -> None:
     answer = hacheck("file", tomorrows, *words)

@@ -115,6 +115,14 @@ class TestConnectTo:
             assert line_of("http", "http://shop.example/", *words).startswith("PASS - ")
         assert other.requests[-1].headers["Host"] == f"shop.example:{other.port}"
 
+    def test_that_is_a_unix_socket_has_all_ports_of_the_host(self, tmp_path: Path) -> None:
+        talk = redirecting(b"http://shop.example:8080/there", b"/there")
+        with talking(talk, path=str(tmp_path / "s")) as talker:
+            words = ("--connect-to", f"unix:{tmp_path}/s", "--redirects", "same-host")
+            line = line_of("http", "http://shop.example/", *words)
+        assert line.startswith("PASS - http://shop.example:8080/there (redirected from http://shop.example/)")
+        assert talker.heard == [b"/", b"/there"]
+
     def test_stands_for_the_host_when_it_is_come_back_to(self) -> None:
         routes = {"/back": Route(b"back")}
         with Http(routes) as here, Http({"/a": to("http://shop.example/back")}) as other:

@@ -229,6 +229,11 @@ class TestKubeProxy:
             "0:0::0:1 does not serve nodePorts; give an address that others reach",
             id="spelt-out",
         ),
+        pytest.param(
+            ("--address", "::ffff:127.0.0.1"),
+            "::ffff:127.0.0.1 does not serve nodePorts; give an address that others reach",
+            id="mapped",
+        ),
         pytest.param(("--service", "a/b"), "--service needs --health-check-node-port", id="service"),
         pytest.param(
             ("--request", "none"),

@@ -157,6 +157,14 @@ def test_endless_answer_ends_within_little_memory(said: tuple[bytes, ...]) -> No
     assert run.peak_kib <= MEMORY_KIB
 
 
+def test_small_messages_are_rationed_too() -> None:
+    login = (AUTHENTICATED, STANDBY, message(b"N", b"\0") * 6000, READY)
+    with Says(b"".join(login)) as server:
+        verdict = ask(f"postgresql://u@127.0.0.1:{server.port}/d")
+    told = "sent more than the 1000 rows or 1048576 bytes that a check reads"
+    assert repr(verdict) == f"FAIL - 127.0.0.1:{server.port} {told}"
+
+
 @pytest.mark.parametrize(
     ("said", "status", "told"),
     [

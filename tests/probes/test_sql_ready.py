@@ -55,6 +55,7 @@ def refusal(state: str, told: str = "no") -> bytes:
         pytest.param("28P01", Status.PASS, id="wrong-password"),
         pytest.param("3D000", Status.PASS, id="no-such-database"),
         pytest.param("42501", Status.PASS, id="may-not-connect"),
+        pytest.param("0A000", Status.PASS, id="not-supported"),
     ],
 )
 def test_only_a_refusal_of_who_knows_us_is_ready(state: str, status: Status, before: bytes) -> None:
