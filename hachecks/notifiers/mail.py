@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import smtplib
 
-from hachecks.http.headers import text_of
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.net.target import CallerName, Target
 from hachecks.net.tls import TlsOptions
@@ -13,7 +12,7 @@ from hachecks.services.email_message import MailAddress, compose_email
 from hachecks.services.progress import PartialDelivery
 from hachecks.services.smtp import Session
 from hachecks.settings import option, settings
-from hachecks.verdict import CannotLook, one_line
+from hachecks.verdict import one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,12 +118,12 @@ class MailNotifier(NetworkOptions, TlsOptions):
 
 def _password(path: str) -> str:
     try:
-        password = text_of(path).rstrip("\r\n")
-    except CannotLook as error:
-        raise NotDelivered(str(error), retryable=True) from None
-    if not password.isascii():
-        raise NotDelivered(f"{path}: an SMTP password is ASCII", retryable=False)
-    return password
+        with open(path, encoding="ascii") as file:
+            return file.read().rstrip("\r\n")
+    except OSError as error:
+        raise NotDelivered(f"cannot read {path}: {error.strerror}", retryable=True) from None
+    except UnicodeDecodeError:
+        raise NotDelivered(f"{path}: an SMTP password is ASCII", retryable=False) from None
 
 
 def is_retryable(code: int) -> bool:
