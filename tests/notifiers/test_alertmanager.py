@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from hachecks.messages.message import Message
 
+BASES = ("--url http://h/", "--url https://h/", "--url https://h/ --proxy http://p:1")
+SAMPLES = {"--label": "a=1"}
+
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

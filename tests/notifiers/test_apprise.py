@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("default")  # what the libraries of others say of themselves
 
+BASES = ("--urls-file /f", "")
+
 
 def notifier(tmp_path: Path, *urls: str) -> AppriseNotifier:
     path = tmp_path / "urls"

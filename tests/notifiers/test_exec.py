@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Script = Callable[[str], str]
 
+BASES = ("--command /x",)
+
 
 @pytest.fixture
 def script(tmp_path: Path) -> Script:

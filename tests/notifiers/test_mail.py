@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from tests.servers import Server
     from tests.talker import Talker
 
+BASES = ("--to a@b.test", "--to a@b.test --tls", "--to a@b.test --starttls --user u --password-file /f")
+
 A, B, C = (MailAddress.parse(f"{name}@example.org") for name in ("a", "b", "c"))
 
 

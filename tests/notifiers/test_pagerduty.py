@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from hachecks.messages.message import Message
 
+BASES = ("--routing-key-file /f", "--routing-key-file /f --proxy http://p:1", "")
+SAMPLES = {"--severity-map": "info=none"}
+
 
 @pytest.fixture
 def pagerduty() -> Iterator[PagerDuty]:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from hachecks.messages.message import Message
 
+BASES = ("--pushgateway http://h/", "--pushgateway https://h/", "--pushgateway https://h/ --proxy http://p:1", "")
+SAMPLES = {"--textfile": "/x.prom"}
+
 
 @pytest.fixture
 def textfile(tmp_path: Path) -> Path:

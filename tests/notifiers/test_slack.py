@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from hachecks.messages.message import Message
 
+BASES = ("--url-file /f", "--url-file /f --proxy http://p:1", "--token-file /f --channel C1", "--channel C1", "")
+
 
 @pytest.fixture
 def webhook() -> Iterator[SlackWebhook]:

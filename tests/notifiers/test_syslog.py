@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from tests.servers import Server
     from tests.talker import Talker
 
+BASES = ("", "--transport tls --server h:1", "--server h:1")
+SAMPLES = {"--transport": "udp"}
+
 NASTY = 'a"b\\c]d é'
 RFC5424 = re.compile(
     rb"<(\d{1,3})>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([!-~]{1,255}) ([!-~]{1,48}) ([!-~]{1,128}) ([!-~]{1,32}) "

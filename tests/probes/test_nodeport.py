@@ -23,6 +23,14 @@ from tests.servers import Http, Listening, Refusing, Route
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CONTRACTS = (
+    "{port} --request http --status 204",
+    "{port} --request https --no-verify --status 204",
+    "{port} --kube-proxy --kube-proxy-port {port} --health-check-node-port {port}",
+)
+BASES = ("31080", "31080 --request https", "31080 --health-check-node-port 32080")
+SAMPLES = {"--status": "200-299", "--path": "/x", "--service": "namespace/name"}
+
 HERE = NetworkOptions().own_address()
 
 
