@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 
 NOTING = """
 import sys
-from hachecks import published
-from hachecks.runner import RunOptions
+from hachecks.checks import results
+from hachecks.checks.runner import RunOptions
 from hachecks.verdict import Verdict
 verdict = Verdict.failing("it is broken " * 20, "refused", duration_seconds=0.02)
 done = 0
 while done < int(sys.argv[2]):
     try:
-        published.note(sys.argv[1], "vip", "tcp", "it", verdict, RunOptions())
+        results.record_run(sys.argv[1], "vip", "tcp", "it", verdict, RunOptions())
         done += 1
     except BlockingIOError:
         pass

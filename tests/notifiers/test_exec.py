@@ -13,6 +13,7 @@ from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.exec import ExecNotifier
 from tests.cli import hacheck
 from tests.events import event, message, storm
+from tests.logdaemons import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,8 +191,7 @@ def test_the_whole_process_group_ends_at_the_deadline(script: Script, tmp_path: 
     assert "killed at the end of its time" in str(final)
     pids = [int(line) for line in lines(tmp_path / "pids")]
     assert len(pids) == 2
-    time.sleep(0.1)
-    assert not any(map(alive, pids))
+    eventually(lambda: not any(map(alive, pids)))
 
 
 def test_term_comes_before_kill(script: Script, tmp_path: Path) -> None:

@@ -84,6 +84,17 @@ def caught_up(standby: PostgreSQL, primary: PostgreSQL) -> None:
         time.sleep(0.02)
 
 
+LAST_COMMIT = "select pg_last_xact_replay_timestamp()"
+
+
+def wait_until_is_older(standby: PostgreSQL, instant: str, age: str) -> None:
+    """Wait until the instant that this statement gives is longer ago than that."""
+    until = time.monotonic() + 20
+    while standby.sql(f"select clock_timestamp() - ({instant}) > interval '{age}'") != "t":
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 def ask(url: str, timeout: float = 5.0, **table: object) -> Verdict:
     """The verdict for a check declared in hacheck.toml."""
     probe: SqlProbe = build(SqlProbe, "sql", {}, {}, {"url": url, **table}, "hacheck.toml")
@@ -344,7 +355,7 @@ def test_ready_server_is_ready(primary: PostgreSQL) -> None:
 
 
 def test_idle_standby_is_not_behind(standby: PostgreSQL) -> None:
-    time.sleep(0.3)
+    wait_until_is_older(standby, LAST_COMMIT, "100 ms")
     verdict = ask(standby.url(), role="standby", max_lag="100ms")
     assert repr(verdict) == f"PASS - 127.0.0.1:{standby.port}/postgres is standby, is 0 bytes behind"
     assert verdict.measured["lag_bytes"] == 0
@@ -373,7 +384,7 @@ def test_standby_that_does_not_replay_is_behind(primary: PostgreSQL, standby: Po
         until = time.monotonic() + 10
         while ask(standby.url(), max_lag="1kB").status is Status.PASS:
             assert time.monotonic() < until
-        time.sleep(0.2)
+        wait_until_is_older(standby, LAST_COMMIT, "100 ms")
         answer = hacheck("sql", standby.url(), "--max-lag", "100ms", "--format", "json")
         found = json.loads(answer.line)
         assert (answer.code, found["status"]) == (1, "FAIL")
@@ -388,7 +399,7 @@ def test_standby_that_does_not_replay_is_behind(primary: PostgreSQL, standby: Po
 
 def test_long_transaction_after_an_idle_time_is_not_lag(primary: PostgreSQL, standby: PostgreSQL) -> None:
     caught_up(standby, primary)
-    time.sleep(0.5)
+    wait_until_is_older(standby, LAST_COMMIT, "400 ms")
     load = "begin; insert into noise select generate_series(1, 300000); rollback"
     verdicts: list[Verdict] = []
     until = time.monotonic() + 20
@@ -406,7 +417,7 @@ def test_long_transaction_after_an_idle_time_is_not_lag(primary: PostgreSQL, sta
 def test_silent_primary_is_seen(primary: PostgreSQL, standby: PostgreSQL) -> None:
     caught_up(standby, primary)
     with primary.frozen():
-        time.sleep(0.3)
+        wait_until_is_older(standby, "select last_msg_receipt_time from pg_stat_wal_receiver", "200 ms")
         assert ask(standby.url(), max_lag="1s").status is Status.PASS
         verdict = ask(standby.url(), max_lag="1s", max_silence="200ms")
         told = "is 0 bytes behind, its primary silent for longer than 200 ms"
@@ -438,13 +449,16 @@ def test_standby_of_a_dead_primary_is_behind_until_it_is_promoted(place: Path) -
 
 def test_server_that_starts_or_stops_is_not_ready(place: Path) -> None:
     with postgresql.primary(place / "stopping") as server:
-        waiting = threading.Thread(target=server.sql, args=("select pg_sleep(1)",))
+        waiting = threading.Thread(target=server.sql, args=("select pg_sleep(3)",))
         waiting.start()
-        time.sleep(0.2)
+        wait_until_is_older(
+            server, "select min(query_start) from pg_stat_activity where query ~ '^select pg_sleep'", "0"
+        )
         assert server.process is not None
         server.process.terminate()  # smart: waits for the sessions, and lets nobody in
-        time.sleep(0.2)
-        verdict = ask(server.url(), ready_only=True)
+        until = time.monotonic() + 20
+        while (verdict := ask(server.url(), ready_only=True)).status is Status.PASS:
+            assert time.monotonic() < until
         told = "does not serve: the database system is shutting down (57P03)"
         assert repr(verdict) == f"FAIL - 127.0.0.1:{server.port}/postgres {told}"
         verdict = ask(server.url())
