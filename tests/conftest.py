@@ -66,11 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def shares_something(item: pytest.Item) -> bool:
     """Whether a test has a fixture of ours that others have as well."""
-    info = getattr(item, "_fixtureinfo", None)
-    found = [
-        definition for name in (info.name2fixturedefs if info else {}) for definition in info.name2fixturedefs[name]
-    ]
-    return any(one.scope != "function" and one.baseid for one in found)
+    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 - pytest's own has no other name
+    return any(one.scope != "function" and one.baseid for of_name in fixtures for one in of_name)
 
 
 def keep_to_ourselves() -> None:

@@ -30,7 +30,7 @@ MOST_MEMORY = 80.0
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     (tmp_path / "keepalived.conf").write_text(configuration(3))
-    say(tmp_path, "VI_1", "BACKUP", seconds_ago=60)
+    say(tmp_path, "VI_1", "BACKUP", seconds_ago=15)
     return tmp_path
 
 
@@ -190,7 +190,7 @@ def test_bad_requests_write_one_line_in_a_minute(running: Exporter) -> None:
 def test_answers_that_nobody_takes_do_not_fill_the_memory(tmp_path: Path) -> None:
     (tmp_path / "keepalived.conf").write_text(configuration(255))
     for number in range(1, 256):
-        say(tmp_path, f"VI_{number}", "BACKUP", seconds_ago=60)
+        say(tmp_path, f"VI_{number}", "BACKUP", seconds_ago=15)
     with exporter(tmp_path, "--keepalived-config", str(tmp_path / "keepalived.conf")) as running:
         ask = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 20
         with connected(running, 200, ask):
