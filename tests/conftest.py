@@ -27,6 +27,9 @@ echo 192.0.2.2 node0.example >>/run/hosts
 mount --bind /run/hosts /etc/hosts
 """
 
+collect_ignore = ["example"]
+"""What `test_three_places` puts into a copy of this tree."""
+
 BEFORE = {directory: os.stat(directory).st_dev for directory in ("/run", "/dev/shm")}
 """The file systems that were there when we came."""
 

@@ -255,6 +255,7 @@ def asked(running: Exporter, password: str, source: str = "127.0.0.1") -> int:
         return int(connection.recv(4096).split()[1])
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"], ids=["from-there", "from-elsewhere"])
 def test_wrong_passwords_do_not_keep_the_right_one_waiting(state: Path, source: str) -> None:
     """Also one that was never seen before, and comes from where the wrong ones do."""
@@ -338,6 +339,7 @@ def test_who_has_users_is_asked_in_any_name(users: Exporter) -> None:
 # What is remembered
 
 
+@pytest.mark.serial
 def test_a_million_events_are_read_in_little_memory_and_hold_up_nobody(state: Path) -> None:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     now = time.time()

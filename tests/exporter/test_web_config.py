@@ -444,6 +444,7 @@ def test_an_unknown_user_is_not_let_in_by_the_hash_that_stands_in(place: Place) 
     assert not any(asyncio.run(config.admits(basic(f"user{n}", "wonderland"))) for n in range(10))
 
 
+@pytest.mark.serial
 def test_requests_at_once_are_answered_while_bcrypt_computes(place: Place) -> None:
     config = place.config(f"basic_auth_users: {{alice: {hashed('wonderland', 10)}}}")
 
@@ -592,6 +593,7 @@ def test_a_file_that_changes_again_at_once_is_read_again(place: Place) -> None:
     assert config.headers == {"X-Frame-Options": "sameorigin"}
 
 
+@pytest.mark.serial
 def test_what_has_not_changed_is_not_read(place: Place) -> None:
     place.write("web.yml", TLS.encode())
     for name in ("web.yml", "server.pem", "server.key"):
