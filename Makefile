@@ -14,9 +14,9 @@ demo: $(VENV)/ready dist/hacheck ## Break a service three times, and watch its v
 	@sh tests/system-packages.sh demo
 	@$(BIN)/python tests/failover/demo.py
 
-test: $(VENV)/ready dist/hacheck ## Run every test against real servers
+test: $(VENV)/ready dist/hacheck ## Run every test against real servers (TESTS=, WORKERS=)
 	@sh tests/system-packages.sh test
-	$(BIN)/python -m tests.alone $(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m tests.alone $(BIN)/python -m tests.run $(TESTS)
 
 fuzz: $(VENV)/ready ## Give every parser 100,000 inputs (INPUTS=, TARGETS=); with atheris where it is installed
 	$(BIN)/python -m tests.fuzz.run --inputs $(or $(INPUTS),100000) $(TARGETS)

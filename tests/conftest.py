@@ -8,6 +8,7 @@ import signal
 import subprocess
 
 import hypothesis
+import pytest
 
 CLONE_NEWNS = 0x20000
 # /run can be read as it is, since name resolution may depend on it, but for /run/hacheck: the device is an overlay's
@@ -26,18 +27,50 @@ echo 192.0.2.2 node0.example >>/run/hosts
 mount --bind /run/hosts /etc/hosts
 """
 
+collect_ignore = ["example"]
+"""What `test_three_places` puts into a copy of this tree."""
+
 BEFORE = {directory: os.stat(directory).st_dev for directory in ("/run", "/dev/shm")}
 """The file systems that were there when we came."""
 
 
-def pytest_configure() -> None:
+LONG = (
+    "tests/test_executable.py",
+    "tests/delivery/test_deliverer.py",
+)
+"""Files whose tests share something dear and take long together: they come first, or a worker had them at the end."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     # In the background and under nohup it is ignored, and so it would be by whatever the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # How long an example takes says how busy the machine is.
     hypothesis.settings.register_profile("hachecks", deadline=None)
     hypothesis.settings.load_profile("hachecks")
-    if os.geteuid() == 0:
+    runs_tests = hasattr(config, "workerinput") or not config.getoption("numprocesses", None)
+    if os.geteuid() == 0 and runs_tests:  # each worker for itself: one overlay above another has an end
         keep_to_ourselves()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what a worker has to do together: a file whose tests share a fixture. Single tests come last, to fill up."""
+    sharing = {item.path for item in items if shares_something(item)}
+    for item in items:
+        if item.path in sharing and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        file = item.nodeid.partition("::")[0]
+        return (not item.get_closest_marker("xdist_group"), LONG.index(file) if file in LONG else len(LONG))
+
+    items.sort(key=place)
+
+
+def shares_something(item: pytest.Item) -> bool:
+    """Whether a test has a fixture of ours that others have as well."""
+    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 - pytest's own has no other name
+    return any(one.scope != "function" and one.baseid for of_name in fixtures for one in of_name)
 
 
 def keep_to_ourselves() -> None:

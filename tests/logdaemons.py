@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin:/sbin")
 JOURNALD = Path("/lib/systemd/systemd-journald")
-PATIENCE = 10.0
+PATIENCE = 30.0
 FIELDS = ("hostname", "app-name", "procid", "msgid", "structured-data", "msg")
 WORDS = ("syslogfacility-text", "syslogpriority-text")
 CONFIGURATION = """
@@ -58,7 +58,7 @@ class Rsyslog(NamedTuple):
 
 
 def eventually(happened: Callable[[], bool], what: Callable[[], object] = lambda: "") -> None:
-    """Wait until it has happened, ten seconds at most."""
+    """Wait until it has happened, half a minute at most."""
     until = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < until, what()

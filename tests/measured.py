@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -20,7 +21,14 @@ class Run(NamedTuple):
     out: str
     err: str
     seconds: float
+    starved: float
+    """Seconds of these in which it could have run, and others had the processor."""
     peak_kib: int
+
+    @property
+    def own_seconds(self) -> float:
+        """What it took of itself, however busy the machine was."""
+        return self.seconds - self.starved
 
 
 def measured(*argv: str) -> Run:
@@ -35,9 +43,12 @@ def main() -> None:
     began = time.monotonic()
     child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = child.stdout.read().decode(), child.stderr.read().decode()  # type: ignore[union-attr]
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    seconds = time.monotonic() - began
+    _, starved, _ = map(int, Path(f"/proc/{child.pid}/schedstat").read_text().split())  # run, waited to run, turns
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
-    run = Run(child.returncode, out, err, time.monotonic() - began, usage.ru_maxrss)
+    run = Run(child.returncode, out, err, seconds, starved / 1e9, usage.ru_maxrss)
     print(json.dumps(run._asdict()))
 
 

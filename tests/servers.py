@@ -12,6 +12,7 @@ import struct
 import threading
 import zlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -253,11 +254,17 @@ class GzipBomb(Server):
     """Answers with a gzip body that is a thousand times as large as it seems."""
 
     def talk(self, connection: socket.socket) -> None:
-        packer = zlib.compressobj(wbits=31)
-        body = b"".join(packer.compress(bytes(2**20)) for _ in range(100)) + packer.flush()
+        body = bomb()
         self.hear(connection)
         head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body)
+
+
+@cache
+def bomb() -> bytes:
+    """100 MiB of zeros as gzip, which take a second to pack."""
+    packer = zlib.compressobj(wbits=31)
+    return b"".join(packer.compress(bytes(2**20)) for _ in range(100)) + packer.flush()
 
 
 class TruncatedBody(Server):

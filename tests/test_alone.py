@@ -74,3 +74,27 @@ def test_what_a_test_starts_can_be_interrupted() -> None:
     child = subprocess.Popen(["sleep", "30"])
     child.send_signal(signal.SIGINT)
     assert child.wait(10) == -signal.SIGINT
+
+
+@pytest.mark.parametrize(
+    ("tests", "code"),
+    [
+        pytest.param({"together": True, "serial": True}, 0, id="all-is-well"),
+        pytest.param({"together": False, "serial": True}, 1, id="one-that-waits-fails"),
+        pytest.param({"together": True, "serial": False}, 1, id="one-that-measures-fails"),
+        pytest.param({"serial": True}, 0, id="none-waits"),
+        pytest.param({}, 5, id="none-at-all"),
+    ],
+)
+def test_a_run_is_both_halves_of_it(tmp_path: Path, tests: dict[str, bool], code: int) -> None:
+    lines = ["import os, pytest"]
+    for name, succeeds in tests.items():
+        mark = "@pytest.mark.serial\n" if name == "serial" else ""
+        is_worker = f"('PYTEST_XDIST_WORKER' in os.environ) is {name != 'serial'}"
+        lines.append(f"{mark}def test_{name}():\n    assert {succeeds} and {is_worker}")
+    (tmp_path / "test_one.py").write_text("\n".join(lines))
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    serial: alone\n")
+    words = [sys.executable, "-m", "tests.run", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr

@@ -1,6 +1,7 @@
 """Every choice of every option that takes one of some words is run against a real counterpart, or a strict one.
 
-The choices come from the registry: a new one fails until a run of it is written down here.
+The choices come from the registry: a new one fails until a run of it is written down, here or in the tests of the probe
+or notifier that has it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hachecks.registry import COMMANDS, NOTIFIERS, PROBES
 from hachecks.settings import settings_of
 from tests import nginx, postgresql
 from tests.cli import hacheck
+from tests.contracts import RUNS, Stage, run_of, tests_of
 from tests.exporter.running import exporter, say
 from tests.logdaemons import listening, rsyslog
 from tests.net.test_starttls import Authority, authority, directory, secure  # noqa: F401 - fixtures
@@ -46,6 +48,8 @@ def every_choice() -> list[object]:
     """Each choice once, by the class that declares it, with a command that has it."""
     found: dict[tuple[str, str], tuple[str, Setting]] = {}
     classes = {name: classes_of(name) for name in (*PROBES, *NOTIFIERS)}
+    for name in classes:
+        tests_of(name)  # where runs may be declared
     classes.update({name: (cls,) for name, cls in ELSEWHERE.items()})
     for name, of_command in classes.items():
         for setting in (setting for cls in of_command for setting in settings_of(cls)):
@@ -57,29 +61,9 @@ def every_choice() -> list[object]:
     ]
 
 
-class Stage(NamedTuple):
-    """What a run may need: a directory of its own, and ways to the servers, which start when they are wanted."""
-
-    path: Path
-    want: Callable[[str], object]
-
-
 @pytest.fixture
 def stage(tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
     return Stage(tmp_path, request.getfixturevalue)
-
-
-RUNS: dict[str, Callable[[str, Stage], None]] = {}
-
-
-def run_of(option: str) -> Callable[[Callable[[str, Stage], None]], Callable[[str, Stage], None]]:
-    """The run for each choice of the option, which is written `CLASS --flag`."""
-
-    def note(run: Callable[[str, Stage], None]) -> Callable[[str, Stage], None]:
-        RUNS[option] = run
-        return run
-
-    return note
 
 
 @pytest.mark.parametrize(("option", "choice"), every_choice())

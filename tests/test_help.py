@@ -16,7 +16,7 @@ from hachecks.delivery.channel import DeliveryOptions
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import build, settings_of
 from tests.cli import hacheck
-from tests.test_settings import sample
+from tests.contracts import declared, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,40 +65,6 @@ def test_the_help_on_a_yes_or_no_option_is_about_the_spelling_it_shows(name: str
     assert not (not negative and WORDS_OF_NO.match(text)), f"{spelling} does the opposite of: {text}"
 
 
-BASES: dict[str, list[str]] = {
-    "dns": ["x.test", "x.test --tcp"],
-    "file": ["/x"],
-    "http": ["http://h/", "https://h/", "https://h/ --proxy http://p:1"],
-    "nodeport": ["31080", "31080 --request https", "31080 --health-check-node-port 32080"],
-    "sql": [
-        "postgresql://u@h/d",
-        "postgresql://u@h/d --tls",
-        "postgresql://u@h/d --role standby --max-lag 10s",
-        "postgresql://u@h/d --query select",
-        "mysql://u@h/d",
-        "mysql://u@h/d --galera",
-    ],
-    "tcp": ["h:1", "h:1 --tls"],
-    "alertmanager": ["--url http://h/", "--url https://h/", "--url https://h/ --proxy http://p:1"],
-    "apprise": ["--urls-file /f", ""],
-    "exec": ["--command /x"],
-    "journald": [""],
-    "log": [""],
-    "mail": ["--to a@b.test", "--to a@b.test --tls", "--to a@b.test --starttls --user u --password-file /f"],
-    "pagerduty": ["--routing-key-file /f", "--routing-key-file /f --proxy http://p:1", ""],
-    "prometheus": [
-        "--pushgateway http://h/",
-        "--pushgateway https://h/",
-        "--pushgateway https://h/ --proxy http://p:1",
-        "",
-    ],
-    "slack": ["--url-file /f", "--url-file /f --proxy http://p:1", "--token-file /f --channel C1", "--channel C1", ""],
-    "syslog": ["", "--transport tls --server h:1", "--server h:1"],
-    "webhook": ["--url-file /f", "--url-file /f --proxy http://p:1", ""],
-}
-"""Command lines, to one of which at least each option can be added."""
-
-
 HINT = re.compile(r"\bneeds (--[a-z0-9-]+)")
 
 
@@ -125,24 +91,13 @@ def refusal_of(name: str, words: str, given: dict[str, Any]) -> str:
 
 
 def valid(name: str, setting: Setting) -> Any:
-    text = VALID.get(f"{name} {setting.flag}") or sample(setting)
+    text = sample(name, setting)
     return setting.convert([text] if setting.many else text)
-
-
-VALID = {
-    "dns --expect": "192.0.2.1",
-    "file PATH": "/x",
-    "nodeport --path": "/x",
-    "prometheus --textfile": "/x.prom",
-    "syslog --transport": "udp",
-    "pagerduty --severity-map": "info=none",
-}
-"""What a sample by type cannot know."""
 
 
 @pytest.mark.parametrize(("name", "setting"), EVERY)
 def test_every_option_that_is_offered_is_taken(name: str, setting: Setting) -> None:
-    refusals = [refusal_of(name, words, {setting.name: valid(name, setting)}) for words in BASES[name]]
+    refusals = [refusal_of(name, words, {setting.name: valid(name, setting)}) for words in declared(name, "BASES")]
     assert "" in refusals, refusals
 
 
@@ -174,5 +129,5 @@ def test_no_help_is_cut_short(name: str) -> None:
 
 
 def test_the_options_that_all_share_are_taken_together() -> None:
-    samples = {s.name: s.convert(sample(s)) for s in settings_of(RunOptions)}
+    samples = {s.name: s.convert(sample("run", s)) for s in settings_of(RunOptions)}
     assert build(RunOptions, "file", samples, {}, {}).rise == 7

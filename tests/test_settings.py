@@ -14,66 +14,20 @@ from hachecks.checks.runner import RunOptions
 from hachecks.click_settings import SettingsCommand
 from hachecks.delivery.channel import DeliveryOptions
 from hachecks.net.target import Endpoint
-from hachecks.registry import PROBES
+from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import Invalid, Setting, build, is_something, option, settings, settings_of
 from hachecks.units import PARSERS, parse_duration, parse_port, parse_size
-
-SAMPLES = {
-    "Path": "/etc/hostname",
-    "str": "text",
-    "int": "7",
-    "Port": "8080",
-    "Duration": "250ms",
-    "Size": "2KiB",
-    "Ip": "192.0.2.7",
-    "Target": "192.0.2.7:99",
-    "Endpoint": "192.0.2.7:99",
-    "Name": "example.test",
-    "Step": "send hello",
-}
+from tests.contracts import sample
 
 
 def every_setting() -> list[Any]:
-    classes = {**{name: entry.load() for name, entry in PROBES.items()}, "run": RunOptions}
+    classes = {name: entry.load() for name, entry in {**PROBES, **NOTIFIERS}.items()}
+    classes.update({"run": RunOptions, "notify": DeliveryOptions})
     return [
         pytest.param(name, cls, setting, id=f"{name} {setting.flag}")
         for name, cls in classes.items()
         for setting in settings_of(cls)
     ]
-
-
-def sample(setting: Setting) -> str:
-    """A text that is valid for the setting and not its default."""
-    if setting.is_flag:
-        return "false" if setting.default else "true"
-    if setting.choices:
-        return next(choice for choice in setting.choices if choice != setting.default)
-    if setting.type_name in SAMPLES and setting.metavar != "FILE":
-        return SAMPLES[setting.type_name]
-    parser = setting._parser()
-    return next(text for text in (*SAMPLES.values(), *MORE_SAMPLES) if accepts(parser, text))
-
-
-MORE_SAMPLES = (
-    "http://192.0.2.7/",
-    "postgresql://u@192.0.2.7/db",
-    "200-299",
-    '.a == "b"',
-    "a: b",
-    "a=1",
-    "connect=1s",
-    "namespace/name",
-    "10s",
-    "a@example.test",
-)
-
-
-def accepts(parser: object, text: str) -> bool:
-    try:
-        parser(text)  # type: ignore[operator]
-    except ValueError:
-        return False
-    return True
 
 
 def words_for(setting: Setting, text: str) -> list[str]:
@@ -97,7 +51,7 @@ def through_click(name: str, cls: type, words: list[str]) -> dict[str, object]:
 
 @pytest.mark.parametrize(("name", "cls", "setting"), every_setting())
 def test_flag_variable_and_file_mean_the_same(name: str, cls: type, setting: Setting) -> None:
-    text = sample(setting)
+    text = sample(name, setting)
     words = words_for(setting, text)
     expected = repr(setting.convert([text] if setting.many else text))
 
@@ -141,9 +95,11 @@ def test_a_variable_holds_several_values_on_a_line_each() -> None:
 
 
 @pytest.mark.parametrize("blanks", ["{}\n", " {}", "{}\r\n", "\t{} \n"])
-@pytest.mark.parametrize("setting", [pytest.param(param.values[2], id=param.id) for param in every_setting()])
-def test_blanks_around_a_variable_are_no_part_of_its_value(setting: Setting, blanks: str) -> None:
-    text = sample(setting)
+@pytest.mark.parametrize(
+    ("name", "setting"), [pytest.param(*param.values[::2], id=param.id) for param in every_setting()]
+)
+def test_blanks_around_a_variable_are_no_part_of_its_value(name: str, setting: Setting, blanks: str) -> None:
+    text = sample(name, setting)
     written = "{}\n" if setting.is_exact else blanks
     assert repr(setting.from_variable(written.format(text))) == repr(setting.from_variable(text))
     assert is_something(text, setting)

@@ -125,7 +125,7 @@ def test_a_stopped_process_is_not_waited_for_long(tmp_path: Path) -> None:
         started = time.monotonic()
         with pytest.raises(BlockingIOError):
             state.exchange(str(tmp_path), "name", append)
-        assert state.LOCK_PATIENCE <= time.monotonic() - started < state.LOCK_PATIENCE + 0.5
+        assert state.LOCK_PATIENCE <= time.monotonic() - started < state.LOCK_PATIENCE + 5
         state.exchange(str(tmp_path), "other", append)
     # What was killed in the middle has changed nothing, and is in nobody's way.
     state.exchange(str(tmp_path), "name", append)

@@ -57,7 +57,9 @@ class _Process(NamedTuple):
 class KeepalivedProcess:
     """Looks for Keepalived in this network namespace, which is cheap enough for once a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, gone_after: float = GONE_AFTER) -> None:
+        """With `gone_after` 0 a single look without a socket is final."""
+        self._gone_after = gone_after
         self._process: _Process | None = None
         self._started: float | None = None
         self._seen = False
@@ -86,7 +88,7 @@ class KeepalivedProcess:
     @property
     def is_undecided(self) -> bool:
         """Whether it may have died just now, or be starting again: a moment later that is known."""
-        return self._without_since is not None and time.monotonic() - self._without_since < GONE_AFTER
+        return self._without_since is not None and time.monotonic() - self._without_since < self._gone_after
 
     def _is_there(self, known: _Process) -> bool:
         now = _stat(known.pid)
@@ -123,7 +125,7 @@ class KeepalivedProcess:
             return Running(None, None, False, "neither its process nor /proc/net/raw can be seen")
         if self._without_since is None:
             return Running(None, None, False, "its process cannot be seen, and it needs no socket now")
-        if now - self._without_since < GONE_AFTER:
+        if now - self._without_since < self._gone_after:
             return Running(None, None, False, "no socket of IP protocol 112 at this instant")
         return Running(False, None, False, "no socket of IP protocol 112")
 

@@ -13,7 +13,7 @@ from hachecks.services.email_message import MailAddress, compose_email
 from hachecks.services.progress import PartialDelivery
 from hachecks.services.smtp import Session
 from hachecks.settings import option, settings
-from hachecks.verdict import one_line
+from hachecks.verdict import CannotLook, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

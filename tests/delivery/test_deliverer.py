@@ -21,7 +21,7 @@ from hachecks.proc import TICKS, process_start
 from hachecks.state import boot_id
 from hachecks.transitions import journal
 from hachecks.transitions.transition import Transition
-from tests.cli import ROOT, hacheck
+from tests.cli import ROOT
 from tests.logdaemons import eventually
 
 if TYPE_CHECKING:
@@ -60,10 +60,21 @@ class Node:
         words = [sys.executable, "-m", "hachecks", "deliver"]
         return subprocess.Popen(words, env=self.environ, stdout=subprocess.DEVNULL)
 
+    def deliver_with(self, **constants: float) -> subprocess.Popen[bytes]:
+        """A deliverer with other ideas of what is soon."""
+        script = "import os; from hachecks import cli; from hachecks.delivery import deliverer; "
+        script += f"vars(deliverer).update({constants}); cli.dispatch(['deliver'], os.environ)"
+        return subprocess.Popen([sys.executable, "-c", script], env=self.environ, stdout=subprocess.DEVNULL)
+
     def lines(self) -> list[str]:
         """What the log says of this node's events."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return [line for line in lines if " INSTANCE V" in line]  # other tests may leave theirs in /dev/shm
+
+    def diary(self) -> str:
+        """What the deliverer says it has done."""
+        path = self.state / deliverer.DIARY
+        return path.read_text() if path.exists() else ""
 
     def delivering(self) -> int:
         """The process that the mark names."""
@@ -80,12 +91,6 @@ def node(tmp_path: Path) -> Iterator[Node]:
         os.kill(one.delivering(), signal.SIGKILL)
 
 
-def interpreter_start() -> float:
-    began = time.monotonic()
-    hacheck("version")
-    return time.monotonic() - began
-
-
 def test_without_a_configuration_there_is_a_line_in_the_log(node: Node) -> None:
     for words in (("BACKUP", "MASTER"), ("FAULT",)):
         for state in words:
@@ -98,19 +103,12 @@ def test_without_a_configuration_there_is_a_line_in_the_log(node: Node) -> None:
     ]
 
 
-def test_a_single_fault_is_told_within_a_second_and_a_half(node: Node) -> None:
-    for _ in range(3):
-        start = interpreter_start()
-        before = len(node.lines())
-        began = time.monotonic()
-        notifying = node.notify("INSTANCE", "VI_1", "FAULT", "100")
-        eventually(lambda before=before: len(node.lines()) > before)  # type: ignore[misc]
-        took = time.monotonic() - began - 2 * start  # notify's own, and the deliverer's
-        notifying.wait(10)
-        if took <= 1.5:
-            return
-        os.kill(node.delivering(), signal.SIGKILL)
-    pytest.fail(f"{took:.2f} s")
+def test_a_single_fault_is_told_when_it_has_been_quiet_for_a_moment_and_long_before_the_deliverer_ends(
+    node: Node,
+) -> None:
+    assert node.notify("INSTANCE", "VI_1", "FAULT", "100").wait(30) == 0
+    eventually(lambda: len(node.lines()) == 1, node.lines)
+    assert is_delivering(str(node.state))
 
 
 def test_a_hundred_at_once_are_all_told_once(node: Node) -> None:
@@ -125,10 +123,8 @@ def test_the_deliverer_ends_by_itself_and_no_other_runs_beside_it(node: Node) ->
     node.record("VI_1")
     first = node.deliver()
     assert node.delivering() == first.pid
-    began = time.monotonic()
-    assert node.deliver().wait(10) == 0
-    assert time.monotonic() - began < 3
-    assert first.poll() is None
+    assert node.deliver().wait(30) == 0
+    assert first.poll() is None, "the other one has not waited for its end"
     assert first.wait(20) == 0
     assert not (node.state / starting.MARK).exists()
     assert len(node.lines()) == 1
@@ -145,32 +141,12 @@ def test_a_deliverer_that_was_killed_leaves_a_mark_that_deceives_nobody(node: No
     eventually(lambda: len(node.lines()) == 2, node.lines)
 
 
-def test_what_is_recorded_at_the_last_moment_is_told(node: Node) -> None:
-    """The mark is there, so that nobody else is started, until the deliverer has looked once more."""
-    recorded = 0
-    node.record("V0")
-    process = node.deliver()
-    node.delivering()
-    its_end = time.monotonic() + deliverer.QUIET + deliverer.LINGER
-    while process.poll() is None and recorded < 3:
-        time.sleep(max(0.0, its_end - time.monotonic()))
-        while is_delivering(str(node.state)) and time.monotonic() < its_end + 0.2:
-            time.sleep(0.001)
-        if is_delivering(str(node.state)):
-            recorded += 1
-            node.record(f"V{recorded}")
-            its_end = time.monotonic() + deliverer.QUIET + deliverer.LINGER
-    assert process.wait(30) == 0
-    assert len(node.lines()) == recorded + 1
-
-
 def test_a_broken_configuration_falls_back_to_the_log_and_says_so(node: Node) -> None:
     node.config.write_text('[notifier.people]\nnotifier = "slak"\n')
     assert node.notify("INSTANCE", "VI_1", "FAULT", "100").wait(20) == 0
     eventually(lambda: len(node.lines()) == 1, node.lines)
-    diary = node.state / deliverer.DIARY
-    eventually(lambda: "log: wrote " in diary.read_text(), diary.read_text)
-    assert f"{node.config}: [notifier.people]: no notifier slak; did you mean slack?" in diary.read_text()
+    eventually(lambda: "log: wrote " in node.diary(), node.diary)
+    assert f"{node.config}: [notifier.people]: no notifier slak; did you mean slack?" in node.diary()
 
 
 def test_a_notifier_on_the_command_line_is_told_its_own_and_the_others_theirs(node: Node, tmp_path: Path) -> None:
@@ -246,31 +222,29 @@ def test_what_is_recorded_between_the_last_look_and_the_end_of_the_mark_is_told(
 
 
 def test_a_pod_s_last_word_is_told_at_once(node: Node) -> None:
-    node.record("V1", "MASTER")
-    process = node.deliver()
-    eventually(lambda: len(node.lines()) == 1, node.lines)
-    began = time.monotonic()
     for name in ("V1", "V2", "V3"):
         node.record(name, "STOP")
-    eventually(lambda: len(node.lines()) == 4, node.lines)
-    took = time.monotonic() - began
-    eventually(lambda: "log: wrote 3 lines" in (node.state / deliverer.DIARY).read_text())
-    process.kill()
-    process.wait(10)
-    assert took < deliverer.QUIET, "others wait for a second without a record"
+    process = node.deliver_with(QUIET=600.0, LONGEST_STORM=600.0)  # for which others are waited
+    try:
+        eventually(lambda: "log: wrote 3 lines" in node.diary(), node.diary)
+    finally:
+        process.kill()
+        process.wait(10)
+    assert len(node.lines()) == 3
 
 
 def test_a_storm_of_others_is_still_waited_for(node: Node) -> None:
-    node.record("V1", "MASTER")
-    process = node.deliver()
-    eventually(lambda: len(node.lines()) == 1, node.lines)
-    for number in range(4):
-        node.record(f"V_{number}", "FAULT")
-        time.sleep(0.2)
-    eventually(lambda: len(node.lines()) == 5, node.lines)
-    eventually(lambda: "log: wrote 4 lines" in (node.state / deliverer.DIARY).read_text())
-    process.kill()
-    process.wait(10)
+    process = node.deliver_with(QUIET=3.0, LONGEST_STORM=60.0)
+    try:
+        node.delivering()
+        for number in range(4):
+            node.record(f"V_{number}", "FAULT")
+            time.sleep(2 * deliverer.LOOK)  # in which it has looked
+        eventually(lambda: "log: wrote 4 lines" in node.diary(), node.diary)
+    finally:
+        process.kill()
+        process.wait(10)
+    assert len(node.lines()) == 4
 
 
 def test_a_full_disk_is_said_once_and_keeps_nobody_from_being_told(node: Node, tmp_path: Path) -> None:

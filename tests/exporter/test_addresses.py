@@ -27,10 +27,10 @@ ip link set vrrp.51 up
 WATCH = """
 import asyncio, json, sys, time
 from hachecks.exporter.addresses import Addresses
-from hachecks.exporter.source import Source
+from hachecks.exporter.source import SourceHealth
 
 async def main():
-    source = Source("netlink", lambda line: print(json.dumps({"told": line}), flush=True))
+    source = SourceHealth("netlink", lambda line: print(json.dumps({"told": line}), flush=True))
     addresses = Addresses(source)
     following = asyncio.ensure_future(addresses.follow())
     version = -1

@@ -30,7 +30,7 @@ MOST_MEMORY = 80.0
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     (tmp_path / "keepalived.conf").write_text(configuration(3))
-    say(tmp_path, "VI_1", "BACKUP", seconds_ago=60)
+    say(tmp_path, "VI_1", "BACKUP", seconds_ago=15)
     return tmp_path
 
 
@@ -190,7 +190,7 @@ def test_bad_requests_write_one_line_in_a_minute(running: Exporter) -> None:
 def test_answers_that_nobody_takes_do_not_fill_the_memory(tmp_path: Path) -> None:
     (tmp_path / "keepalived.conf").write_text(configuration(255))
     for number in range(1, 256):
-        say(tmp_path, f"VI_{number}", "BACKUP", seconds_ago=60)
+        say(tmp_path, f"VI_{number}", "BACKUP", seconds_ago=15)
     with exporter(tmp_path, "--keepalived-config", str(tmp_path / "keepalived.conf")) as running:
         ask = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 20
         with connected(running, 200, ask):
@@ -255,6 +255,7 @@ def asked(running: Exporter, password: str, source: str = "127.0.0.1") -> int:
         return int(connection.recv(4096).split()[1])
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"], ids=["from-there", "from-elsewhere"])
 def test_wrong_passwords_do_not_keep_the_right_one_waiting(state: Path, source: str) -> None:
     """Also one that was never seen before, and comes from where the wrong ones do."""
@@ -338,6 +339,7 @@ def test_who_has_users_is_asked_in_any_name(users: Exporter) -> None:
 # What is remembered
 
 
+@pytest.mark.serial
 def test_a_million_events_are_read_in_little_memory_and_hold_up_nobody(state: Path) -> None:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     now = time.time()

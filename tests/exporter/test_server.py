@@ -37,8 +37,8 @@ def state(tmp_path: Path) -> Path:
     directory.mkdir()
     (directory / "keepalived.conf").write_text(configuration(3))
     for number in (1, 2, 3):
-        say(directory, f"VI_{number}", "BACKUP", seconds_ago=60)
-    say(directory, "VI_1", "MASTER", seconds_ago=30)
+        say(directory, f"VI_{number}", "BACKUP", seconds_ago=15)
+    say(directory, "VI_1", "MASTER", seconds_ago=8)
     return directory
 
 

@@ -406,7 +406,8 @@ def test_a_file_that_is_not_there_is_told_of(tmp_path: Path) -> None:
 
 READ_BY_NOBODY = """
 import glob, os, sys
-from hachecks.keepalived.configuration import Unreadable, read_configuration
+from hachecks.keepalived.configuration import read_configuration
+from hachecks.keepalived.files import Unreadable
 os.chdir(sys.argv[1])
 os.setuid(65534)
 try:

@@ -220,6 +220,7 @@ def test_a_node_without_ipv6_reaches_a_name_that_has_it(near: Namespace, tmp_pat
     )
 
 
+@pytest.mark.serial
 def test_a_name_whose_first_address_is_dead_is_reached_on_the_second(
     near: Namespace, far: Namespace, tmp_path: Path
 ) -> None:
@@ -469,6 +470,7 @@ ASKING_FOR_A_NAME = (
 )
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("servers", [("127.0.0.50",), ("127.0.0.51", "127.0.0.52")], ids=["one", "two"])
 def test_dead_name_servers_do_not_outlast_the_deadline(
     servers: tuple[str, ...], near: Namespace, tmp_path: Path

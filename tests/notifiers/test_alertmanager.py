@@ -36,6 +36,8 @@ CONTRACTS = {
         "alertmanager", lambda url: {"url": [url], "bearer": "S3CRET-bearer-3"}, ("S3CRET-bearer-3",)
     )
 }
+BASES = ("--url http://h/", "--url https://h/", "--url https://h/ --proxy http://p:1")
+SAMPLES = {"--label": "a=1"}
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from hachecks.messages.message import Message
     from tests.logdaemons import Journald
 
+BASES = ("",)
+
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journald]:

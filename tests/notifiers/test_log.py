@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from hachecks.messages.message import Message
 
+BASES = ("",)
+
 
 def send(path: Path, told: Message, **options: Any) -> str:
     return LogNotifier(file=str(path), **options).send(told, Deadline.after(5))

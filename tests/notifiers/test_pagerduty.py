@@ -39,6 +39,8 @@ CONTRACTS = {
         pause=60.0,
     )
 }
+BASES = ("--routing-key-file /f", "--routing-key-file /f --proxy http://p:1", "")
+SAMPLES = {"--severity-map": "info=none"}
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ CONTRACTS = {
         ("S3CRET-password-5", base64.b64encode(b"user:S3CRET-password-5").decode()),
     )
 }
+BASES = ("--pushgateway http://h/", "--pushgateway https://h/", "--pushgateway https://h/ --proxy http://p:1", "")
+SAMPLES = {"--textfile": "/x.prom"}
 
 
 @pytest.fixture

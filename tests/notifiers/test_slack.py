@@ -43,6 +43,7 @@ CONTRACTS = {
         needs_body=True,
     ),
 }
+BASES = ("--url-file /f", "--url-file /f --proxy http://p:1", "--token-file /f --channel C1", "--channel C1", "")
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from hachecks.messages.message import Message
 
+BASES = ("--url-file /f", "--url-file /f --proxy http://p:1", "")
+
 KEY, FORMER = bytes(range(32)), bytes(range(32, 64))
 WHSEC, WHSEC_FORMER = ("whsec_" + base64.b64encode(key).decode() for key in (KEY, FORMER))
 SIGNING_KEY = "whsec_" + base64.b64encode(b"S3CRET-signing-key-of-32-bytes--").decode()

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+CONTRACTS = ("example.test --server {host}:{port}",)
+BASES = ("x.test", "x.test --tcp")
+SAMPLES = {"NAME": "example.test", "--expect": "192.0.2.1"}
+
 RECORDS = [
     "--address=/app.test/10.0.0.5",
     "--host-record=two.test,10.0.0.6,fd00::6",

@@ -17,6 +17,10 @@ from tests.probes.asking import line_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CONTRACTS = ()
+BASES = ("/x",)
+SAMPLES = {"PATH": "/etc/hostname"}
+
 
 @pytest.fixture
 def switch(tmp_path: Path) -> Path:

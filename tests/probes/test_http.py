@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+CONTRACTS = (
+    "http://{host}:{port}/ --body-matches hello --status 200",
+    "http://{host}:{port}/ --body-matches hello --redirects same-host --http2",
+    "https://{host}:{port}/ --no-verify",
+    "https://{host}:{port}/ --no-verify --proxy http://{host}:{port}",
+)
+BASES = ("http://h/", "https://h/", "https://h/ --proxy http://p:1")
+SAMPLES = {
+    "--status": "200-299",
+    "--header-matches": "a: b",
+    "--header-lacks": "a: b",
+    "--json": '.a == "b"',
+    "--max-phase": "connect=1s",
+}
+
 HEALTH = b'{"status": "ok", "queue": {"depth": 3}, "nodes": [{"read only": false}]}'
 ROUTES = {
     "/": Route(b"hello"),

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = own_address(NetworkOptions())
+CONTRACTS = (
+    "{port} --request http --status 204",
+    "{port} --request https --no-verify --status 204",
+    "{port} --kube-proxy --kube-proxy-port {port} --health-check-node-port {port}",
+)
+BASES = ("31080", "31080 --request https", "31080 --health-check-node-port 32080")
+SAMPLES = {"--status": "200-299", "--path": "/x", "--service": "namespace/name"}
 
 
 def health(endpoints: object = 2, *, name: str = "web", healthy: bool | None = True, status: int = 200) -> Route:

@@ -21,6 +21,22 @@ from tests.servers import Garbage, HangsUp, OldHttp, Refusing, Server, Zeros
 if TYPE_CHECKING:
     import socket
 
+CONTRACTS = (
+    "postgresql://u@{host}:{port}/db --ready-only",
+    "postgresql://u@{host}:{port}/db",
+    "mysql://u@{host}:{port}/ --ready-only",
+    "mysql://u@{host}:{port}/",
+)
+BASES = (
+    "postgresql://u@h/d",
+    "postgresql://u@h/d --tls",
+    "postgresql://u@h/d --role standby --max-lag 10s",
+    "postgresql://u@h/d --query select",
+    "mysql://u@h/d",
+    "mysql://u@h/d --galera",
+)
+SAMPLES = {"URL": "postgresql://u@192.0.2.7/db", "--max-lag": "10s", "--expect": "=7"}
+
 PG, MY, LITE = "postgresql://u@db/d", "mysql://u@db/d", "sqlite:/a.db"
 
 

