@@ -221,7 +221,7 @@ def test_the_notifiers_it_declares_are_understood(tmp_path: Path) -> None:
     path = tmp_path / "hacheck.toml"
     path.write_text(blocks("toml")[1])
     declared = Configuration.read(str(path))
-    assert channels_of(declared, {}, "").keys() == declared.notifiers.keys()
+    assert channels_of(declared, {}).keys() == declared.notifiers.keys()
 
 
 def test_every_probe_has_its_recipe() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hachecks.messages.message import Message
-    from hachecks.transitions.history import Event
+    from hachecks.transitions.event import Event
 
 STATES = ("UNKNOWN", "BACKUP", "MASTER", "FAULT", "STOP")
 ENTERED = STATES[1:]

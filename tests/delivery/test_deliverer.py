@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hachecks.delivery import deliverer, starting
+from hachecks.delivery import delivery_log, starting
 from hachecks.delivery.queue_state import queues
-from hachecks.delivery.starting import is_delivering
 from hachecks.node import node_of
 from hachecks.proc import TICKS, process_start
 from hachecks.state import boot_id
 from hachecks.transitions import journal
 from hachecks.transitions.transition import Transition
-from tests.cli import ROOT, hacheck
+from tests.cli import ROOT
 from tests.logdaemons import eventually
 
 if TYPE_CHECKING:
@@ -80,12 +79,6 @@ def node(tmp_path: Path) -> Iterator[Node]:
         os.kill(one.delivering(), signal.SIGKILL)
 
 
-def interpreter_start() -> float:
-    began = time.monotonic()
-    hacheck("version")
-    return time.monotonic() - began
-
-
 def test_without_a_configuration_there_is_a_line_in_the_log(node: Node) -> None:
     for words in (("BACKUP", "MASTER"), ("FAULT",)):
         for state in words:
@@ -96,21 +89,6 @@ def test_without_a_configuration_there_is_a_line_in_the_log(node: Node) -> None:
         "node-1 INSTANCE VI_1 MASTER (was BACKUP) priority 100",
         "node-1 INSTANCE VI_1 FAULT (was MASTER) priority 100",
     ]
-
-
-def test_a_single_fault_is_told_within_a_second_and_a_half(node: Node) -> None:
-    for _ in range(3):
-        start = interpreter_start()
-        before = len(node.lines())
-        began = time.monotonic()
-        notifying = node.notify("INSTANCE", "VI_1", "FAULT", "100")
-        eventually(lambda before=before: len(node.lines()) > before)  # type: ignore[misc]
-        took = time.monotonic() - began - 2 * start  # notify's own, and the deliverer's
-        notifying.wait(10)
-        if took <= 1.5:
-            return
-        os.kill(node.delivering(), signal.SIGKILL)
-    pytest.fail(f"{took:.2f} s")
 
 
 def test_a_hundred_at_once_are_all_told_once(node: Node) -> None:
@@ -125,10 +103,8 @@ def test_the_deliverer_ends_by_itself_and_no_other_runs_beside_it(node: Node) ->
     node.record("VI_1")
     first = node.deliver()
     assert node.delivering() == first.pid
-    began = time.monotonic()
-    assert node.deliver().wait(10) == 0
-    assert time.monotonic() - began < 3
-    assert first.poll() is None
+    assert node.deliver().wait(30) == 0
+    assert first.poll() is None, "the second has not waited for the first to end"
     assert first.wait(20) == 0
     assert not (node.state / starting.MARK).exists()
     assert len(node.lines()) == 1
@@ -145,30 +121,53 @@ def test_a_deliverer_that_was_killed_leaves_a_mark_that_deceives_nobody(node: No
     eventually(lambda: len(node.lines()) == 2, node.lines)
 
 
-def test_what_is_recorded_at_the_last_moment_is_told(node: Node) -> None:
-    """The mark is there, so that nobody else is started, until the deliverer has looked once more."""
-    recorded = 0
-    node.record("V0")
+def test_the_mark_of_who_delivers_leaves_nobody_to_be_claimed(node: Node) -> None:
+    claims = [node.state / "claim-0-0-12", node.state / "claim-7-99-13"]
+    for claim in claims:
+        claim.touch()
+    node.record("VI_1")
     process = node.deliver()
-    node.delivering()
-    its_end = time.monotonic() + deliverer.QUIET + deliverer.LINGER
-    while process.poll() is None and recorded < 3:
-        time.sleep(max(0.0, its_end - time.monotonic()))
-        while is_delivering(str(node.state)) and time.monotonic() < its_end + 0.2:
-            time.sleep(0.001)
-        if is_delivering(str(node.state)):
-            recorded += 1
-            node.record(f"V{recorded}")
-            its_end = time.monotonic() + deliverer.QUIET + deliverer.LINGER
-    assert process.wait(30) == 0
-    assert len(node.lines()) == recorded + 1
+    assert node.delivering() == process.pid
+    assert not any(claim.exists() for claim in claims)
+    process.kill()
+    process.wait(10)
+
+
+def test_who_has_nothing_to_do_wakes_once_a_second(node: Node) -> None:
+    node.record("VI_1")
+    process = node.deliver()
+    eventually(lambda: any(queue.last_success for queue in queues(str(node.state))))
+    status = Path(f"/proc/{process.pid}/status")
+
+    def wakes() -> int:
+        return int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    began, before = time.monotonic(), wakes()
+    time.sleep(2.5)
+    after, took = wakes(), time.monotonic() - began
+    process.kill()
+    process.wait(10)
+    assert after - before <= took + 4, "and it may just have noted what it told"
+
+
+def test_where_nothing_can_be_watched_everything_is_told(node: Node) -> None:
+    node.record("VI_1", "FAULT")
+    script = 'echo 0 > /proc/sys/user/max_inotify_instances; exec "$0" -m hachecks deliver'
+    words = ["unshare", "--user", "--map-root-user", "sh", "-c", script, sys.executable]
+    process = subprocess.Popen(words, env=node.environ, stdout=subprocess.DEVNULL)
+    eventually(lambda: len(node.lines()) == 1, node.lines)
+    assert "inotify" not in " ".join(map(os.readlink, Path(f"/proc/{process.pid}/fd").iterdir()))
+    node.record("VI_2", "FAULT")
+    eventually(lambda: len(node.lines()) == 2, node.lines)
+    process.kill()
+    process.wait(10)
 
 
 def test_a_broken_configuration_falls_back_to_the_log_and_says_so(node: Node) -> None:
     node.config.write_text('[notifier.people]\nnotifier = "slak"\n')
     assert node.notify("INSTANCE", "VI_1", "FAULT", "100").wait(20) == 0
     eventually(lambda: len(node.lines()) == 1, node.lines)
-    diary = node.state / deliverer.DIARY
+    diary = node.state / delivery_log.NAME
     eventually(lambda: "log: wrote " in diary.read_text(), diary.read_text)
     assert f"{node.config}: [notifier.people]: no notifier slak; did you mean slack?" in diary.read_text()
 
@@ -196,7 +195,7 @@ def test_declared_notifiers_are_told(node: Node, tmp_path: Path) -> None:
 
 
 def test_everybody_may_read_what_is_written_under_keepalived_s_umask(node: Node) -> None:
-    (node.state / deliverer.DIARY).touch(0o600)
+    (node.state / delivery_log.NAME).touch(0o600)
     before = os.umask(0o177)
     try:
         notifying = node.notify("INSTANCE", "VI_1", "FAULT", "100")
@@ -243,34 +242,6 @@ def test_what_is_recorded_between_the_last_look_and_the_end_of_the_mark_is_told(
     words = [sys.executable, "-c", RECORDING_AT_THE_LAST_MOMENT]
     subprocess.run(words, env=node.environ, stdout=subprocess.DEVNULL, timeout=40, check=True)
     assert [line.split()[3] for line in node.lines()] == ["V_FIRST", "V_LAST"]
-
-
-def test_a_pod_s_last_word_is_told_at_once(node: Node) -> None:
-    node.record("V1", "MASTER")
-    process = node.deliver()
-    eventually(lambda: len(node.lines()) == 1, node.lines)
-    began = time.monotonic()
-    for name in ("V1", "V2", "V3"):
-        node.record(name, "STOP")
-    eventually(lambda: len(node.lines()) == 4, node.lines)
-    took = time.monotonic() - began
-    eventually(lambda: "log: wrote 3 lines" in (node.state / deliverer.DIARY).read_text())
-    process.kill()
-    process.wait(10)
-    assert took < deliverer.QUIET, "others wait for a second without a record"
-
-
-def test_a_storm_of_others_is_still_waited_for(node: Node) -> None:
-    node.record("V1", "MASTER")
-    process = node.deliver()
-    eventually(lambda: len(node.lines()) == 1, node.lines)
-    for number in range(4):
-        node.record(f"V_{number}", "FAULT")
-        time.sleep(0.2)
-    eventually(lambda: len(node.lines()) == 5, node.lines)
-    eventually(lambda: "log: wrote 4 lines" in (node.state / deliverer.DIARY).read_text())
-    process.kill()
-    process.wait(10)
 
 
 def test_a_full_disk_is_said_once_and_keeps_nobody_from_being_told(node: Node, tmp_path: Path) -> None:

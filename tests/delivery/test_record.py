@@ -45,7 +45,7 @@ def own_start() -> str:
 
 def recorded(directory: Path) -> list[Transition]:
     found, _ = journal.read_from([str(directory)], journal.Offsets())
-    assert found.foreign == 0
+    assert found.malformed == 0
     return found.transitions
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hachecks.proc import TICKS, process_start
 from hachecks.settings import Invalid
 from hachecks.state import boot_id
-from hachecks.transitions import history, journal
+from hachecks.transitions import journal
 from hachecks.transitions.fifo import LONGEST_LINE, ROOM, FifoReader
 from hachecks.transitions.history import History
 from hachecks.transitions.transition import Transition
@@ -28,6 +28,8 @@ from tests.nodes import places
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from hachecks.transitions.event import Event
 
 
 def recorded(directory: Path) -> list[str]:
@@ -170,7 +172,7 @@ def test_what_is_no_fifo_is_refused_before_anything_else_happens(tmp_path: Path)
     assert (tmp_path / "file").read_text() == "text"
 
 
-def told(directory: Path) -> list[history.Event]:
+def told(directory: Path) -> list[Event]:
     """What one who reads the journal now makes of it."""
     with History.locked(str(directory), [str(directory)]) as reader:
         return reader.read_on()
@@ -228,7 +230,7 @@ def test_whatever_the_fifo_says_the_last_line_counts(
     os.close(one.descriptor)
     with History.locked(str(directory), [str(directory)]) as reader:
         assert len(reader.read_on()) == lines
-        assert {subject: event.state for subject, event in reader.understanding.latest.items()} == last
+        assert {subject: event.state for subject, event in reader.log.latest.items()} == last
 
 
 READING = """
