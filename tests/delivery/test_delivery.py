@@ -722,6 +722,25 @@ def test_what_cannot_be_kept_as_a_dead_letter_is_not_given_up(receiver: Receiver
         subprocess.run(["umount", directory], check=True)
 
 
+def test_what_grew_too_old_and_finds_no_room_is_tried_again_at_its_time(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answers(Route(b"slow down", 429, {"Retry-After": "3600"}))
+    directory = tmp_path / "state"
+    directory.mkdir()
+    full(directory)
+    try:
+        one = delivery(directory, channel(receiver, max_age=30.0))
+        event = now(1, at=time.time() - 28)
+        deliver(one, event)
+        event.at -= 30
+        one.queues["hook"].gives_up_at = 0.1
+        (said,) = deliver(one, event)
+        assert "would be given up" in said
+        assert 0.5 < (one.waiting(Backlog([event])) or 0) <= 1
+        assert deliver(one, event) == [], "not ten times a second"
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
 def test_to_ask_what_is_pending_changes_nothing(receiver: Receiver, tmp_path: Path) -> None:
     one = channel(receiver)
     told = delivery(tmp_path, one)
