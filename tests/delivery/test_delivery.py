@@ -227,6 +227,15 @@ def test_a_history_that_was_lost_begins_anew(receiver: Receiver, tmp_path: Path)
     assert receiver.told()[-1].names == ["b"]
 
 
+@pytest.mark.parametrize(("last", "names"), [(6, ["new"]), (7, []), (8, ["new"])])
+def test_a_history_whose_numbers_end_before_what_was_told_is_another_one(
+    receiver: Receiver, tmp_path: Path, last: int, names: list[str]
+) -> None:
+    (tmp_path / "queue-hook").write_text('{"told": 7}')
+    deliver(delivery(tmp_path, channel(receiver)), now(last, "new"))
+    assert [name for told in receiver.told() for name in told.names] == names
+
+
 def silence(directory: Path, seconds: float) -> None:
     (directory / "silence").write_text(json.dumps({"until": time.time() + seconds}))
 

@@ -108,20 +108,8 @@ def synced(command: Sequence[object], directory: Path, **environ: str) -> list[s
     """The files of this directory that this command, or one that it starts, has the kernel write to the disk."""
     (directory / "delivering").write_text(f"{os.getpid()} {own_start()}\n")
     trace = directory / "trace"
-    words = [
-        "strace",
-        "-f",
-        "-y",
-        "-o",
-        trace,
-        "-e",
-        "trace=fdatasync,fsync",
-        *command,
-        "notify",
-        "INSTANCE",
-        "V",
-        "STOP",
-    ]
+    tracing = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=fdatasync,fsync"]
+    words = [*tracing, *map(str, command), "notify", "INSTANCE", "V", "STOP"]
     environ = {"PATH": os.environ["PATH"], "HACHECK_STATE_DIR": str(directory), **environ}
     subprocess.run(words, env=environ, check=True, timeout=60)
     return re.findall(rf"sync\(\d+<{directory}/([^>]+)>\) += 0", trace.read_text())

@@ -113,6 +113,23 @@ def fill_with_files(directory: Path) -> None:
         (directory / f"filler{number}").touch()
 
 
+def test_of_what_finds_no_room_nothing_is_left_in_the_history(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", "size=600k") as directory:
+        record(directory, "MASTER")
+        read_on(directory)
+        before = (directory / "history").read_bytes()
+        for pid in range(100):
+            record(directory, "MASTER" if pid % 2 else "BACKUP", pid=pid)
+        with pytest.raises(OSError, match="No space left"):
+            fill_with_bytes(directory)
+        with History.locked(str(directory), [str(directory)]) as reader:
+            reader.read_on()
+            assert (directory / "history").read_bytes() == before, "the rest of its block had room for some"
+            (directory / "filler").unlink()
+            reader.read_on()
+        assert [event.number for event in events(str(directory))] == list(range(1, 102))
+
+
 @pytest.mark.parametrize(
     ("options", "fill"),
     [
