@@ -22,7 +22,7 @@ import click
 
 from hachecks.click_settings import SettingsCommand, default_of
 from hachecks.commands import tree
-from hachecks.delivery.channel import DeliveryOptions
+from hachecks.delivery.options import DeliveryOptions
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import REQUIRED, heading_of
 

@@ -10,7 +10,7 @@ from hachecks import __version__, cli
 from hachecks.checks.command_line import RUN, signature
 from hachecks.click_settings import SettingsCommand
 from hachecks.config import nearest
-from hachecks.delivery.channel import DeliveryOptions
+from hachecks.delivery.options import DeliveryOptions
 from hachecks.registry import COMMANDS, NOTIFIERS, PROBES
 from hachecks.settings import Invalid, build
 

@@ -17,7 +17,7 @@ from click.shell_completion import BashComplete, CompletionItem, FishComplete, S
 from hachecks.click_settings import SettingsCommand, Value
 from hachecks.commands import tree
 from hachecks.config import Configuration
-from hachecks.delivery.channel import DeliveryOptions
+from hachecks.delivery.options import DeliveryOptions
 from hachecks.registry import COMMANDS, NOTIFIERS, PROBES
 from hachecks.settings import Invalid, argument, settings
 from hachecks.transitions.transition import KINDS

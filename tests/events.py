@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from hachecks.messages.message import Message, changes_of
-from hachecks.transitions.history import Event
+from hachecks.transitions.event import Event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hachecks.delivery import deliverer, starting
+from hachecks.delivery.storm import Pace
 from hachecks.node import node_of
 from hachecks.proc import process_start
 from hachecks.state import boot_id
@@ -84,8 +85,9 @@ class Killing:
         """A process that delivers, with less patience than on a node, so that it is killed where it matters."""
 
         def deliver() -> None:
-            deliverer.QUIET, deliverer.LONGEST_STORM, deliverer.LOOK, deliverer.LINGER = 0.01, 0.05, 0.005, 0.5
-            deliverer.deliver(node_of({**self.environ, "HACHECK_CONFIG": self.config}), lambda _: None)
+            pace = Pace(storm_quiet=0.01, longest_storm=0.05, look_interval=0.005)
+            node = node_of({**self.environ, "HACHECK_CONFIG": self.config})
+            deliverer.deliver(node, lambda _: None, pace, idle_exit_seconds=0.5)
 
         return self.fork(deliver)
 

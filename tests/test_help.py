@@ -12,7 +12,7 @@ from hachecks.checks.command_line import signature
 from hachecks.checks.runner import RunOptions
 from hachecks.click_settings import SettingsCommand
 from hachecks.commands import tree
-from hachecks.delivery.channel import DeliveryOptions
+from hachecks.delivery.options import DeliveryOptions
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import build, settings_of
 from tests.cli import hacheck

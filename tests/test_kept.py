@@ -9,11 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hachecks.delivery.channel import LONGEST_ASKED, Channel, DeliveryOptions
 from hachecks.delivery.dead_letters import Letter
-from hachecks.delivery.queue_state import LONGEST_SILENCE, queues, silence_left
+from hachecks.delivery.queue_state import LONGEST_ASKED_SECONDS, QueueState, queues
+from hachecks.delivery.silence import LONGEST_SILENCE_SECONDS, silence_left
 from hachecks.kept import document, is_number, is_text, is_whole, is_word, is_words
-from hachecks.notifiers.log import LogNotifier
 from hachecks.services.slack_threads import Thread
 from hachecks.transitions.event import MOST_SUBJECTS, TransitionLog
 from tests.events import event
@@ -68,21 +67,21 @@ relaxed = settings(max_examples=150, deadline=None, suppress_health_check=[Healt
 @given(QUEUE)
 def test_any_queue_is_read(tmp_path: Path, kept: dict[str, Any]) -> None:
     (tmp_path / "queue-x").write_text(json.dumps(kept))
-    one = Channel("x", LogNotifier(file="/nowhere"), DeliveryOptions(), str(tmp_path))
-    assert one.told is None or is_whole(one.told)
-    assert 0 <= one.retry_left() <= LONGEST_ASKED
-    one.tally.count(1.0)
+    one = QueueState(str(tmp_path / "queue-x"))
+    assert one.delivered_up_to is None or is_whole(one.delivered_up_to)
+    assert 0 <= one.retry_left() <= LONGEST_ASKED_SECONDS
+    one.stats.count(1.0)
     one.save()
-    assert one.unsaved == ""
+    assert one.save_error == ""
     (queue,) = queues(str(tmp_path))
-    assert queue.deliveries == one.tally.deliveries
+    assert queue.deliveries == one.stats.deliveries
 
 
 @relaxed
 @given(SILENCE)
 def test_any_silence_ends(tmp_path: Path, kept: dict[str, Any]) -> None:
     (tmp_path / "silence").write_text(json.dumps(kept))
-    assert 0 <= silence_left(str(tmp_path)) <= LONGEST_SILENCE
+    assert 0 <= silence_left(str(tmp_path)) <= LONGEST_SILENCE_SECONDS
 
 
 @relaxed

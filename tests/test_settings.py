@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hachecks import argv
 from hachecks.checks.runner import RunOptions
 from hachecks.click_settings import SettingsCommand
-from hachecks.delivery.channel import DeliveryOptions
+from hachecks.delivery.options import DeliveryOptions
 from hachecks.net.target import Endpoint
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import Invalid, Setting, build, is_something, option, settings, settings_of

@@ -1,4 +1,4 @@
-"""One try to tell a notifier, and of which kind the reason is for which it failed."""
+"""One attempt to tell a notifier, and of which kind the reason is for which it failed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _KIND_OF_CLASS = {
 }
 """By name, since most of these classes are in modules that few notifiers need."""
 KINDS = ("auth", "config", "dns", "internal", "refused", "status", "timeout", "tls", "unreachable")
-"""Kinds of reasons for which a try failed that are counted from zero on."""
+"""Kinds of reasons for which an attempt failed that are counted from zero on."""
 
 
 def send(channel: Channel, message: Message) -> str:
-    """One try to tell a channel; raises `NotDelivered`, whatever went wrong."""
+    """One attempt to tell a channel; raises `NotDelivered`, whatever went wrong."""
     deadline = Deadline.after(channel.options.send_timeout)
     try:
         return channel.notifier.send(message, deadline)
@@ -48,7 +48,7 @@ def send(channel: Channel, message: Message) -> str:
 
 
 def kind_of(failure: NotDelivered) -> str:
-    """The kind of reason for which a try failed, one of a few words: its own, or that of the error it was made of."""
+    """The kind of reason for which an attempt failed, one of `KINDS`: its own, or that of the error it was made of."""
     behind = failure.__cause__ or failure.__context__
     kinds = (_KIND_OF_CLASS.get(of.__name__) for of in type(behind).__mro__)
     return str(

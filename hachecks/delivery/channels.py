@@ -7,7 +7,8 @@ import zlib
 
 from hachecks import argv, homes, state
 from hachecks.config import Configuration, names_of, nearest, refuse_unknown
-from hachecks.delivery.channel import Channel, DeliveryOptions
+from hachecks.delivery.channel import Channel
+from hachecks.delivery.options import DeliveryOptions
 from hachecks.notifiers.log import LogNotifier
 from hachecks.registry import NOTIFIERS
 from hachecks.settings import Invalid, build
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 def declared_channels(node: Node, directory: str, tell: Callable[[str], None]) -> dict[str, Channel]:
     """The notifiers of the configuration; a log file where it declares none, or cannot be understood.
 
-    Their queues are in the directory; there are none without one.
+    The log is in a directory of the node's own, in this one at last; it has the default name of a log without one.
     """
     try:
         declared = Configuration.read(node.config)
         if declared.notifiers:
-            return channels_of(declared, node.environ, directory)
+            return channels_of(declared, node.environ)
     except Invalid as error:
         tell(str(error))
     log = LogNotifier(file=_log_of(node, directory)) if directory else LogNotifier()
-    return {"log": Channel("log", log, DeliveryOptions(), directory)}
+    return {"log": Channel("log", log, DeliveryOptions())}
 
 
 def _log_of(node: Node, directory: str) -> str:
@@ -47,12 +48,12 @@ def _log_of(node: Node, directory: str) -> str:
     return os.path.join(directory, "transitions.log")
 
 
-def channels_of(declared: Configuration, environ: Mapping[str, str], directory: str) -> dict[str, Channel]:
+def channels_of(declared: Configuration, environ: Mapping[str, str]) -> dict[str, Channel]:
     """The notifiers of the configuration; raises `Invalid`."""
     channels = {}
     for name in declared.notifiers:
         notifier, options = _declared(declared, name, environ)
-        channels[name] = Channel(name, notifier, options, directory)
+        channels[name] = Channel(name, notifier, options)
     return channels
 
 
@@ -72,7 +73,7 @@ def _declared(declared: Configuration, name: str, environ: Mapping[str, str]) ->
     return build(notifier_class, kind, {}, environ, table, where), options
 
 
-def channel_of(words: Sequence[str], environ: Mapping[str, str], directory: str) -> Channel:
+def channel_of(words: Sequence[str], environ: Mapping[str, str]) -> Channel:
     """The notifier on a notify script's own command line, as in `hacheck notify log --file F`; raises `Invalid`."""
     kind = words[0]
     if kind not in NOTIFIERS:
@@ -84,7 +85,7 @@ def channel_of(words: Sequence[str], environ: Mapping[str, str], directory: str)
         raise Invalid(f"notify {kind}: its options are not understood (see hacheck notify {kind} --help)")
     notifier = build(notifier_class, kind, flags, environ, {})
     options = build(DeliveryOptions, kind, flags, environ, {})
-    return Channel(channel_name(words), notifier, options, directory, words)
+    return Channel(channel_name(words), notifier, options, words)
 
 
 def channel_name(words: Sequence[str]) -> str:

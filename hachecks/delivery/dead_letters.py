@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from typing import IO
 
 NAME = "dead-letters"
-PATIENCE = 2.0
+LOCK_TIMEOUT = 2.0
 """Seconds to wait for another that has the file: nobody holds it while a service is asked."""
-LOOK = 0.01
+LOCK_POLL_INTERVAL = 0.01
 
 
 class Letter(NamedTuple):
@@ -55,8 +55,9 @@ class Letter(NamedTuple):
 class DeadLetters:
     """The dead letters of a state directory."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, lock_timeout: float = LOCK_TIMEOUT) -> None:
         self.path = os.path.join(directory, NAME)
+        self.lock_timeout = lock_timeout
 
     def add(self, letter: Letter) -> None:
         """Keep one more; raises `OSError`, and leaves nothing of it then."""
@@ -107,7 +108,7 @@ class DeadLetters:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         lock = state.written(f"{self.path}~lock", os.O_RDWR, 0o600)
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self.lock_timeout
         try:
             while True:
                 try:
@@ -116,7 +117,7 @@ class DeadLetters:
                 except BlockingIOError:
                     if time.monotonic() > until:
                         raise OSError(errno.EAGAIN, "another process has it locked") from None
-                    time.sleep(LOOK)
+                    time.sleep(LOCK_POLL_INTERVAL)
             yield
         finally:
             os.close(lock)

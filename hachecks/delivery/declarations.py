@@ -22,7 +22,7 @@ class Checks(ConfigOptions):
     def run(self, environ: Mapping[str, str], output: Output) -> bool:
         """A line for each check and notifier; raises `Invalid` at the first that cannot be built."""
         declared = Configuration.read(self.config)
-        channels = channels_of(declared, environ, "")
+        channels = channels_of(declared, environ)
         rows = [
             *declared.rows(environ),
             *((name, str(declared.notifiers[name]["notifier"]), "notifier") for name in channels),

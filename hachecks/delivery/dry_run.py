@@ -7,7 +7,7 @@ import time
 
 from hachecks.delivery.attempt import send
 from hachecks.delivery.channels import channel_of, declared_channels
-from hachecks.delivery.loop import Delivery
+from hachecks.delivery.compose import Composer
 from hachecks.keepalived.vips import vips
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.settings import Invalid
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def test(words: Sequence[str], node: Node, tell: Callable[[str], None]) -> bool:
     """Send a marked message now, to one notifier or to all that are declared; returns whether all were told."""
     channels = chosen(words, node, tell)
-    delivery = Delivery(node.name, channels, "", vips(node))
+    composer = Composer(node.name, vips(node), "")
     told = True
     for channel in channels.values():
-        message = delivery.message(channel, [sample_event(node)], test=True)
+        message = composer.message(channel, [sample_event(node)], test=True)
         try:
             tell(f"{channel.name}: {send(channel, message)}")
         except NotDelivered as failure:
@@ -43,7 +43,7 @@ def dry_run(words: Sequence[str], node: Node, tell: Callable[[str], None]) -> No
     """Tell what would be sent about a transition, and to whom; raises `Invalid`."""
     at = next((at for at, word in enumerate(words) if word in KINDS), len(words))
     channels = chosen(words[:at], node, tell)
-    delivery = Delivery(node.name, channels, "", vips(node))
+    composer = Composer(node.name, vips(node), "")
     try:
         event = event_of(Transition.of_this_process(words)) if words[at:] else sample_event(node)
     except ValueError as error:
@@ -52,7 +52,7 @@ def dry_run(words: Sequence[str], node: Node, tell: Callable[[str], None]) -> No
         if not channel.wants(event):
             tell(f"{channel.name}: nothing, it does not want to know")
             continue
-        message = delivery.message(channel, [event])
+        message = composer.message(channel, [event])
         tell(f"{channel.name}: {visible(message.title)}")
         for line in message.body.split("\n"):
             tell(visible(line))
@@ -69,7 +69,7 @@ def chosen(words: Sequence[str], node: Node, tell: Callable[[str], None]) -> dic
             return declared
         if words[0] in declared:
             return {words[0]: declared[words[0]]}
-    channel = channel_of(words, node.environ, "")
+    channel = channel_of(words, node.environ)
     return {channel.name: channel}
 
 

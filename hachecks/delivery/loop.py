@@ -1,218 +1,196 @@
-"""The retry loop: every notifier learns of every event, at least once, and no more often than people bear.
+"""The delivery loop: what has been recorded on a node is read, remembered and told, step by step.
 
-Each notifier has a queue: a number up to which it has been told, kept in the state directory. Nothing is copied: what
-is told next are the events of the history beyond that number.
+Whoever has a process for it drives the loop: the deliverer, which ends when there is nothing left to do, or an agent.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from threading import Lock
 
-from hachecks import homes, state
-from hachecks.checks.results import LAST_FAILURE
-from hachecks.delivery.channel import LONGEST_ASKED, LONGEST_BACKOFF, OLD_NEWS, Channel, backoff
-from hachecks.delivery.dead_letters import DeadLetters, Letter
-from hachecks.delivery.queue_state import EXPIRED, REFUSED, silence_left
-from hachecks.kept import is_number
-from hachecks.messages.message import Message, changes_of
-from hachecks.messages.not_delivered import NotDelivered
+from hachecks.delivery.backlog import Backlog
+from hachecks.delivery.channels import channel_name, channel_of, declared_channels
+from hachecks.delivery.delivery import Delivery
+from hachecks.delivery.storm import PACE, Pace, Storm
+from hachecks.delivery.watch import JournalWatch
+from hachecks.keepalived.vips import vips
+from hachecks.settings import Invalid
 from hachecks.transitions import journal
-from hachecks.verdict import in_words, one_line
+from hachecks.transitions.history import History
+from hachecks.transitions.history_files import events
+from hachecks.transitions.taken_out import taken_out
+from hachecks.transitions.transition import Transition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
-    from hachecks.delivery.backlog import Backlog
-    from hachecks.delivery.channel import Pending
+    from hachecks.node import Node
     from hachecks.transitions.event import Event
 
+PORTION_PAUSE_SECONDS = 0.01
+"""Between two portions of a long journal, and the least between two steps."""
 
-class Delivery:
-    """All channels of one node, and what they have in common."""
+
+class DeliveryLoop:
+    """Delivers what one user records on a node; `with DeliveryLoop.locked(...)`: there is one at a time.
+
+        while True:
+            loop.wait(loop.step(time.monotonic()))
+
+    Events are forgotten as soon as every notifier has been told of them. `last_heard` is when something was read last.
+    """
 
     def __init__(
-        self, node: str, channels: dict[str, Channel], directory: str, vips: Mapping[str, Sequence[str]]
+        self, reader: History, backlog: Backlog, node: Node, tell: Callable[[str], None], pace: Pace = PACE
     ) -> None:
+        self.reader = reader
+        self.backlog = backlog
         self.node = node
-        self.channels = channels
-        self.directory = directory
-        self.vips = vips
-        self.dead_letters = DeadLetters(directory)
-        self.unsaved: dict[str, str] = {}
-        self.fallback_turn = Lock()
-        self.fallback_for = {c.options.fallback for c in channels.values() if c.options.fallback}
+        self.tell = tell
+        self.pace = pace
+        self.watch = JournalWatch()
+        self.delivery = Delivery(node.name, {}, reader.directory, {})
+        self.configure()
+        self.last_heard = time.monotonic()
+        self._storm: Storm | None = None
+        self._sizes: object = None
+        self._look_at = self._deliver_at = -float("inf")
+        self._trouble = ""
 
-    def deliver(self, backlog: Backlog) -> Iterator[tuple[Channel, str]]:
-        """Tell all channels that are due what is pending, at once; yields each with what came of it."""
-        due: list[tuple[Channel, Callable[[], str]]] = []
-        silent = silence_left(self.directory) > 0
-        for channel in self.channels.values():
-            channel.begin(backlog)
-            if channel.name in self.fallback_for or (silent and not channel.trait("wants_all_events")):
-                channel.mark_delivered(backlog.last)
-            elif self._may_be_due(channel, backlog):
-                lost = channel.forgotten(backlog)
-                if lost:
-                    yield channel, f"{lost} events are not in the history any more, and were not told"
-                pending = channel.pending(backlog)
-                channel.wanted = pending.wanted
-                if not pending.events:
-                    channel.mark_delivered(pending.through)
-                elif turn := self._turn(channel, pending):
-                    due.append((channel, turn))
-        if due:
-            with ThreadPoolExecutor(len(due)) as pool:  # one that hangs must not keep the others waiting
-                yield from zip((channel for channel, _ in due), pool.map(lambda one: one[1](), due))
-        yield from self._what_is_not_kept()
+    @classmethod
+    @contextlib.contextmanager
+    def locked(
+        cls, directory: str, node: Node, tell: Callable[[str], None], pace: Pace = PACE
+    ) -> Iterator[DeliveryLoop]:
+        """The loop over the history in this directory, which is read once; `tell` gets a line about all that happens.
 
-    def _may_be_due(self, channel: Channel, backlog: Backlog) -> bool:
-        if channel.retry_left() and channel.patience_left():
-            return False
-        # To read the history ten times a second would be dear.
-        return not channel.rate_left() or backlog.holds(channel.told or 0)
+        Raises `BlockingIOError` while another one delivers, else `OSError`.
+        """
+        backlog = Backlog(remembered=lambda: events(directory))
+        with History.locked(directory, node.places, backlog.add) as reader:
+            loop = cls(reader, backlog, node, tell, pace)
+            try:
+                yield loop
+            finally:
+                loop.watch.close()
 
-    def _what_is_not_kept(self) -> Iterator[tuple[Channel, str]]:
-        """Say once, and not at every try, that a queue cannot be kept."""
-        for channel in self.channels.values():
-            if channel.unsaved and channel.name not in self.unsaved:
-                why = f"{channel.path} cannot be written: {channel.unsaved}"
-                yield channel, f"{why}; if this process ends, it will be told again what it knows"
-        self.unsaved = {channel.name: channel.unsaved for channel in self.channels.values() if channel.unsaved}
+    def configure(self) -> None:
+        """Deliver from now on as the configuration says now; the queues go on where they stand."""
+        channels = declared_channels(self.node, self.reader.directory, self.tell)
+        queues = self.delivery.queues
+        self.delivery = Delivery(self.node.name, channels, self.reader.directory, vips(self.node), queues)
+        self._known_command_lines: set[tuple[str, ...]] = set()
+        self._add_channels_of_command_lines()
+        self._deliver_at = -float("inf")
 
-    def waiting(self, backlog: Backlog) -> float | None:
-        """Seconds until some channel is to be told again; None when all have been told."""
-        waits = [
-            channel.turn_left()
-            for channel in self.channels.values()
-            if channel.name not in self.fallback_for and self._has_more(channel, backlog)
-        ]
-        return min(waits) if waits else None
+    def step(self, now: float) -> float:
+        """Read and tell what is to be read and told now; blocks while notifiers are told.
 
-    def _has_more(self, channel: Channel, backlog: Backlog) -> bool:
-        start = channel.start(backlog)
-        if start >= backlog.last:
-            return False
-        return not backlog.holds(start) or bool(channel.pending(backlog).events)
+        Returns the seconds after which it has to be called again, or sooner when something is recorded (see `wait`).
+        `now` is the monotonic clock's.
+        """
+        entered = time.monotonic()
+        has_read = self._is_to_be_read(now)
+        if has_read:
+            self._read()
+            self.last_heard = now
+        if has_read or now >= self._deliver_at:
+            self._deliver()
+            self._deliver_at = now + time.monotonic() - entered + self._left_to_deliver()
+        due = self._deliver_at
+        if self._storm:
+            due = min(due, self._storm.ends, self._look_at)
+        return max(PORTION_PAUSE_SECONDS, due - now - (time.monotonic() - entered))
 
-    def is_telling(self, backlog: Backlog) -> bool:
-        """Whether somebody who is not to be left alone for a while does not know all of it yet."""
-        return any(
-            not channel.retry_left() and (channel.told or 0) < backlog.last for channel in self.channels.values()
-        )
+    def wait(self, seconds: float) -> None:
+        """Wait for so many seconds, or until something is recorded; for a second at most.
+
+        In a storm not every single record is heard: there is a look at it in each `look_interval`.
+        """
+        if self._storm:
+            time.sleep(seconds)
+        else:
+            self.watch.wait(seconds)
 
     @property
-    def known_to_all(self) -> int:
-        """Up to which number no channel needs to be told any more."""
-        return min((channel.told or 0 for channel in self.channels.values()), default=0)
+    def is_idle(self) -> bool:
+        """Whether all that has been heard of has been told."""
+        return not self.reader.has_more and self._storm is None and self._deliver_at == float("inf")
 
-    def message(self, channel: Channel, events: Sequence[Event], **more: bool) -> Message:
-        """The message about these events as the channel wants it."""
-        changes = changes_of(events, self.vips, last_reason(self.directory))
-        return Message(self.node, changes, title=str(channel.options.title), body=str(channel.options.body), **more)
+    def has_more(self) -> bool:
+        """Whether something has been recorded since the last step, or somebody is to be told again."""
+        return not self.is_idle or journal.sizes(self.reader.directories) != self._sizes
 
-    def _turn(self, channel: Channel, pending: Pending) -> Callable[[], str] | None:
-        """What is to be done about it now."""
-        if channel.retry_left():
-            too_old = _too_old(channel, pending.events)
-            channel.gives_up_in(channel.options.max_age - pending.events[0].age())
-            return partial(self._give_up, channel, too_old, EXPIRED) if too_old else None
-        if channel.rate_left() and not pending.says_goodbye:
-            return None
-        return partial(self._tell, channel, pending.events)
+    def _is_to_be_read(self, now: float) -> bool:
+        if self._sizes is not None and self._storm is None and self.reader.has_more:
+            # Of a long journal no more is read than those who can be told have been told of.
+            return not self.delivery.is_telling(self.backlog)
+        if self._storm is None or now >= self._look_at:
+            self._look(now)
+        if self._storm is None or now < self._storm.ends:
+            return False
+        self._storm = None
+        return True
 
-    def _tell(self, channel: Channel, pending: Sequence[Event]) -> str:
-        again = channel.sending >= pending[0].number
-        channel.sending = pending[-1].number
-        channel.save()
-        try:
-            said = channel.try_to_tell(self.message(channel, pending, possible_duplicate=again))
-        except NotDelivered as failure:
-            return self._not_told(channel, pending, failure)
-        channel.attempts, channel.not_before, channel.trouble = 0, 0.0, ""
-        channel.last_sent = time.monotonic()
-        channel.mark_delivered(channel.sending, waiting=channel.wanted - len(pending))
-        return said
+    def _look(self, now: float) -> None:
+        directories = self.reader.directories
+        sizes = journal.sizes(directories)
+        if self.watch.follow(sizes):
+            sizes = journal.sizes(directories)
+        self._look_at = now + self.pace.look_interval
+        if sizes == self._sizes:
+            return
+        self._sizes = sizes
+        self._storm = self._storm or Storm(now, self.pace)
+        self._storm.goes_on(now, self.reader.peek())
 
-    def _not_told(self, channel: Channel, pending: Sequence[Event], failure: NotDelivered) -> str:
-        channel.attempts += 1
-        channel.trouble = one_line(str(failure))
-        too_old = _too_old(channel, pending)
-        if failure.retryable and not too_old:
-            return self._try_later(channel, pending, failure)
-        return self._give_up(
-            channel, too_old if failure.retryable else pending, EXPIRED if failure.retryable else REFUSED
-        )
+    def _read(self) -> None:
+        malformed = self.reader.malformed
+        self._hear(self.reader.read_on())
+        if self._record_what_was_taken_out():
+            self._hear(self.reader.read_on())
+        if self.reader.malformed > malformed:
+            self.tell(f"{self.reader.malformed - malformed} records that were torn, or not ours, were passed over")
+        if self.reader.trouble and self.reader.trouble != self._trouble:
+            self.tell(self.reader.trouble)
+        self._trouble = self.reader.trouble
 
-    def _try_later(self, channel: Channel, pending: Sequence[Event], failure: NotDelivered) -> str:
-        asked: float = (
-            failure.retry_after if failure.retry_after is not None and is_number(failure.retry_after) else 0.0
-        )
-        wait = backoff(channel.attempts) if failure.retry_after is None else min(asked, LONGEST_ASKED)
-        told = f"{channel.trouble}; trying again in {in_words(max(wait, 0.001))}"
-        if asked > wait:
-            told += f", not in {in_words(asked)} as asked"
-        if wait > LONGEST_BACKOFF and pending[-1].number > channel.fallback_told:
-            told += self._tell_fallback(channel, pending)
-        channel.gives_up_in(channel.options.max_age - pending[0].age())
-        channel.retry_in(wait)
-        return told
-
-    def _give_up(self, channel: Channel, pending: Sequence[Event], why: str) -> str:
-        letter = Letter(time.time(), channel.name, channel.trouble, tuple(pending))
-        try:
-            self.dead_letters.add(letter)
-        except OSError as error:  # then it is not given up: nothing is lost
-            wait = backoff(max(1, channel.attempts))
-            channel.retry_in(wait)
-            full = f"{self.dead_letters.path} cannot be written: {error.strerror or error}"
-            return f"{channel.trouble}; would be given up, but {full}; trying again in {in_words(wait)}"
-        told = f"{channel.trouble}; given up"
-        if pending[-1].number > channel.fallback_told:
-            told += self._tell_fallback(channel, pending)
-        channel.attempts, channel.not_before = 0, 0.0
-        channel.tally.dropped[why] += len(pending)
-        channel.mark_delivered(pending[-1].number, waiting=channel.wanted - len(pending))
-        return told
-
-    def _tell_fallback(self, channel: Channel, pending: Sequence[Event]) -> str:
-        fallback = self.channels.get(channel.options.fallback or "")
-        if fallback is None:
-            return ""
-        news = [event for event in pending if event.number > channel.fallback_told]
-        with self.fallback_turn:  # others may give up at the same time
-            try:
-                said = fallback.try_to_tell(self.message(fallback, news))
-                channel.fallback_told = news[-1].number
-                return f"; {fallback.name}: {said}"
-            except NotDelivered as failure:
-                return f"; {fallback.name}: {failure}"
-            finally:
-                fallback.save()
-
-
-def _too_old(channel: Channel, pending: Sequence[Event]) -> list[Event]:
-    """The first of these, as far as they have waited longer than they may."""
-    return list(itertools.takewhile(lambda event: event.age() >= channel.options.max_age, pending))
-
-
-def last_reason(directory: str) -> str:
-    """Why a check failed just now; what failed long ago, or at a time to come, explains nothing.
-
-    The checks may be run by another user than the notify script: the latest reason of those that are believed counts.
-    """
-    found: list[tuple[float, str]] = []
-    places = state.PLACES if directory.startswith(state.PLACES) else (directory, state.SHARED)
-    for place in homes.readable(places, journal.trusted_users()) if directory else ():
-        path = os.path.join(place, LAST_FAILURE)
+    def _record_what_was_taken_out(self) -> bool:
+        """Record DELETED in Keepalived's place where it does not say so itself; returns whether there was any."""
+        path, latest = self.node.keepalived_config, self.reader.log.latest.values()
+        gone = taken_out(latest, path) if not self.reader.has_more else []
         with contextlib.suppress(OSError):
-            at = os.lstat(path).st_mtime
-            if abs(time.time() - at) < OLD_NEWS and (text := state.read(path).strip()):
-                found.append((at, text))
-    return max(found)[1] if found else ""
+            for event in gone:
+                deleted = Transition.of_now(event.kind, event.name, "DELETED", options=event.options)
+                journal.append(deleted, self.node.places, sync=self.node.syncs)
+        return bool(gone)
+
+    def _hear(self, heard: list[Event]) -> None:
+        for event in heard:
+            self.backlog.add(event)
+        self._add_channels_of_command_lines()
+
+    def _add_channels_of_command_lines(self) -> None:
+        for words in self.backlog.command_lines - self._known_command_lines:
+            self._known_command_lines.add(words)
+            if channel_name(words) in self.delivery.channels:
+                continue
+            try:
+                self.delivery.add(channel_of(words, self.node.environ))
+            except Invalid as error:
+                self.tell(str(error))
+
+    def _deliver(self) -> None:
+        for channel, said in self.delivery.deliver(self.backlog):
+            self.tell(f"{channel.name}: {said}")
+        self.backlog.forget(self.delivery.delivered_up_to)
+
+    def _left_to_deliver(self) -> float:
+        is_telling = self.delivery.is_telling(self.backlog)
+        if self.reader.has_more and self._storm is None and not is_telling:
+            return 0.0
+        left = self.delivery.waiting(self.backlog)
+        if left is None:  # some may want none of what they have looked at, and not have looked at all of it
+            left = 0.0 if is_telling else float("inf")
+        return left

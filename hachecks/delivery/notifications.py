@@ -10,16 +10,19 @@ import time
 from hachecks.delivery.attempt import send
 from hachecks.delivery.backlog import Backlog
 from hachecks.delivery.channels import channel_name, channel_of, declared_channels
+from hachecks.delivery.compose import Composer
 from hachecks.delivery.dead_letters import DeadLetters
-from hachecks.delivery.loop import Delivery
-from hachecks.delivery.queue_state import LONGEST_SILENCE, SILENCE, keep_silence, silence_left
+from hachecks.delivery.pending import start
+from hachecks.delivery.queue_state import QUEUE, QueueState
+from hachecks.delivery.silence import LONGEST_SILENCE_SECONDS, SILENCE, keep_silence, silence_left
 from hachecks.delivery.starting import is_delivering
 from hachecks.keepalived.vips import vips
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.node import Node, NodeOptions
 from hachecks.settings import Invalid, argument, settings
-from hachecks.transitions import history, journal
+from hachecks.transitions import journal
 from hachecks.transitions.history import History
+from hachecks.transitions.history_files import events
 from hachecks.units import parse_duration
 from hachecks.verdict import in_words, one_line, visible
 
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from hachecks.delivery.channel import Channel
     from hachecks.delivery.dead_letters import Letter
     from hachecks.registry import Output
+
+
+NOWHERE = "/proc/self/nowhere"
+"""In the place of a state directory where there is none yet: nobody can make it."""
 
 
 @settings
@@ -55,39 +62,45 @@ class Queues:
     def __init__(self, node: Node, tell: Callable[[str], None]) -> None:
         self.node = node
         self.tell = tell
-        self.directory = journal.state_directory(node.places)
-        self.letters = DeadLetters(self.directory)
+        self._use(journal.known_state_directory(node.places) or NOWHERE)
+
+    def _use(self, directory: str) -> None:
+        self.directory = directory
+        self.letters = DeadLetters(directory)
 
     def do(self, verb: str, words: Sequence[str]) -> bool:
         """`list`, `retry`, `drop`, `silence DURATION [WHY]` or `unsilence`; returns whether all is well."""
         try:
-            return self._do(verb, words)
+            if verb != "list":
+                self._use(journal.state_directory(self.node.places))
+            if verb == "silence":
+                return self.silence(words)
+            if verb == "unsilence":
+                return self.unsilence()
+            if verb == "drop":
+                return self.drop()
+            return self.retry() if verb == "retry" else self.list()
         except OSError as error:
             self.tell(f"{error.filename or self.letters.path}: {error.strerror or error}")
             return False
 
-    def _do(self, verb: str, words: Sequence[str]) -> bool:
-        if verb == "silence":
-            return self.silence(words)
-        if verb == "unsilence":
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(self.directory, SILENCE))
-            return True
-        if verb == "drop":
-            self.tell(f"dropped {self.letters.drop()} dead letters")
-            return True
-        return self.retry() if verb == "retry" else self.list()
-
     def list(self) -> bool:
-        """Tell of every channel what it knows, and what it could not be told."""
-        channels = declared_channels(self.node, self.directory, lambda _: None)
-        waiting = self._waiting(channels)
-        for channel in channels.values():
-            count = waiting[channel.name]
-            trouble = f": {channel.trouble} (try {channel.attempts})" if channel.attempts else ""
-            self.tell(visible(f"{channel.name}: {count or 'nothing'} waiting{trouble}"))
+        """Tell of every channel what it knows, and what it could not be told; writes nothing."""
+        channels = declared_channels(self.node, "", lambda _: None)
+        queues = {name: QueueState(os.path.join(self.directory, QUEUE + name)) for name in channels}
+        waiting = self._waiting(channels, queues)
+        for name, queue in queues.items():
+            trouble = f": {queue.last_error} (try {queue.attempts})" if queue.attempts else ""
+            self.tell(visible(f"{name}: {waiting[name] or 'nothing'} waiting{trouble}"))
         if any(waiting.values()) and not is_delivering(self.directory):
             self.tell("nobody delivers at the moment: the next change starts it, or `hacheck deliver` does")
+        has_letters = self._list_letters()
+        left = silence_left(self.directory)
+        if left:
+            self.tell(f"silenced for another {in_words(left)}")
+        return not has_letters
+
+    def _list_letters(self) -> bool:
         found = unreadable = 0
         for _, letter in self.letters.lines():
             if letter is None:
@@ -99,34 +112,34 @@ class Queues:
             self.tell(visible(told))
         if unreadable:
             self.tell(f"{self.letters.path}: {unreadable} lines cannot be read; they stay until they are dropped")
-        left = silence_left(self.directory)
-        if left:
-            self.tell(f"silenced for another {in_words(left)}")
-        return not found + unreadable
+        return found + unreadable > 0
 
-    def _waiting(self, channels: Mapping[str, Channel]) -> dict[str, int]:
+    def _waiting(self, channels: Mapping[str, Channel], queues: Mapping[str, QueueState]) -> dict[str, int]:
         """How many events each channel is still to be told of, what nobody has read of the journal yet included."""
-        reader = History(self.directory, self.node.places)
+        backlog = Backlog()
+        reader = History(self.directory, self.node.places, backlog.add)
         fallbacks = {channel.options.fallback for channel in channels.values()}
         silent = silence_left(self.directory) > 0
         waiting = dict.fromkeys(channels, 0)
-        listening = [
-            channel
-            for channel in channels.values()
-            if channel.name not in fallbacks and (not silent or channel.trait("wants_all_events"))
-        ]
-        last = Backlog(history.events(self.directory))
-        starts = {channel.name: channel.start(last) for channel in listening}
-        for event in itertools.chain(history.events(self.directory), reader.unread()):
-            for channel in listening:
-                if event.number > starts[channel.name] and event.options == channel.argv and channel.wants(event):
-                    waiting[channel.name] += 1
+        known = {
+            name: start(queues[name], backlog)
+            for name, channel in channels.items()
+            if name not in fallbacks and (not silent or channel.wants_all_events)
+        }
+        for event in itertools.chain(events(self.directory), reader.unread()):
+            for name, number in known.items():
+                waiting[name] += event.number > number and channels[name].is_told_of(event)
         return waiting
+
+    def drop(self) -> bool:
+        """Forget every dead letter."""
+        self.tell(f"dropped {self.letters.drop()} dead letters")
+        return True
 
     def retry(self) -> bool:
         """Send every dead letter again; those that are not taken stay."""
         channels = declared_channels(self.node, self.directory, self.tell)
-        delivery = Delivery(self.node.name, channels, self.directory, vips(self.node))
+        composer = Composer(self.node.name, vips(self.node), self.directory)
         changed: dict[str, Sequence[Letter]] = {}
         all_taken = True
         try:
@@ -134,20 +147,18 @@ class Queues:
                 if letter is None:
                     all_taken = False
                     continue
-                changed[line] = self._sent(delivery, letter)
+                changed[line] = self._sent(channels, composer, letter)
                 all_taken = all_taken and not changed[line]
         finally:  # what has been delivered when somebody interrupts this is not sent again
             if changed:
                 self.letters.rewrite(changed)
         return all_taken
 
-    def _sent(self, delivery: Delivery, letter: Letter) -> Sequence[Letter]:
+    def _sent(self, channels: Mapping[str, Channel], composer: Composer, letter: Letter) -> Sequence[Letter]:
         """Send it again; returns what is left of it."""
         try:
-            channel = delivery.channels.get(letter.notifier)
-            if channel is None:
-                channel = self._of_a_command_line(letter)
-            said = send(channel, delivery.message(channel, letter.events))
+            channel = channels.get(letter.notifier) or self._of_a_command_line(letter)
+            said = send(channel, composer.message(channel, letter.events))
         except NotDelivered as failure:
             self.tell(visible(f"{letter.notifier}: not delivered: {failure}"))
             return [letter._replace(reason=one_line(str(failure)))]
@@ -160,7 +171,7 @@ class Queues:
         if not words or channel_name(words) != letter.notifier:
             raise NotDelivered("it is not declared any more", retryable=False)
         try:
-            return channel_of(words, self.node.environ, self.directory)
+            return channel_of(words, self.node.environ)
         except Invalid as error:
             raise NotDelivered(str(error), retryable=False) from None
 
@@ -172,8 +183,14 @@ class Queues:
             seconds = parse_duration(words[0])
         except ValueError as error:
             raise Invalid(f"notifications: silence: {error}") from None
-        if seconds > LONGEST_SILENCE:
-            raise Invalid(f"notifications: silence: {words[0]} is more than {in_words(LONGEST_SILENCE)}")
+        if seconds > LONGEST_SILENCE_SECONDS:
+            raise Invalid(f"notifications: silence: {words[0]} is more than {in_words(LONGEST_SILENCE_SECONDS)}")
         keep_silence(self.directory, seconds, " ".join(words[1:]))
         self.tell(f"silenced for {in_words(seconds)}")
+        return True
+
+    def unsilence(self) -> bool:
+        """Tell everybody again."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.directory, SILENCE))
         return True

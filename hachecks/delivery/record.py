@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hachecks.node import Node
 
-START_SECONDS = 2.0
+START_GRACE_SECONDS = 2.0
 """Seconds that a deliverer is given to leave its mark before another is started."""
 
 
@@ -56,8 +56,8 @@ class DeliveryStarter:
             return
         try:
             if not is_delivering(journal.state_directory(self.node.places)):
-                self.starting_until = time.monotonic() + START_SECONDS
+                self.starting_until = time.monotonic() + START_GRACE_SECONDS
                 start(self.node.environ_of_child)
         except OSError as error:
-            self.starting_until = time.monotonic() + START_SECONDS
+            self.starting_until = time.monotonic() + START_GRACE_SECONDS
             self.complain(f"notify: recorded, but nobody delivers: {error}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MARK = "delivering"
 _started: list[int] = []
-REVIVED_AFTER = 5.0
+REVIVAL_INTERVAL_SECONDS = 5.0
 """Seconds after which a check starts a deliverer in the place of one that was killed, and no sooner again."""
 
 
@@ -60,7 +60,7 @@ def revive(directory: str, environ: Mapping[str, str]) -> bool:
         age = time.time() - os.lstat(mark).st_mtime
     except OSError:
         return False
-    if 0 <= age < REVIVED_AFTER or is_delivering(directory):
+    if 0 <= age < REVIVAL_INTERVAL_SECONDS or is_delivering(directory):
         return False
     os.utime(mark, follow_symlinks=False)
     start(environ)

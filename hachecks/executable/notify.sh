@@ -25,13 +25,23 @@ notify() {
 		ours "$directory/journal" || begin_journal || return
 		printf '\0361\037%s\037%s\037%s\037%s\037%s\037%s\037%s\037%s\n' "$1" "$2" "$3" "$priority" $$ "$started" "$boot" \
 			"$options" 2>/dev/null >>"$directory/journal" || continue
-		[ "${HACHECK_FSYNC-}" != 1 ] || sync -d "$directory/journal"
+		if [ "${HACHECK_FSYNC-}" = 1 ]; then sync_journal; fi
 		see_to_delivery
 		exit 0
 	done
 	[ -z "$strange" ] || return
 	echo "hacheck: $*: there is no place to record this" 2>/dev/null >/proc/1/fd/1
 	exit 1
+}
+
+# Where that cannot be done it is recorded all the same. It is said once, until it can be done again: 255 would say it.
+sync_journal() {
+	if sync -d "$directory/journal" 2>/dev/null; then
+		absent "$directory/unsynced" || rm -f "$directory/unsynced"
+	elif absent "$directory/unsynced"; then
+		echo "hacheck: $directory/journal cannot be synced as HACHECK_FSYNC=1 asks for" 2>/dev/null >/proc/1/fd/1
+		echo $$ 2>/dev/null >"$directory/unsynced"
+	fi
 }
 
 # The directory of this user's own at a place, as `state.home` has it: the place itself where it is his, else one in it.

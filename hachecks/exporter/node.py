@@ -22,7 +22,7 @@ from hachecks.exporter.view import Instance, Notifier, View, Vip
 from hachecks.keepalived.json_dump import KeepalivedJson, Unavailable
 from hachecks.keepalived.process import KeepalivedProcess, Running
 from hachecks.state import boot_id
-from hachecks.transitions import history, journal
+from hachecks.transitions import follower, journal
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hachecks.delivery.queue_state import Queue
     from hachecks.keepalived.json_dump import Dump
     from hachecks.node import Node
-    from hachecks.transitions.history import Event
+    from hachecks.transitions.event import Event
 
 MOMENT = 0.05
 """Seconds for which the history is read at a time."""
@@ -105,7 +105,7 @@ class NodeSources:
                 self._build(now)
 
     def _begin_anew(self) -> None:
-        self.follower = history.EventFollower(self.places, self._users)
+        self.follower = follower.EventFollower(self.places, self._users)
         self.stories = InstanceHistories()
         self._has_heard_all = False
 

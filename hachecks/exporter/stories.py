@@ -11,7 +11,7 @@ from hachecks.verdict import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from hachecks.transitions.history import Event
+    from hachecks.transitions.event import Event
 
 ENTERED = ("BACKUP", "MASTER", "FAULT", "STOP")
 DAY = 86400.0

@@ -9,7 +9,7 @@ from hachecks.messages.message import Severity
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hachecks.messages.message import Change, Message
-    from hachecks.transitions.history import Event
+    from hachecks.transitions.event import Event
 
 
 def facts(message: Message, change: Change, event: Event) -> dict[str, str]:

@@ -97,7 +97,8 @@ class Message:
     """One message about all changes that happened together, the worst first.
 
     `key` is the same at every try: that of its event, or made of those of its events. `possible_duplicate` says that a
-    sender died while it was sending this one.
+    sender died while it was sending this one. `state_dir` is where notifiers may remember something; empty where they
+    may not.
     """
 
     def __init__(
@@ -109,12 +110,14 @@ class Message:
         body: str = BODY,
         test: bool = False,
         possible_duplicate: bool = False,
+        state_dir: str = "",
     ) -> None:
         self.node = node
         self.changes = tuple(sorted(changes, key=lambda change: (-change.severity, change.name)))
         self.severity = max(change.severity for change in changes)
         self.test = test
         self.possible_duplicate = possible_duplicate
+        self.state_dir = state_dir
         self.title = ("[test] " if test else "") + filled(title, self._places())
         self.body = filled(body, self._places())
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hachecks.deadline import Deadline
     from hachecks.messages.message import Change, Message
-    from hachecks.transitions.history import Event
+    from hachecks.transitions.event import Event
 
 
 @settings

@@ -11,7 +11,7 @@ from hachecks.verdict import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hachecks.messages.message import Change, Message
-    from hachecks.transitions.history import Event
+    from hachecks.transitions.event import Event
 
 FACILITIES = {
     "user": 1, "daemon": 3, "auth": 4, "syslog": 5, "authpriv": 10, "local0": 16, "local1": 17, "local2": 18,

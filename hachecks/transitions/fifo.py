@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 F_SETPIPE_SZ = 1031
-ROOM = 1024 * 1024
+PIPE_BYTES = 1024 * 1024
 """Bytes the FIFO is to hold, some 36,000 lines: what does not fit is dropped by Keepalived without a word."""
 LONGEST_LINE = 8192
 """Bytes of a line; Keepalived's have some dozens, and a line that never ends must not fill the memory."""
-SELDOM = 60.0
+COMPLAINT_INTERVAL_SECONDS = 60.0
 """Seconds within which one complaint about lines is enough."""
-LAST_WORDS = 0.5
+LAST_LINE_TIMEOUT = 0.5
 """Seconds without a line after which the last has come: Keepalived ends its reader before it says STOP."""
-LONGEST_FAREWELL = 10.0
+FAREWELL_TIMEOUT = 10.0
 """Seconds after SIGTERM after which the reader ends, whoever still writes."""
 POLL_INTERVAL = 0.2
 """Seconds after which the end that SIGTERM asked for is seen."""
@@ -64,8 +64,8 @@ class FifoReader:
         while not self.ending:
             if select.select([self.descriptor], [], [], POLL_INTERVAL)[0]:
                 self.read()
-        until = monotonic() + LONGEST_FAREWELL
-        while monotonic() < until and select.select([self.descriptor], [], [], LAST_WORDS)[0]:
+        until = monotonic() + FAREWELL_TIMEOUT
+        while monotonic() < until and select.select([self.descriptor], [], [], LAST_LINE_TIMEOUT)[0]:
             self.read()
 
     def _end(self, *_: object) -> None:
@@ -73,7 +73,7 @@ class FifoReader:
 
     def read(self) -> None:
         """Record the lines that are there now, without waiting for more; complains where that cannot be done."""
-        left = ROOM
+        left = PIPE_BYTES
         while left > 0 and (data := self._there_is()):
             left -= len(data)
             if sum([self._record(line) for line in self._lines(data)]):
@@ -117,15 +117,15 @@ class Complaints:
     def __init__(self, complain: Callable[[str], None]) -> None:
         self.complain = complain
         self.quiet_until = 0.0
-        self.untold = 0
+        self.suppressed = 0
 
     def tell(self, complaint: str) -> None:
         """Complain, or count."""
         if monotonic() < self.quiet_until:
-            self.untold += 1
+            self.suppressed += 1
             return
-        before = f" (and {self.untold} more before it)" if self.untold else ""
-        self.quiet_until, self.untold = monotonic() + SELDOM, 0
+        before = f" (and {self.suppressed} more before it)" if self.suppressed else ""
+        self.quiet_until, self.suppressed = monotonic() + COMPLAINT_INTERVAL_SECONDS, 0
         self.complain(f"{complaint}{before}")
 
 
@@ -141,5 +141,5 @@ def opened(path: str) -> int:
         os.close(descriptor)
         raise Invalid(f"notify: {path} is no FIFO; make it with mkfifo before Keepalived starts")
     with contextlib.suppress(OSError):  # beyond what this user may have
-        fcntl.fcntl(descriptor, F_SETPIPE_SZ, ROOM)
+        fcntl.fcntl(descriptor, F_SETPIPE_SZ, PIPE_BYTES)
     return descriptor

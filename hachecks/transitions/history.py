@@ -1,34 +1,29 @@
-"""What happened, as an audit log that is kept for a week?
+"""The history: an audit log of what happened, kept for a week by the one reader of a user's journal.
 
-The journal as one reader has understood it: in order, with the wall clock's time, each transition once. Whoever holds
-the lock is that reader. Lines of JSON in `history`, and in `history.N` what is older.
+It is the journal as that reader has understood it: in order, with the wall clock's time, each transition once. Whoever
+holds the lock is that reader. For its files see `history_files`, for those who may only read `follower`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import heapq
-import itertools
 import os
 import time
 
 from hachecks import homes, state
 from hachecks.transitions import journal
-from hachecks.transitions.event import RECENT as RECENT  # noqa: PLC0414 - what a reader's memory is measured by
-from hachecks.transitions.event import Event as Event  # noqa: PLC0414 - what a history consists of
 from hachecks.transitions.event import TransitionLog
+from hachecks.transitions.history_files import NAME, closed, events, offsets, offsets_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
-    from typing import IO
+    from collections.abc import Callable, Iterator, Sequence
 
-NAME = "history"
-LONGEST_LINE = 256 * 1024
-"""Characters of a line that are read at once: what has no line end is no history."""
-LARGEST = 4 * 1024 * 1024
-KEPT = 7 * 86400.0
+    from hachecks.transitions.event import Event
+
+CLOSED_AT_BYTES = 4 * 1024 * 1024
+KEPT_SECONDS = 7 * 86400.0
 """Seconds after which what happened is forgotten."""
 MOST_CLOSED = 16
 """Closed files that are kept at most, whatever their age: instances that flap for days must not fill the disk."""
@@ -37,31 +32,49 @@ MOST_CLOSED = 16
 class History:
     """One user's events, as his one reader sees them; `with History.locked(...)`: two would number the same ones twice.
 
-    What other users have recorded is theirs to deliver (see `state`).
+    What other users have recorded is theirs to deliver (see `state`). The files are read once, at the beginning, and
+    `remember` is given each event of them, oldest first.
     """
 
-    def __init__(self, directory: str, places: Sequence[str]) -> None:
+    def __init__(
+        self,
+        directory: str,
+        places: Sequence[str],
+        remember: Callable[[Event], object] = lambda _: None,
+        *,
+        closed_at_bytes: int = CLOSED_AT_BYTES,
+        journal_closed_at_bytes: int = journal.CLOSED_AT_BYTES,
+    ) -> None:
         self.directory = directory
         self.places = places
         self.path = os.path.join(directory, NAME)
-        self.foreign = 0
+        self.closed_at_bytes = closed_at_bytes
+        self.journal_closed_at_bytes = journal_closed_at_bytes
+        self.malformed = 0
         self.trouble = ""
         self.has_more = True
         self.unwritten: list[Event] = []
-        self.understanding = TransitionLog()
+        self.log = TransitionLog()
         for event in events(directory):
-            self.understanding.add(event)
-        self.reading = self.written = journal.Offsets(state.read(_reading_path(directory)))
+            self.log.add(event)
+            remember(event)
+        self.offsets = self.written = offsets(directory)
 
     @classmethod
     @contextlib.contextmanager
-    def locked(cls, directory: str, places: Sequence[str]) -> Iterator[History]:
+    def locked(
+        cls,
+        directory: str,
+        places: Sequence[str],
+        remember: Callable[[Event], object] = lambda _: None,
+        **closed_at_bytes: int,
+    ) -> Iterator[History]:
         """The history, while nobody else has it; raises `BlockingIOError` when somebody has, else `OSError`."""
         # Not the directory itself: whoever may read it could lock it for ever.
         lock = state.written(os.path.join(directory, journal.KEPT_HERE), os.O_RDWR, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield cls(directory, places)
+            yield cls(directory, places, remember, **closed_at_bytes)
         finally:
             os.close(lock)
 
@@ -76,16 +89,16 @@ class History:
         self.unwritten += added
         try:
             self._write()
-            if str(self.reading) != str(self.written):
-                state.replace(_reading_path(self.directory), str(self.reading))
-                self.written = self.reading
+            if str(self.offsets) != str(self.written):
+                state.replace(offsets_path(self.directory), str(self.offsets))
+                self.written = self.offsets
             self.trouble = ""
         except OSError as error:  # what was recorded stays in the journal until there is room
             self.trouble = f"{self.directory} cannot be written: {error.strerror or error}"
             return added
         for directory in self.directories:
             with contextlib.suppress(OSError):  # it is full, or has just been taken away
-                journal.rotate(directory, self.written)
+                journal.rotate(directory, self.written, closed_at_bytes=self.journal_closed_at_bytes)
         return added
 
     def unread(self) -> Iterator[Event]:
@@ -96,14 +109,14 @@ class History:
 
     def _read(self) -> list[Event]:
         """The next portion of what the journal has brought since."""
-        found, self.reading = journal.read_from(self.directories, self.reading)
-        self.foreign += found.foreign
+        found, self.offsets = journal.read_from(self.directories, self.offsets)
+        self.malformed += found.malformed
         self.has_more = found.more
-        return list(self.understanding.events_from(found.transitions))
+        return list(self.log.events_from(found.transitions))
 
     def peek(self) -> journal.Batch:
         """The next portion, which is still to be read."""
-        return journal.read_from(self.directories, self.reading)[0]
+        return journal.read_from(self.directories, self.offsets)[0]
 
     def _write(self) -> None:
         if not self.unwritten:
@@ -125,159 +138,10 @@ class History:
 
     def _make_room(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            if os.lstat(self.path).st_size >= LARGEST:
+            if os.lstat(self.path).st_size >= self.closed_at_bytes:
                 os.replace(self.path, f"{self.path}.{int(time.time() * 1000):015d}")
-        closed = _closed(self.directory)
-        for path in closed:
+        found = closed(self.directory)
+        for path in found:
             state.let_read(path)
-            if path in closed[:-MOST_CLOSED] or os.lstat(path).st_mtime < time.time() - KEPT:
+            if path in found[:-MOST_CLOSED] or os.lstat(path).st_mtime < time.time() - KEPT_SECONDS:
                 os.unlink(path)
-
-
-class EventFollower:
-    """All that is remembered at some places by some users, and then what they record: for one who may only read.
-
-    It takes no lock and writes nothing. `trouble` says in one line what could not be read, and what to do;
-    `passed_over` says of what there is why it is not to be trusted; `foreign` counts the records that were torn, or not
-    ours. It is to be asked every few minutes: a closed journal is deleted in the end.
-    """
-
-    def __init__(self, places: Sequence[str], users: Container[int]) -> None:
-        self.places = places
-        self.users = users
-        self.trouble = ""
-        self.foreign = 0
-        self.passed_over: list[str] = []
-        self.understanding = TransitionLog(RECENT)
-        self.reading = journal.Offsets()
-        self.known: set[str] = set()
-        self.seen: object = None
-
-    def directories(self) -> list[str]:
-        """The directories that are read now."""
-        return homes.readable(self.places, self.users)
-
-    def read_on(self) -> Iterator[Event]:
-        """What is new since the last call, oldest first, each once; all there is at the first. It is read on the way.
-
-        Nothing new costs a few calls of stat(2).
-        """
-        refusals: list[OSError] = []
-        directories = homes.readable(self.places, self.users, refusals)
-        seen = journal.sizes(directories), list(map(str, refusals))
-        if seen == self.seen and not self.trouble:
-            return
-        yield from self._remembered([one for one in directories if one not in self.known], refusals)
-        yield from self._recorded([one for one in directories if one in self.known], refusals)
-        self.trouble = _trouble([error for error in refusals if not isinstance(error, state.Foreign)])
-        self.passed_over = [_sentence(error) for error in refusals if isinstance(error, state.Foreign)]
-        self.seen = seen
-
-    def _remembered(self, directories: Sequence[str], refusals: list[OSError]) -> Iterator[Event]:
-        """The histories of these directories; none of one that cannot be read, since it cannot be told later."""
-        readable = []
-        for directory in directories:
-            refused = _refusals(directory)
-            refusals += refused
-            if all(isinstance(error, state.Foreign) for error in refused):
-                # How far the journal was read is asked before: what the history gains from now on is still to be read.
-                self.reading = self.reading.farthest(_reading(directory))
-                readable.append(directory)
-        for event in heapq.merge(*map(events, readable), key=lambda event: event.at):
-            if self.understanding.add(event):
-                yield event
-        self.known.update(readable)
-
-    def _recorded(self, directories: Sequence[str], refusals: list[OSError]) -> Iterator[Event]:
-        more = True
-        while more:
-            found, after = journal.read_from(directories, self.reading)
-            refusals += found.refusals
-            if found.refusals:  # what cannot be read just now has been read as far as before
-                after.offsets = {**self.reading.offsets, **after.offsets}
-            self.reading = after
-            self.foreign += found.foreign
-            yield from self.understanding.events_from(found.transitions)
-            more = found.more
-
-
-def users_of(places: Sequence[str]) -> list[int]:
-    """The users that keep state of their own at these places."""
-    found: set[int] = set()
-    for directory in homes.readable(places, homes.ANYBODY):
-        with contextlib.suppress(OSError):
-            found.add(os.lstat(directory).st_uid)
-    return sorted(found)
-
-
-def recorded_by(user: int, places: Sequence[str], at_most: int | None = None) -> Iterator[Event]:
-    """All that is remembered of what this user recorded, and then what was recorded since."""
-    return itertools.islice(EventFollower(places, (user,)).read_on(), at_most)
-
-
-def events(directory: str) -> Iterator[Event]:
-    """Everything that is remembered, oldest first; what cannot be read is passed over."""
-    with contextlib.ExitStack() as opened:
-        # The open file first. Should it be closed now, this is still it, and the list of the closed ones has it, too.
-        latest: IO[str] | None = None
-        with contextlib.suppress(OSError):
-            latest = opened.enter_context(_text(os.path.join(directory, NAME)))
-        for path in _closed(directory):
-            with contextlib.suppress(OSError), _text(path) as file:
-                if latest is None or not os.path.sameopenfile(file.fileno(), latest.fileno()):
-                    yield from _parsed(file)
-        with contextlib.suppress(OSError):
-            yield from _parsed(latest)
-
-
-def _text(path: str) -> IO[str]:
-    return open(state.opened(path), encoding="utf-8", errors="replace")
-
-
-def _parsed(file: IO[str] | None) -> Iterator[Event]:
-    while file and (line := file.readline(LONGEST_LINE)):
-        with contextlib.suppress(ValueError):
-            yield Event.parse(line)
-
-
-def _reading(directory: str) -> journal.Offsets:
-    """How far the journal has been read by who keeps a history in this directory."""
-    return journal.Offsets(state.read(_reading_path(directory)))
-
-
-def _refusals(directory: str) -> list[OSError]:
-    """Why a history that is there cannot be read."""
-    refusals: list[OSError] = []
-    for path in [*_closed(directory), os.path.join(directory, NAME), _reading_path(directory)]:
-        try:
-            os.close(state.opened(path))
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            refusals.append(error)
-    return refusals
-
-
-def _sentence(error: OSError) -> str:
-    return f"{error.filename} is passed over: {error.strerror}"
-
-
-def _trouble(refusals: Sequence[OSError]) -> str:
-    """The first of these in one line, with what to do."""
-    for error in refusals:
-        advice = "; let everybody read it (chmod a+rX), or run as its owner" * isinstance(error, PermissionError)
-        return f"{error.filename} cannot be read: {error.strerror}{advice}"
-    return ""
-
-
-def _reading_path(directory: str) -> str:
-    return os.path.join(directory, f"{NAME}.read")
-
-
-def _closed(directory: str) -> list[str]:
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return []
-    closed = (name for name in names if name.startswith(f"{NAME}.") and name[len(NAME) + 1 :].isdigit())
-    return [os.path.join(directory, name) for name in sorted(closed)]

@@ -24,16 +24,15 @@ NAME = "journal"
 KEPT_HERE = "history.lock"
 """A file of the directory in which the deliverer works: it stays there when no more files can be made."""
 CLOSED = "journal."
-PREALLOCATED = 256 * 1024
+PREALLOCATED_BYTES = 256 * 1024
 """Bytes allocated beyond the journal's end, so that a full disk still takes some 2,000 transitions."""
-LARGEST = 1024 * 1024
-"""Bytes at which a journal is closed."""
-GRACE = 600.0
+CLOSED_AT_BYTES = 1024 * 1024
+GRACE_SECONDS = 600.0
 """Seconds for which a closed journal is read on before it is deleted."""
 FALLOC_FL_KEEP_SIZE = 1
-PORTION = 1024 * 1024
+PORTION_BYTES = 1024 * 1024
 """Bytes of each file that are read at once, some 10,000 transitions: what nobody has read for a week fits no memory."""
-IDENTITY = 48
+IDENTITY_BYTES = 48
 """Bytes by which a file is known besides its inode, which is given again at once (268 events lost, measured)."""
 
 
@@ -49,6 +48,12 @@ def state_directory(places: Iterable[str]) -> str:
         except OSError as error:
             refusals.append(f"{error.filename or place}: {error.strerror}")
     raise OSError(f"no place for state can be written ({'; '.join(refusals)})")
+
+
+def known_state_directory(places: Iterable[str]) -> str | None:
+    """What `state_directory` would return, for one who only looks: None where it would have to be made."""
+    own = homes.own(places)
+    return next((one for one in own if os.path.lexists(os.path.join(one, KEPT_HERE)) or os.access(one, os.W_OK)), None)
 
 
 def append(transition: Transition, places: Iterable[str], *, sync: bool = False) -> str:
@@ -129,41 +134,41 @@ class Offsets:
 class Batch:
     """What a look into the journal brought.
 
-    Transitions, how many records were torn or not ours (`foreign`), why something could not be read (`refusals`), and
+    Transitions, how many records were torn or not ours (`malformed`), why something could not be read (`errors`), and
     whether there is more to read at once (`more`).
     """
 
     def __init__(self) -> None:
         self.transitions: list[Transition] = []
-        self.foreign = 0
+        self.malformed = 0
         self.more = False
-        self.refusals: list[OSError] = []
+        self.errors: list[OSError] = []
 
 
 def read_from(directories: Sequence[str], before: Offsets) -> tuple[Batch, Offsets]:
     """What has been recorded since, in Keepalived's order, and how far it has been read now.
 
-    At most `PORTION` bytes of each file at a time.
+    At most `PORTION_BYTES` bytes of each file at a time.
     """
     found, after = Batch(), Offsets()
-    for path in _files(directories, found.refusals):
+    for path in _files(directories, found.errors):
         try:
             with open(state.opened(path), "rb") as file:
-                head = file.read(IDENTITY)
-                if len(head) < IDENTITY:
+                head = file.read(IDENTITY_BYTES)
+                if len(head) < IDENTITY_BYTES:
                     continue
                 identity = f"{os.fstat(file.fileno()).st_ino}-{head.hex()}"
                 start = before.offsets.get(identity, 0)
                 file.seek(start)
-                data = file.read(PORTION)
+                data = file.read(PORTION_BYTES)
         except FileNotFoundError:
             continue
         except OSError as error:
-            found.refusals.append(error)
+            found.errors.append(error)
             continue
-        found.more = found.more or len(data) == PORTION
+        found.more = found.more or len(data) == PORTION_BYTES
         whole = data.rfind(END.encode()) + 1
-        if not whole and len(data) == PORTION:  # no record is as long
+        if not whole and len(data) == PORTION_BYTES:  # no record is as long
             whole = len(data)
         after.offsets[identity] = start + whole
         _take(data[:whole], found)
@@ -175,16 +180,16 @@ def read_from(directories: Sequence[str], before: Offsets) -> tuple[Batch, Offse
 
 def sizes(directories: Sequence[str]) -> dict[str, object]:
     """How large each file is: something else when anything has been recorded. A few calls of stat(2), and no more."""
-    refusals: list[OSError] = []
+    errors: list[OSError] = []
     found: dict[str, object] = {}
-    for path in _files(directories, refusals):
+    for path in _files(directories, errors):
         with contextlib.suppress(OSError):
             status = os.stat(path)
             found[path] = status.st_ino, status.st_size
-    return {**found, **{str(error): None for error in refusals}}
+    return {**found, **{str(error): None for error in errors}}
 
 
-def _files(directories: Sequence[str], refusals: list[OSError]) -> Iterator[str]:
+def _files(directories: Sequence[str], errors: list[OSError]) -> Iterator[str]:
     """The closed files and then the open one, of each directory that there is and that can be read."""
     for directory in directories:
         try:
@@ -192,7 +197,7 @@ def _files(directories: Sequence[str], refusals: list[OSError]) -> Iterator[str]
         except FileNotFoundError:
             continue
         except OSError as error:
-            refusals.append(error)
+            errors.append(error)
             continue
         closed = sorted(name for name in names if name.startswith(CLOSED) and name[len(CLOSED) :].isdigit())
         yield from (os.path.join(directory, name) for name in [*closed, NAME] if name in names)
@@ -201,7 +206,7 @@ def _files(directories: Sequence[str], refusals: list[OSError]) -> Iterator[str]
 def _take(data: bytes, found: Batch) -> None:
     """Cut the data into records: each begins with RS, so that a torn one ends where the next begins."""
     first, *records = data.split(BEGIN.encode())
-    found.foreign += bool(first.strip())
+    found.malformed += bool(first.strip())
     for record in records:
         text, end, rest = record.decode("utf-8", "backslashreplace").partition(END)
         try:
@@ -209,11 +214,11 @@ def _take(data: bytes, found: Batch) -> None:
                 raise ValueError("torn")
             found.transitions.append(Transition.from_record(text))
         except ValueError:
-            found.foreign += 1
-        found.foreign += bool(rest.strip())
+            found.malformed += 1
+        found.malformed += bool(rest.strip())
 
 
-def rotate(directory: str, reading: Offsets, now: float | None = None) -> None:
+def rotate(directory: str, offsets: Offsets, now: float | None = None, closed_at_bytes: int = CLOSED_AT_BYTES) -> None:
     """Close a journal that has grown, keep blocks allocated beyond its end, delete what has been read long ago."""
     path = os.path.join(directory, NAME)
     now = time.time() if now is None else now
@@ -224,11 +229,11 @@ def rotate(directory: str, reading: Offsets, now: float | None = None) -> None:
         os.close(descriptor)
     for one in _files([directory], []):  # by a version that kept them to itself, or under Keepalived's umask
         state.let_read(one)
-    if size >= LARGEST:
+    if size >= closed_at_bytes:
         _close(path, now)
     preallocate(path)
     for closed in _files([directory], []):
-        if closed != path and os.lstat(closed).st_mtime < now - GRACE and _read_whole(closed, reading):
+        if closed != path and os.lstat(closed).st_mtime < now - GRACE_SECONDS and _read_whole(closed, offsets):
             os.unlink(closed)
 
 
@@ -241,14 +246,14 @@ def _close(path: str, now: float) -> None:
     os.replace(fresh, path)
 
 
-def _read_whole(path: str, reading: Offsets) -> bool:
+def _read_whole(path: str, offsets: Offsets) -> bool:
     try:
         with open(state.opened(path), "rb") as file:
-            head = file.read(IDENTITY)
+            head = file.read(IDENTITY_BYTES)
             status = os.fstat(file.fileno())
     except OSError:  # it is not ours
         return False
-    read = reading.offsets.get(f"{status.st_ino}-{head.hex()}", 0)
+    read = offsets.offsets.get(f"{status.st_ino}-{head.hex()}", 0)
     return read >= status.st_size
 
 
@@ -258,6 +263,6 @@ def preallocate(path: str) -> None:
     try:
         end = os.fstat(descriptor).st_size
         libc = ctypes.CDLL(None, use_errno=True)
-        libc.fallocate(descriptor, FALLOC_FL_KEEP_SIZE, ctypes.c_long(end), ctypes.c_long(PREALLOCATED))
+        libc.fallocate(descriptor, FALLOC_FL_KEEP_SIZE, ctypes.c_long(end), ctypes.c_long(PREALLOCATED_BYTES))
     finally:
         os.close(descriptor)

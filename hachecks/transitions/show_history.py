@@ -8,7 +8,7 @@ import time
 from hachecks.keepalived.vips import script_users, vips
 from hachecks.node import Node, NodeOptions
 from hachecks.settings import option, settings
-from hachecks.transitions import history, journal
+from hachecks.transitions import follower, journal
 from hachecks.transitions.transition import label
 from hachecks.units import Duration
 from hachecks.verdict import in_words, visible
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hachecks.registry import Output
     from hachecks.transitions.event import Event
 
-STRANGERS = 10_000
+MOST_OF_A_STRANGER = 10_000
 """Events that are shown of a user whom nobody has reason to believe, for he may have recorded any number."""
 
 
@@ -39,7 +39,7 @@ class ShowHistory(NodeOptions):
         node = Node(self, environ)
         carried = vips(node)
         trusted = journal.trusted_users(script_users(node))
-        said = (_said(user, node.places, trusted) for user in history.users_of(node.places))
+        said = (_said(user, node.places, trusted) for user in follower.users_of(node.places))
         for event, user in heapq.merge(*said, key=_time):
             if self.wants(event, carried):
                 by = "" if user in trusted else f", recorded by {user_name(user)}"
@@ -56,8 +56,8 @@ class ShowHistory(NodeOptions):
 
 
 def _said(user: int, places: Sequence[str], trusted: Container[int]) -> Iterator[tuple[Event, int]]:
-    at_most = None if user in trusted else STRANGERS
-    return ((event, user) for event in history.recorded_by(user, places, at_most))
+    at_most = None if user in trusted else MOST_OF_A_STRANGER
+    return ((event, user) for event in follower.recorded_by(user, places, at_most))
 
 
 def _time(said: tuple[Event, int]) -> float:

@@ -1,4 +1,4 @@
-"""What did Keepalived say, when, and in which order?"""
+"""A transition: what Keepalived said, when, and in which order; and the record that a journal keeps of it."""
 
 from __future__ import annotations
 

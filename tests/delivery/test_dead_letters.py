@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hachecks.delivery import dead_letters
 from hachecks.delivery.dead_letters import DeadLetters, Letter
 from tests.events import event
 
@@ -76,9 +75,8 @@ def test_a_torn_letter_swallows_no_other(tmp_path: Path) -> None:
     assert names(letters) == ["?", "a"]
 
 
-def test_who_has_the_file_is_waited_for_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dead_letters, "PATIENCE", 0.05)
-    letters = DeadLetters(str(tmp_path))
+def test_who_has_the_file_is_waited_for_but_not_for_ever(tmp_path: Path) -> None:
+    letters = DeadLetters(str(tmp_path), lock_timeout=0.05)
     with (tmp_path / "dead-letters~lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(OSError, match="another process has it locked"):

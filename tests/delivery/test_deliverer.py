@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hachecks.delivery import deliverer, starting
+from hachecks.delivery import delivery_log, starting
 from hachecks.delivery.queue_state import queues
-from hachecks.delivery.starting import is_delivering
 from hachecks.node import node_of
 from hachecks.proc import TICKS, process_start
 from hachecks.state import boot_id
@@ -60,21 +59,10 @@ class Node:
         words = [sys.executable, "-m", "hachecks", "deliver"]
         return subprocess.Popen(words, env=self.environ, stdout=subprocess.DEVNULL)
 
-    def deliver_with(self, **constants: float) -> subprocess.Popen[bytes]:
-        """A deliverer with other ideas of what is soon."""
-        script = "import os; from hachecks import cli; from hachecks.delivery import deliverer; "
-        script += f"vars(deliverer).update({constants}); cli.dispatch(['deliver'], os.environ)"
-        return subprocess.Popen([sys.executable, "-c", script], env=self.environ, stdout=subprocess.DEVNULL)
-
     def lines(self) -> list[str]:
         """What the log says of this node's events."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return [line for line in lines if " INSTANCE V" in line]  # other tests may leave theirs in /dev/shm
-
-    def diary(self) -> str:
-        """What the deliverer says it has done."""
-        path = self.state / deliverer.DIARY
-        return path.read_text() if path.exists() else ""
 
     def delivering(self) -> int:
         """The process that the mark names."""
@@ -103,14 +91,6 @@ def test_without_a_configuration_there_is_a_line_in_the_log(node: Node) -> None:
     ]
 
 
-def test_a_single_fault_is_told_when_it_has_been_quiet_for_a_moment_and_long_before_the_deliverer_ends(
-    node: Node,
-) -> None:
-    assert node.notify("INSTANCE", "VI_1", "FAULT", "100").wait(30) == 0
-    eventually(lambda: len(node.lines()) == 1, node.lines)
-    assert is_delivering(str(node.state))
-
-
 def test_a_hundred_at_once_are_all_told_once(node: Node) -> None:
     processes = [node.notify("INSTANCE", f"VI_{number}", "FAULT", "100") for number in range(100)]
     assert [process.wait(60) for process in processes] == [0] * 100
@@ -124,7 +104,7 @@ def test_the_deliverer_ends_by_itself_and_no_other_runs_beside_it(node: Node) ->
     first = node.deliver()
     assert node.delivering() == first.pid
     assert node.deliver().wait(30) == 0
-    assert first.poll() is None, "the other one has not waited for its end"
+    assert first.poll() is None, "the second has not waited for the first to end"
     assert first.wait(20) == 0
     assert not (node.state / starting.MARK).exists()
     assert len(node.lines()) == 1
@@ -141,12 +121,55 @@ def test_a_deliverer_that_was_killed_leaves_a_mark_that_deceives_nobody(node: No
     eventually(lambda: len(node.lines()) == 2, node.lines)
 
 
+def test_the_mark_of_who_delivers_leaves_nobody_to_be_claimed(node: Node) -> None:
+    claims = [node.state / "claim-0-0-12", node.state / "claim-7-99-13"]
+    for claim in claims:
+        claim.touch()
+    node.record("VI_1")
+    process = node.deliver()
+    assert node.delivering() == process.pid
+    assert not any(claim.exists() for claim in claims)
+    process.kill()
+    process.wait(10)
+
+
+def test_who_has_nothing_to_do_wakes_once_a_second(node: Node) -> None:
+    node.record("VI_1")
+    process = node.deliver()
+    eventually(lambda: any(queue.last_success for queue in queues(str(node.state))))
+    status = Path(f"/proc/{process.pid}/status")
+
+    def wakes() -> int:
+        return int(status.read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    began, before = time.monotonic(), wakes()
+    time.sleep(2.5)
+    after, took = wakes(), time.monotonic() - began
+    process.kill()
+    process.wait(10)
+    assert after - before <= took + 4, "and it may just have noted what it told"
+
+
+def test_where_nothing_can_be_watched_everything_is_told(node: Node) -> None:
+    node.record("VI_1", "FAULT")
+    script = 'echo 0 > /proc/sys/user/max_inotify_instances; exec "$0" -m hachecks deliver'
+    words = ["unshare", "--user", "--map-root-user", "sh", "-c", script, sys.executable]
+    process = subprocess.Popen(words, env=node.environ, stdout=subprocess.DEVNULL)
+    eventually(lambda: len(node.lines()) == 1, node.lines)
+    assert "inotify" not in " ".join(map(os.readlink, Path(f"/proc/{process.pid}/fd").iterdir()))
+    node.record("VI_2", "FAULT")
+    eventually(lambda: len(node.lines()) == 2, node.lines)
+    process.kill()
+    process.wait(10)
+
+
 def test_a_broken_configuration_falls_back_to_the_log_and_says_so(node: Node) -> None:
     node.config.write_text('[notifier.people]\nnotifier = "slak"\n')
     assert node.notify("INSTANCE", "VI_1", "FAULT", "100").wait(20) == 0
     eventually(lambda: len(node.lines()) == 1, node.lines)
-    eventually(lambda: "log: wrote " in node.diary(), node.diary)
-    assert f"{node.config}: [notifier.people]: no notifier slak; did you mean slack?" in node.diary()
+    diary = node.state / delivery_log.NAME
+    eventually(lambda: "log: wrote " in diary.read_text(), diary.read_text)
+    assert f"{node.config}: [notifier.people]: no notifier slak; did you mean slack?" in diary.read_text()
 
 
 def test_a_notifier_on_the_command_line_is_told_its_own_and_the_others_theirs(node: Node, tmp_path: Path) -> None:
@@ -172,7 +195,7 @@ def test_declared_notifiers_are_told(node: Node, tmp_path: Path) -> None:
 
 
 def test_everybody_may_read_what_is_written_under_keepalived_s_umask(node: Node) -> None:
-    (node.state / deliverer.DIARY).touch(0o600)
+    (node.state / delivery_log.NAME).touch(0o600)
     before = os.umask(0o177)
     try:
         notifying = node.notify("INSTANCE", "VI_1", "FAULT", "100")
@@ -219,32 +242,6 @@ def test_what_is_recorded_between_the_last_look_and_the_end_of_the_mark_is_told(
     words = [sys.executable, "-c", RECORDING_AT_THE_LAST_MOMENT]
     subprocess.run(words, env=node.environ, stdout=subprocess.DEVNULL, timeout=40, check=True)
     assert [line.split()[3] for line in node.lines()] == ["V_FIRST", "V_LAST"]
-
-
-def test_a_pod_s_last_word_is_told_at_once(node: Node) -> None:
-    for name in ("V1", "V2", "V3"):
-        node.record(name, "STOP")
-    process = node.deliver_with(QUIET=600.0, LONGEST_STORM=600.0)  # for which others are waited
-    try:
-        eventually(lambda: "log: wrote 3 lines" in node.diary(), node.diary)
-    finally:
-        process.kill()
-        process.wait(10)
-    assert len(node.lines()) == 3
-
-
-def test_a_storm_of_others_is_still_waited_for(node: Node) -> None:
-    process = node.deliver_with(QUIET=3.0, LONGEST_STORM=60.0)
-    try:
-        node.delivering()
-        for number in range(4):
-            node.record(f"V_{number}", "FAULT")
-            time.sleep(2 * deliverer.LOOK)  # in which it has looked
-        eventually(lambda: "log: wrote 4 lines" in node.diary(), node.diary)
-    finally:
-        process.kill()
-        process.wait(10)
-    assert len(node.lines()) == 4
 
 
 def test_a_full_disk_is_said_once_and_keeps_nobody_from_being_told(node: Node, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hachecks.transitions import journal
 from hachecks.transitions.event import Event
 from hachecks.transitions.show_history import ShowHistory, as_text
 from hachecks.transitions.transition import Transition
-from tests.cli import Answer, hacheck
+from tests.cli import ROOT, Answer, hacheck
 from tests.events import event
 from tests.logdaemons import eventually
 from tests.servers import Http, Route
@@ -95,6 +95,45 @@ def test_what_nobody_has_read_yet_waits(node: Node) -> None:
     assert sorted(path.name for path in node.state.iterdir()) == ["journal"], "to ask changes nothing"
     (node.state / "delivering").write_text(f"{os.getpid()} {process_start()}\n")
     assert "nobody delivers" not in node.say("notifications").out
+
+
+LOOKING = """
+import os, sys
+from hachecks import cli
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+CHANGING = ("os.mkdir", "os.rename", "os.remove", "os.chmod", "os.utime", "os.truncate", "os.link", "shutil.move")
+
+def watch(event, words):
+    writes = event == "open" and words[0] != os.devnull and words[2] & WRITING
+    if writes or event in CHANGING:
+        changed.append(f"{event} {words[0]}")
+
+changed = []
+sys.dont_write_bytecode = True
+sys.addaudithook(watch)
+code = cli.dispatch(["notifications"], os.environ)
+print(code, *changed, sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_to_look_writes_nothing(node: Node, declared: bool) -> None:
+    node.record("VI_1", "FAULT")
+    node.letter("VI_2")
+    (node.state / "history.lock").touch()
+    if not declared:
+        node.config.unlink()
+    environ = {**node.environ, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", LOOKING], env=environ, capture_output=True, text=True, check=True)
+    name = "hook" if declared else "log"
+    assert done.stdout.startswith(f"{name}: 1 waiting\n")
+    assert done.stdout.splitlines()[-1] == "1", "the letter makes it, and nothing was changed"
+
+
+def test_where_nothing_was_ever_recorded_there_is_nothing_to_see(node: Node) -> None:
+    node.state.rmdir()
+    assert node.say("notifications").out.splitlines()[:2] == ["hook: nothing waiting", "file: nothing waiting"]
+    assert not node.state.exists()
 
 
 def test_where_all_is_told_nothing_waits(node: Node) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +47,7 @@ def own_start() -> str:
 
 def recorded(directory: Path) -> list[Transition]:
     found, _ = journal.read_from([str(directory)], journal.Offsets())
-    assert found.foreign == 0
+    assert found.malformed == 0
     return found.transitions
 
 
@@ -102,10 +104,48 @@ def test_what_is_not_keepalived_speaking_is_left_to_python(program: str, tmp_pat
     assert not (tmp_path / "journal").exists()
 
 
+def synced(command: Sequence[object], directory: Path, **environ: str) -> list[str]:
+    """The files of this directory that this command, or one that it starts, has the kernel write to the disk."""
+    (directory / "delivering").write_text(f"{os.getpid()} {own_start()}\n")
+    trace = directory / "trace"
+    tracing = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=fdatasync,fsync"]
+    words = [*tracing, *map(str, command), "notify", "INSTANCE", "V", "STOP"]
+    environ = {"PATH": os.environ["PATH"], "HACHECK_STATE_DIR": str(directory), **environ}
+    subprocess.run(words, env=environ, check=True, timeout=60)
+    return re.findall(rf"sync\(\d+<{directory}/([^>]+)>\) += 0", trace.read_text())
+
+
 @pytest.mark.executable
-def test_a_record_can_be_synced(program: str, tmp_path: Path) -> None:
-    assert shell(program, tmp_path, "INSTANCE", "V", "MASTER", "1", HACHECK_FSYNC="1").code == 0
-    assert len(recorded(tmp_path)) == 1
+def test_a_record_is_synced_where_that_is_asked_for(program: str, tmp_path: Path) -> None:
+    command = [*program.split(), EXECUTABLE]
+    assert synced(command, tmp_path) == []
+    assert synced(command, tmp_path, HACHECK_FSYNC="1") == ["journal"]
+    assert len(recorded(tmp_path)) == 2
+    assert not (tmp_path / "unsynced").exists()
+
+
+def test_python_syncs_a_record_where_that_is_asked_for(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hachecks"]
+    assert synced(command, tmp_path, PYTHONPATH=str(ROOT)) == []
+    assert synced(command, tmp_path, PYTHONPATH=str(ROOT), HACHECK_FSYNC="1") == ["journal"]
+
+
+@pytest.mark.executable
+def test_what_cannot_be_synced_is_recorded_and_said_once(program: str, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    notify = f"{program} {EXECUTABLE} notify INSTANCE V MASTER"
+    failing = f"strace -f -qq -o {tmp_path}/trace -e trace=fdatasync -e inject=fdatasync:error=EIO {notify}"
+    script = f"""
+        read -r stat </proc/self/stat; set -- ${{stat#*) }}; echo "$$ ${{20}}" >{state}/delivering
+        {failing} 1; {failing} 2; {notify} 3; {failing} 4
+    """
+    words = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script]
+    environ = {"PATH": "/usr/bin:/bin", "HACHECK_STATE_DIR": str(state), "HACHECK_FSYNC": "1"}
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=True, timeout=60)
+    line = f"hacheck: {state}/journal cannot be synced as HACHECK_FSYNC=1 asks for\n"
+    assert (done.stdout, done.stderr) == (2 * line, "")
+    assert [one.priority for one in recorded(state)] == [1, 2, 3, 4]
 
 
 def test_python_records_the_same(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hachecks.exporter.picture import GROUP_SLACK, RESTART_SLACK, Picture, Sourc
 from hachecks.exporter.stories import InstanceHistories
 from hachecks.keepalived.configuration import Configuration, VirtualAddress, VrrpInstance
 from hachecks.keepalived.process import Running
-from hachecks.transitions.history import Event
+from hachecks.transitions.event import Event
 
 NOW = 1_790_000_000.0
 BOOT = "6a6e6b34-0000-4000-8000-000000000000"

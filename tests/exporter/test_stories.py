@@ -15,7 +15,7 @@ from hachecks.exporter.stories import (
     InstanceHistories,
     InstanceHistory,
 )
-from hachecks.transitions.history import Event
+from hachecks.transitions.event import Event
 
 NOW = 1_790_000_000.0
 

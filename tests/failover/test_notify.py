@@ -144,7 +144,7 @@ def node() -> Iterator[Namespace]:
 
 def recorded(node: Namespace) -> list[Transition]:
     found, _ = journal.read_from([str(node.path("/run/hacheck"))], journal.Offsets())
-    assert found.foreign == 0
+    assert found.malformed == 0
     return found.transitions
 
 

@@ -17,13 +17,15 @@ from hachecks.checks import results
 from hachecks.checks.streak import StreakRecord
 from hachecks.config import Configuration
 from hachecks.deadline import Deadline, TimedOut
-from hachecks.delivery import queue_state
+from hachecks.delivery import queue_state, silence
 from hachecks.delivery.backlog import Backlog
-from hachecks.delivery.channel import Channel, DeliveryOptions
+from hachecks.delivery.channel import Channel
 from hachecks.delivery.channels import channels_of
 from hachecks.delivery.dead_letters import NAME as DEAD_LETTERS
-from hachecks.delivery.loop import Delivery
+from hachecks.delivery.delivery import Delivery
 from hachecks.delivery.notifications import Queues
+from hachecks.delivery.options import DeliveryOptions
+from hachecks.delivery.pending import pending
 from hachecks.exporter.web_config.config import WebConfig
 from hachecks.http import json_value
 from hachecks.http.conditions import Condition
@@ -54,7 +56,7 @@ from hachecks.sql.database_url import DatabaseUrl
 from hachecks.sql.expectation import Expectation
 from hachecks.sql.lag import Lag
 from hachecks.sql.wire import SocketAdapter
-from hachecks.transitions import event, history, journal
+from hachecks.transitions import event, history_files, journal
 from hachecks.transitions.transition import Transition
 from hachecks.verdict import CannotLook, Failure, Verdict
 from tests.fuzz import seeds
@@ -112,9 +114,9 @@ def keepalived_conf(data: bytes) -> None:
     configuration.read_configuration(file_of(data, "keepalived.conf"))
 
 
-def an_event() -> history.Event:
+def an_event() -> event.Event:
     facts = json.loads(seeds.EVENT)
-    return history.Event(**{**facts, "number": 3, "at": time.time(), "options": (), "order": ("b", 1, 2)})
+    return event.Event(**{**facts, "number": 3, "at": time.time(), "options": (), "order": ("b", 1, 2)})
 
 
 def journal_file(data: bytes) -> None:
@@ -124,13 +126,13 @@ def journal_file(data: bytes) -> None:
     for one in found.transitions:
         assert Transition.from_record(one.record()[1:-1].decode()).record() == one.record()
     for one_event in event.TransitionLog().events_from(found.transitions):
-        assert history.Event.parse(str(one_event)).facts() == one_event.facts()
+        assert event.Event.parse(str(one_event)).facts() == one_event.facts()
 
 
 def record(data: bytes) -> None:
-    understanding = event.TransitionLog()
-    for one in understanding.events_from([Transition.from_record(text(data))]):
-        history.Event.parse(str(one))
+    log = event.TransitionLog()
+    for one in log.events_from([Transition.from_record(text(data))]):
+        event.Event.parse(str(one))
 
 
 def fifo_line(data: bytes) -> None:
@@ -140,24 +142,23 @@ def fifo_line(data: bytes) -> None:
 
 
 def history_file(data: bytes) -> None:
-    file_of(data, history.NAME)
-    understanding = event.TransitionLog()
-    for one in history.events(directory()):
-        understanding.add(one)
+    file_of(data, history_files.NAME)
+    log = event.TransitionLog()
+    for one in history_files.events(directory()):
+        log.add(one)
         bool(one.changes)
         DeliveryOptions().wants(one)
 
 
 def queue_file(data: bytes) -> None:
     file_of(data, "queue-x")
-    file_of(data, queue_state.SILENCE)
+    file_of(data, silence.SILENCE)
     queue_state.queues(directory())
-    queue_state.silence_left(directory())
-    channel = Channel("x", LogNotifier(file="/dev/null"), DeliveryOptions(), directory())
+    silence.silence_left(directory())
+    channel = Channel("x", LogNotifier(file="/dev/null"), DeliveryOptions())
     backlog = Backlog([an_event()])
-    channel.begin(backlog)
-    channel.pending(backlog)
     told = Delivery("n", {"x": channel}, directory(), {})
+    pending(channel, told.queues["x"], backlog)
     told.waiting(backlog)
     list(told.deliver(backlog))
 
@@ -289,7 +290,7 @@ def openshift(data: bytes) -> None:
 
 def hacheck_toml(data: bytes) -> None:
     found = Configuration.read(file_of(data, "hacheck.toml"))
-    channels_of(found, {}, "")
+    channels_of(found, {})
     found.rows({})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from hachecks.delivery.channel import DeliveryOptions
+from hachecks.delivery.options import DeliveryOptions
 from hachecks.messages.fit import fit_lines, lines_of
 from hachecks.messages.message import Message, Severity, TemplateText, weight
 from hachecks.messages.payload import data_of

@@ -88,9 +88,25 @@ def test_the_age_of_an_event_does_not_depend_on_a_clock_that_is_set() -> None:
 
 
 def test_a_record_from_the_future_makes_nothing_late() -> None:
-    understanding = TransitionLog()
+    log = TransitionLog()
     ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS)
     words = [("MASTER", ticks + 10**9, 1), ("FAULT", ticks, 2)]
     said = [Transition("INSTANCE", "V", state, 1, boot=boot_id(), started=at, pid=pid) for state, at, pid in words]
-    assert [one.late for one in understanding.events_from(said)] == [False, False]
-    assert understanding.latest["INSTANCE", "V"].state == "FAULT"
+    assert [one.late for one in log.events_from(said)] == [False, False]
+    assert log.latest["INSTANCE", "V"].state == "FAULT"
+
+
+def test_of_two_of_one_moment_none_is_late() -> None:
+    log = TransitionLog()
+    said = [Transition("INSTANCE", "V", state, 1, boot=boot_id(), started=5, pid=7) for state in ("MASTER", "FAULT")]
+    assert [one.late for one in log.events_from(said)] == [False, False]
+    assert log.latest["INSTANCE", "V"].state == "FAULT"
+
+
+def test_only_so_many_are_recognised_and_so_many_remembered() -> None:
+    log = TransitionLog(most_keys=3)
+    said = [Transition("INSTANCE", f"V{n}", "MASTER", 1, boot=boot_id(), started=n, pid=n) for n in range(5)]
+    assert len(list(log.events_from(said))) == 5
+    assert len(log.keys) == 3
+    assert list(log.events_from(said[2:])) == []
+    assert [one.name for one in log.events_from(said[:1])] == ["V0"]

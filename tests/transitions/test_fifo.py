@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hachecks.proc import TICKS, process_start
 from hachecks.settings import Invalid
 from hachecks.state import boot_id
-from hachecks.transitions import history, journal
-from hachecks.transitions.fifo import LONGEST_LINE, ROOM, FifoReader
+from hachecks.transitions import journal
+from hachecks.transitions.fifo import LONGEST_LINE, PIPE_BYTES, FifoReader
 from hachecks.transitions.history import History
 from hachecks.transitions.transition import Transition
 from tests.cli import ROOT, hacheck
@@ -28,6 +28,8 @@ from tests.nodes import places
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from hachecks.transitions.event import Event
 
 
 def recorded(directory: Path) -> list[str]:
@@ -123,7 +125,7 @@ def test_reading_waits_for_nothing_and_takes_all_that_is_there(state: Path) -> N
         os.write(one.descriptor, f'INSTANCE "some_instance_{number}" MASTER 100\n'.encode())
     one.read()
     assert len(recorded(state)) == 3000
-    assert ROOM > 64 * 1024
+    assert PIPE_BYTES > 64 * 1024
     assert not select.select([one.descriptor], [], [], 0)[0]
     os.close(one.descriptor)
 
@@ -170,7 +172,7 @@ def test_what_is_no_fifo_is_refused_before_anything_else_happens(tmp_path: Path)
     assert (tmp_path / "file").read_text() == "text"
 
 
-def told(directory: Path) -> list[history.Event]:
+def told(directory: Path) -> list[Event]:
     """What one who reads the journal now makes of it."""
     with History.locked(str(directory), [str(directory)]) as reader:
         return reader.read_on()
@@ -228,7 +230,7 @@ def test_whatever_the_fifo_says_the_last_line_counts(
     os.close(one.descriptor)
     with History.locked(str(directory), [str(directory)]) as reader:
         assert len(reader.read_on()) == lines
-        assert {subject: event.state for subject, event in reader.understanding.latest.items()} == last
+        assert {subject: event.state for subject, event in reader.log.latest.items()} == last
 
 
 READING = """
@@ -312,3 +314,28 @@ def test_who_follows_is_called_when_something_was_recorded_and_starts_nobody(tmp
     one.recorded = follower(tmp_path, []).recorded
     write(one, 'INSTANCE "V" MASTER 1')
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fifo", "journal"]
+
+
+ENDING = """
+import os, signal, sys
+from hachecks.node import node_of
+from hachecks.transitions import fifo, journal
+
+class Reader(fifo.FifoReader):
+    def read(self):
+        super().read()
+        if not self.ending:  # Keepalived ends its reader before it says the last
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.write(self.descriptor, b'INSTANCE "V" STOP 1\\n')
+
+one = Reader(sys.argv[1], lambda transition: journal.append(transition, node_of(os.environ).places), print)
+os.write(one.descriptor, b'INSTANCE "V" MASTER 1\\n')
+one.follow()
+"""
+
+
+def test_keepalived_s_last_words_are_read_after_the_end_of_the_reader_is_asked_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HACHECK_STATE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", ENDING, tmp_path / "fifo"], env=environ, check=True, timeout=60)
+    assert recorded(tmp_path) == ["INSTANCE V MASTER", "INSTANCE V STOP"]

@@ -39,12 +39,12 @@ def told(found: journal.Batch) -> list[str]:
 
 def test_what_is_recorded_is_read_once(tmp_path: Path) -> None:
     recorded(tmp_path, transition("a"), transition("b"))
-    found, reading = journal.read_from([str(tmp_path)], journal.Offsets())
+    found, offsets = journal.read_from([str(tmp_path)], journal.Offsets())
     assert told(found) == ["a MASTER", "b MASTER"]
     recorded(tmp_path, transition("c"))
-    found, reading = journal.read_from([str(tmp_path)], journal.Offsets(str(reading)))
+    found, offsets = journal.read_from([str(tmp_path)], journal.Offsets(str(offsets)))
     assert told(found) == ["c MASTER"]
-    assert told(journal.read_from([str(tmp_path)], reading)[0]) == []
+    assert told(journal.read_from([str(tmp_path)], offsets)[0]) == []
 
 
 def test_order_is_that_of_the_forks_not_of_the_file(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_torn_record_swallows_no_other(tmp_path: Path, cut: int) -> None:
     recorded(tmp_path, transition("b"))
     found, _ = journal.read_from([str(tmp_path)], journal.Offsets())
     assert told(found) == ["a MASTER", "b MASTER"]
-    assert found.foreign == 1
+    assert found.malformed == 1
 
 
 def test_a_record_whose_end_has_not_come_yet_is_waited_for(tmp_path: Path) -> None:
@@ -73,11 +73,11 @@ def test_a_record_whose_end_has_not_come_yet_is_waited_for(tmp_path: Path) -> No
     path = tmp_path / "journal"
     recorded(tmp_path, transition("first"))
     path.write_bytes(path.read_bytes() + record[:-5])
-    found, reading = journal.read_from([str(tmp_path)], journal.Offsets())
+    found, offsets = journal.read_from([str(tmp_path)], journal.Offsets())
     assert told(found) == ["first MASTER"]
     with path.open("ab") as file:
         file.write(record[-5:])
-    assert told(journal.read_from([str(tmp_path)], reading)[0]) == ["a MASTER"]
+    assert told(journal.read_from([str(tmp_path)], offsets)[0]) == ["a MASTER"]
 
 
 @given(st.binary(max_size=300))
@@ -113,29 +113,27 @@ def test_the_first_place_that_takes_it_is_used() -> None:
         assert node.must(*python) == "/dev/shm/hacheck-0/journal\n"
 
 
-def test_a_journal_that_has_grown_is_closed_and_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "LARGEST", 100)
+def test_a_journal_that_has_grown_is_closed_and_read_on(tmp_path: Path) -> None:
     recorded(tmp_path, transition("a"), transition("b"))
     late_writer = (tmp_path / "journal").open("ab")
-    _, reading = journal.read_from([str(tmp_path)], journal.Offsets())
-    journal.rotate(str(tmp_path), reading, now=1000.0)
+    _, offsets = journal.read_from([str(tmp_path)], journal.Offsets())
+    journal.rotate(str(tmp_path), offsets, 1000.0, closed_at_bytes=100)
     recorded(tmp_path, transition("c"))
     with late_writer:
         late_writer.write(transition("late").record())
-    found, reading = journal.read_from([str(tmp_path)], reading)
+    found, offsets = journal.read_from([str(tmp_path)], offsets)
     assert sorted(told(found)) == ["c MASTER", "late MASTER"]
 
 
-def test_a_closed_journal_is_deleted_when_it_was_read_long_ago(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "LARGEST", 100)
+def test_a_closed_journal_is_deleted_when_it_was_read_long_ago(tmp_path: Path) -> None:
     recorded(tmp_path, transition("a"), transition("b"))
     now = (tmp_path / "journal").stat().st_mtime
-    reading = journal.Offsets()
-    journal.rotate(str(tmp_path), reading, now)
-    journal.rotate(str(tmp_path), reading, now + journal.GRACE + 1)
+    offsets = journal.Offsets()
+    journal.rotate(str(tmp_path), offsets, now, closed_at_bytes=100)
+    journal.rotate(str(tmp_path), offsets, now + journal.GRACE_SECONDS + 1)
     assert len(list(tmp_path.iterdir())) == 2, "unread is kept"
-    _, reading = journal.read_from([str(tmp_path)], reading)
-    journal.rotate(str(tmp_path), reading, now + journal.GRACE + 1)
+    _, offsets = journal.read_from([str(tmp_path)], offsets)
+    journal.rotate(str(tmp_path), offsets, now + journal.GRACE_SECONDS + 1)
     assert [path.name for path in tmp_path.iterdir()] == ["journal"]
 
 
@@ -143,20 +141,19 @@ def test_blocks_are_allocated_beyond_the_end(tmp_path: Path) -> None:
     journal.rotate(str(tmp_path), journal.Offsets())
     status = (tmp_path / "journal").stat()
     assert status.st_size == 0
-    assert status.st_blocks * 512 >= journal.PREALLOCATED
+    assert status.st_blocks * 512 >= journal.PREALLOCATED_BYTES
 
 
 def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "LARGEST", 100)
+def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o177)
     try:
         recorded(tmp_path, transition("a"), transition("b"))
         assert mode(tmp_path / "journal") == 0o644
-        journal.rotate(str(tmp_path), journal.Offsets())
+        journal.rotate(str(tmp_path), journal.Offsets(), closed_at_bytes=100)
         (tmp_path / "other").mkdir(0o755)
         journal.rotate(str(tmp_path / "other"), journal.Offsets())
     finally:
@@ -183,4 +180,4 @@ def test_what_was_said_before_a_reboot_comes_first(tmp_path: Path, former: str) 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "journal").symlink_to("journal")
     found, _ = journal.read_from([str(tmp_path / "absent"), str(tmp_path)], journal.Offsets())
-    assert [error.filename for error in found.refusals] == [str(tmp_path / "journal")]
+    assert [error.filename for error in found.errors] == [str(tmp_path / "journal")]
