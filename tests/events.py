@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -51,7 +52,8 @@ def message(
 ) -> Message:
     """The message about these events, by default a FAULT of VI_1."""
     changes = changes_of(events or (event(),), {"VI_1": ["10.0.0.1"]} if vips is None else vips, why)
-    return Message(node, changes, **more)  # type: ignore[arg-type]
+    state_dir = os.environ.get("HACHECK_STATE_DIR", "")
+    return Message(node, changes, **{"state_dir": state_dir, **more})  # type: ignore[arg-type]
 
 
 def storm(count: int = 255, state: str = "FAULT", before: str = "MASTER", why: str = "", at: float = AT) -> Message:

@@ -78,7 +78,7 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
 
     def send(self, message: Message, deadline: Deadline) -> str:
         """Tell every member; raises `NotDelivered` where none took it."""
-        fired = FiredAlerts("" if message.test else " ".join(str(url.full) for url in self.url))
+        fired = FiredAlerts("" if message.test else message.state_dir, " ".join(str(url.full) for url in self.url))
         alerts = self._alerts(message, fired)
         if not alerts:
             return "nothing to fire or resolve"

@@ -8,7 +8,6 @@ import time
 
 from hachecks import homes, state
 from hachecks.messages.not_delivered import NotDelivered
-from hachecks.node import node_of
 from hachecks.settings import option, settings
 from hachecks.units import Size
 from hachecks.verdict import visible
@@ -44,7 +43,7 @@ class LogNotifier:
         lines = [line(message, change, event) for change in message.changes for event in change.events]
         try:
             self._rotate()
-            self._append("".join(f"{text}\n" for text in lines).encode("utf-8", "replace"))
+            self._append("".join(f"{text}\n" for text in lines).encode("utf-8", "replace"), message.state_dir)
         except OSError as error:
             raise NotDelivered(f"{self.file}: {error.strerror}", retryable=True) from None
         return f"wrote {len(lines)} {'line' if len(lines) == 1 else 'lines'} to {self.file}"
@@ -61,18 +60,18 @@ class LogNotifier:
             facts["test"] = True
         return json.dumps(facts, ensure_ascii=False)
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, data: bytes, state_dir: str) -> None:
         data = b"\n" * self._is_torn() + data
-        descriptor = self._opened()
+        descriptor = self._opened(state_dir)
         try:
             if os.write(descriptor, data) != len(data):
                 raise OSError(28, "only a part could be written")
         finally:
             os.close(descriptor)
 
-    def _opened(self) -> int:
+    def _opened(self, state_dir: str) -> int:
         directory = os.path.dirname(self.file) or "."
-        if directory in homes.own(node_of(os.environ).places):
+        if directory in homes.own((state_dir, *state.PLACES)):
             return state.written(self.file, os.O_WRONLY | os.O_APPEND)
         # No link of another user's is followed, and no FIFO waited for; /proc/1/fd/1 is a link, of the kernel's.
         guard = os.O_NOFOLLOW if os.stat(directory).st_mode & state.OTHERS_WRITE else 0

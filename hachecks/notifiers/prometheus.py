@@ -10,12 +10,10 @@ from hachecks import state
 from hachecks.http.headers import Header
 from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
-from hachecks.node import node_of
 from hachecks.services.acceptance import excerpt, is_accepted, refusal
 from hachecks.services.http_options import HttpOptions, LoginOptions, secrets_among
 from hachecks.services.instance_metrics import InstanceMetrics
 from hachecks.settings import option, settings
-from hachecks.transitions import journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,12 +58,13 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
     def send(self, message: Message, deadline: Deadline) -> str:
         """Add the message to what is known, and publish that."""
         try:
-            path = self.textfile or self._memory()
-            known = InstanceMetrics.parse(state.read(path))
+            path = self.textfile or self._memory(message.state_dir)
+            known = InstanceMetrics.parse(state.read(path) if path else "")
             if message.test:
                 return self._test(path, message, deadline)
             known.add(message)
-            state.replace(path, str(known), sync=True)
+            if path:
+                state.replace(path, str(known), sync=True)
         except OSError as error:
             where = self.textfile or "the state directory"
             raise NotDelivered(f"{where}: {error.strerror or error}", retryable=True) from None
@@ -74,9 +73,10 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
 
     def _test(self, path: str, message: Message, deadline: Deadline) -> str:
         """Try the way without touching what Prometheus sees."""
-        trial = f"{path}-test"
-        state.replace(trial, "", sync=True)
-        os.unlink(trial)
+        if path:
+            trial = f"{path}-test"
+            state.replace(trial, "", sync=True)
+            os.unlink(trial)
         done = [f"{path} can be written"] if self.textfile else []
         if self.pushgateway is not None:
             group = self._group(f"{self.job}-test", message.node)
@@ -87,10 +87,12 @@ class PrometheusNotifier(HttpOptions, LoginOptions):
             done.append(f"{self.pushgateway.target} took a push, and deleted it again")
         return "; ".join(done)
 
-    def _memory(self) -> str:
+    def _memory(self, directory: str) -> str:
         """The file in the state directory that remembers what is known, where no textfile does."""
+        if not directory:
+            return ""
         name = f"pushgateway-{zlib.crc32(f'{self.pushgateway!r} {self.job}'.encode()):08x}"
-        return os.path.join(journal.state_directory(node_of(os.environ).places), name)
+        return os.path.join(directory, name)
 
     def _push(self, known: InstanceMetrics, node: str, deadline: Deadline) -> list[str]:
         if self.pushgateway is None:

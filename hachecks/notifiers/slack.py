@@ -78,7 +78,7 @@ class SlackNotifier(HookOptions):
         if self.thread == "no" or message.test:
             self._call("chat.postMessage", {"channel": channel, **content(message)}, deadline)
             return f"posted to {channel}"
-        threads = Threads(self.api.full, channel)
+        threads = Threads(message.state_dir, self.api.full, channel)
         if threads.has(message.key):
             return f"{channel} has it already"
         first = threads.followed_up_by(message, self.thread_time)

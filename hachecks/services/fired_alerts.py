@@ -9,8 +9,6 @@ import zlib
 
 from hachecks import state
 from hachecks.kept import document, is_text
-from hachecks.node import node_of
-from hachecks.transitions import journal
 
 MOST_ALERTS = 10_000
 """Alerts that are remembered; those that nobody resolves have ended long since."""
@@ -19,17 +17,17 @@ MOST_ALERTS = 10_000
 class FiredAlerts:
     """The VIPs of each alert that fires at one Alertmanager; what cannot be remembered has its present ones."""
 
-    def __init__(self, where: str = "") -> None:
+    def __init__(self, directory: str = "", where: str = "") -> None:
         self.path = ""
         self.vips: dict[str, str] = {}
         self.before: dict[str, str] = {}
-        if where:
-            self._load(where)
+        if directory and where:
+            self._load(directory, where)
 
-    def _load(self, where: str) -> None:
+    def _load(self, directory: str, where: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             name = f"alertmanager-{zlib.crc32(where.encode('utf-8', 'replace')):08x}"
-            self.path = os.path.join(journal.state_directory(node_of(os.environ).places), name)
+            self.path = os.path.join(directory, name)
             kept = document(state.read(self.path) or "{}")
             self.vips = {alert: vips for alert, vips in kept.items() if is_text(vips) and is_text(alert)}
         self.before = dict(self.vips)

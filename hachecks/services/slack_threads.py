@@ -10,8 +10,6 @@ import zlib
 
 from hachecks import state
 from hachecks.kept import is_number, is_text, is_words
-from hachecks.node import node_of
-from hachecks.transitions import journal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,12 +87,12 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
 class Threads:
     """The threads of one channel; where they cannot be remembered, every message stands alone."""
 
-    def __init__(self, api: str, channel: str) -> None:
+    def __init__(self, directory: str, api: str, channel: str) -> None:
         self.path = ""
         self.threads: list[Thread] = []
         with contextlib.suppress(OSError, ValueError, RecursionError):
             name = f"slack-{zlib.crc32(f'{api} {channel}'.encode()):08x}"
-            self.path = os.path.join(journal.state_directory(node_of(os.environ).places), name)
+            self.path = os.path.join(directory, name) if directory else ""
             kept = json.loads(state.read(self.path) or "[]")
             threads = map(Thread.load, kept if isinstance(kept, list) else ())
             self.threads = [thread for thread in threads if thread is not None]
