@@ -44,7 +44,7 @@ IMPORTERS = {
     "bcrypt": "exporter.web_config.users",
     "click": "commands click_settings",
     "h2": "http.http2",
-    "hpack": "executable.huffman_table",
+    "hpack": "executable.lean.huffman_table",
     "httpcore": "http.",
     "pg8000": "sql.postgresql_session",
     "prometheus_client": "exporter. agent.",
