@@ -1,7 +1,8 @@
-"""What does a check cost, beside the peers' checks? `make bench` prints it; it fails nothing.
+"""The costs of checks beside those of the peers' checks, and the executable's size: `make bench` prints them.
 
-Instructions are counted by callgrind, which the load of the machine does not touch; CPU is user and system time, the
-least of several runs. Both are given as multiples of the bare interpreter, `python3 -I -S -c pass`, too.
+It fails nothing. Instructions are counted by callgrind, which the load of the machine does not touch; CPU is user and
+system time, the least of several runs. Both are given as multiples of the bare interpreter, too:
+`python3 -I -S -c pass`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from hachecks.executable.build import LIMIT, RESERVE
 from tests import nginx, postgresql
 
 if TYPE_CHECKING:
@@ -72,14 +74,14 @@ def checks(python: str, web: nginx.Nginx, database: postgresql.PostgreSQL) -> It
     socket = f"127.0.0.1:{port}"
     yield Check("python3 -I -S -c pass", [python, "-I", "-S", "-c", "pass"])
     yield ours("file /etc/passwd")
-    yield ours(f"tcp {socket}", 5)
+    yield ours(f"tcp {socket}", 1.5)
     yield plugin("check_tcp", f"-H 127.0.0.1 -p {port}")
     yield Check("bash </dev/tcp/…", ["bash", "-c", f"</dev/tcp/127.0.0.1/{port}"])
-    yield ours(f"http {url}", 13)
+    yield ours(f"http {url}", 8)
     yield ours(f"http {web.url('tls', '/')} --ca-file {web.ca_file}", title="http (TLS)")
     yield plugin("check_http", f"-H 127.0.0.1 -p {port}")
     yield Check("curl", ["curl", "-sf", "-o", "/dev/null", url])
-    yield ours(f"sql {database.url()} --role primary", 18, "sql (PostgreSQL role)")
+    yield ours(f"sql {database.url()} --role primary", 6, "sql (PostgreSQL role)")
     yield ours(f"sql {database.url()} --ready-only", title="sql --ready-only")
     yield Check(
         "pg_isready", [str(postgresql.PROGRAMS / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", f"{database.port}"]
@@ -169,6 +171,9 @@ def main() -> None:
             sys.exit(f"{command} is not here; sh tests/system-packages.sh bench")
     python = interpreter()
     print(f"{EXECUTABLE} on {python}, {subprocess.check_output([python, '-V'], text=True).strip()}")
+    size = EXECUTABLE.stat().st_size
+    judged = "reached" if LIMIT - size >= RESERVE else "MISSED"
+    print(f"{size} bytes, room {LIMIT - size} in a ConfigMap of {LIMIT}: ≥ {RESERVE} {judged}\n")
     print(f"{'':30} {'instructions':>12} {'':>8} {'CPU':>9} {'':>8}  target")
     with contextlib.ExitStack() as stack:
         web = stack.enter_context(nginx.running(Path(stack.enter_context(tempfile.TemporaryDirectory()))))

@@ -6,6 +6,7 @@ import contextlib
 import glob
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from hachecks import versions
+from hachecks import registry, versions
 from hachecks.executable.build import LIMIT, RESERVE, without_compiled
+from hachecks.executable.modules import carried
 from hachecks.executable.wheels import Wheels
 from tests import mariadb, nginx, postgresql
 from tests.servers import Http, Listening, Route
@@ -34,6 +36,10 @@ WHEELS = ROOT / "build" / "wheels"
 SHELLS = [["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"]]
 ELSEWHERE = b"path=${PATH-}:/usr/local/bin:/usr/bin:/bin:/usr/libexec\n"
 """Where the prelude looks when PATH has no Python."""
+
+
+NOT_CARRIED = {"agent", "executable", "exporter", "ipfailover"}
+"""Rooms that need compiled wheels, or make no sense inside one file."""
 
 
 class Ran(NamedTuple):
@@ -152,19 +158,46 @@ def test_is_a_zip_with_the_licence_of_everything_it_carries(executable: Path) ->
     with zipfile.ZipFile(executable) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
-    packages = {name.partition("/")[0].lower() for name in names if name.endswith(".py")} & pinned().keys()
+    packages = {name.split("/")[1].split(".")[0].lower() for name in names if name.startswith("sources/")}
+    packages &= pinned().keys()
     assert {"click", "h11", "h2", "hpack", "httpcore", "hyperframe", "pg8000", "scramp", "tomli"} <= packages
     for package in packages:
         assert any(name.startswith(f"licences/{package}/") for name in names), package
     assert "LICENSE" in names
 
 
-def test_carries_no_agent_and_no_build(executable: Path) -> None:
+def sources(executable: Path) -> dict[str, str]:
+    """Path -> text of each module that it carries."""
+    found: dict[str, str] = {}
     with zipfile.ZipFile(executable) as archive:
-        names = archive.namelist()
-    assert not [
-        name for name in names if name.startswith(("hachecks/agent", "hachecks/executable", "hachecks/exporter"))
-    ]
+        for entry in archive.namelist():
+            if entry.startswith("sources/"):
+                parts = re.split(r"^# (\S+\.py)\n", archive.read(entry).decode(), flags=re.MULTILINE)
+                found.update(zip(parts[1::2], parts[2::2]))
+    return found
+
+
+def test_carries_the_rooms_that_the_command_line_reaches_and_no_other(executable: Path) -> None:
+    ours = {Path(path).parts[1] for path in sources(executable) if path.startswith("hachecks/")}
+    flat = {name for name in ours if name.endswith(".py")}
+    assert ours - flat == {
+        *("checks", "delivery", "http", "keepalived", "messages", "net", "notifiers", "probes", "services", "sql"),
+        "transitions",
+    }
+    everywhere = {path.name for path in (ROOT / "hachecks").glob("*.py")}
+    assert flat == everywhere - {"__main__.py"}
+
+
+def test_carries_every_probe_and_notifier_of_the_registry(executable: Path) -> None:
+    paths = sources(executable)
+    for entry in [*registry.PROBES.values(), *registry.NOTIFIERS.values()]:
+        assert entry.target.partition(":")[0].replace(".", "/") + ".py" in paths
+
+
+def test_carries_no_module_that_it_does_not_reach(executable: Path) -> None:
+    modules = carried(Wheels(WHEELS).sources(), Wheels(WHEELS).versions)
+    assert sources(executable).keys() == {module.path for module in modules}
+    assert not {module.name.split(".")[1] for module in modules if module.name.startswith("hachecks.")} & NOT_CARRIED
 
 
 def test_tells_the_version_of_each_package_it_carries(executable: Path) -> None:

@@ -10,7 +10,7 @@ from hpack.huffman_table import decode_huffman as theirs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.executable.huffman_table import decode_huffman
+from hachecks.executable.lean.huffman_table import decode_huffman
 
 ENCODER = HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH)
 

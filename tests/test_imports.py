@@ -45,7 +45,7 @@ IMPORTERS = {
     "bcrypt": "exporter.web_config.users",
     "click": "commands click_settings completion",
     "h2": "http.http2",
-    "hpack": "executable.huffman_table",
+    "hpack": "executable.lean.huffman_table",
     "httpcore": "http.",
     "httpx": "client",
     "pg8000": "sql.postgresql_session",

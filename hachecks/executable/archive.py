@@ -1,9 +1,9 @@
-"""How do the prelude, the modules and their index become one file?
+"""The bytes of the executable: the prelude, and the zip of modules behind it.
 
-After the prelude comes a zip: the sources, each an entry of its own; for each version of Python that modules are
-compiled for a directory with the streams of compiled modules; and the entries `index` and `start`, in the zip's root
-for the sources and in the directory for the compiled ones. An `index` says which module is where in which stream, and
-where the streams lie; a `start` holds what the prelude reads: an identity, the loader, and where the index lies.
+The zip holds the sources, those of a room or of another package in one entry, each below a line with its path, since
+together they deflate to three quarters of what they do alone; for each version of Python that modules are compiled
+for, a directory with the streams of compiled modules; an `index` of all modules; and for each version, and for the
+others in the root, a `start`: an identity, and deflated what the prelude runs (the loader) and what that must know.
 
 Two versions of Python compile a module to much the same bytes. So a stream may have a base, the same modules compiled
 for another version, and holds each module deflated with that as its dictionary: a fifth of its size for 3.10 on 3.9,
@@ -17,17 +17,19 @@ import io
 import marshal
 import zipfile
 import zlib
-from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from hachecks.executable.modules import Module
 
 Place = tuple[int, int]
 """Where something begins in the file, and how many bytes it takes."""
 
+HEADING = b"# %s\n"
+"""What stands above a source among others, with its path."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 IDENTITY_LENGTH = 16
 LOCAL_HEADER = 30
@@ -37,41 +39,37 @@ WIDTH = 7
 
 
 class Stream:
-    """Modules compiled for one version, in one entry of the zip."""
+    """Modules compiled for one version, in one entry of the zip; a package that does nothing has no code."""
 
-    def __init__(self, name: str, modules: Sequence[Module], codes: Sequence[bytes], base: Stream | None) -> None:
+    def __init__(
+        self, name: str, number: int, modules: Sequence[Module], codes: Sequence[bytes], base: Stream | None
+    ) -> None:
         self.name = name
-        self.modules = modules
-        self.codes = codes
+        self.number = number
+        self.codes = {module.name: code for module, code in zip(modules, codes)}
         self.base = base
 
-    def spans(self) -> list[tuple[int, int]]:
-        """From where to where each module lies in the stream."""
-        ends = list(accumulate(map(len, self.codes)))
-        return list(zip([0, *ends], ends))
-
     def text(self) -> bytes:
-        """What the entry holds: the code, or what the loader makes it of, given the base."""
-        text = b"".join(self.codes)
+        """What the entry holds: module -> code, or module and what the loader makes its code of, given the base."""
         if self.base is None:
-            return text
-        base, known = b"".join(self.base.codes), dict(zip(self.base.modules, self.base.spans()))
-        deltas = []
-        for module, code, (before, _) in zip(self.modules, self.codes, self.spans()):
-            start, end = known.get(module, (0, 0))
-            deltas.append((start, end, deflated(code, (text[:before] + base[start:end])[-LONGEST_DICTIONARY:])))
+            return marshal.dumps(self.codes, 2)
+        deltas, before = [], b""
+        for name, code in self.codes.items():
+            deltas.append((name, deflated(code, (before + self.base.codes.get(name, b""))[-LONGEST_DICTIONARY:])))
+            before = (before + code)[-LONGEST_DICTIONARY:]
         return marshal.dumps(deltas, 2)
 
     def size(self) -> int:
         """How many bytes the entry takes in the file."""
         archive = Archive(b"")
-        archive.add(f"cpython-3.xx/{self.name}", self.text(), stored=self.base is not None)
+        archive.add(self.name, self.text(), stored=self.base is not None)
         return len(archive.bytes())
 
 
 def deflated(data: bytes, dictionary: bytes) -> bytes:
     """The data as a raw deflate stream with a preset dictionary."""
-    deflating = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    options = 9, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_DEFAULT_STRATEGY
+    deflating = zlib.compressobj(*options, dictionary) if dictionary else zlib.compressobj(*options)
     return deflating.compress(data) + deflating.flush()
 
 
@@ -82,8 +80,6 @@ class Compiled(NamedTuple):
     magic: int
     loader: bytes
     streams: Sequence[Stream]
-    base: str
-    """The directory in which the bases of its streams lie, if they have one."""
 
 
 class Contents(NamedTuple):
@@ -92,6 +88,10 @@ class Contents(NamedTuple):
     prelude: str
     loader: bytes
     modules: Sequence[Module]
+    streams: Mapping[str, Sequence[Module]]
+    """Which modules are compiled together."""
+    preloaded: Mapping[str, Sequence[str]]
+    """By the first word of a command line, or an empty one for all: what it imports anyway, in that order."""
     licences: Mapping[str, bytes]
     compiled: Sequence[Compiled]
 
@@ -99,22 +99,57 @@ class Contents(NamedTuple):
         """The file's bytes, the same for the same contents."""
         head = self._prelude("0" * IDENTITY_LENGTH, {}).encode()
         archive = Archive(head)
-        for path, text in [*((module.path, module.source) for module in self.modules), *self.licences.items()]:
+        for group in self._groups():
+            archive.add(
+                group, b"".join(HEADING % module.path.encode() + module.source for module in self._groups()[group])
+            )
+        for path, text in self.licences.items():
             archive.add(path, text)
         for version in self.compiled:
             for stream in version.streams:
-                archive.add(f"{version.directory}/{stream.name}", stream.text(), stored=stream.base is not None)
-        archive.add("index", _index(self.modules, None, archive.places))
+                archive.add(stream.name, stream.text(), stored=stream.base is not None)
+        archive.add("index", self._index(archive.places))
+        identity = hashlib.sha256(archive.bytes() + self.loader).hexdigest()[:IDENTITY_LENGTH].encode()
+        archive.add("start", identity + self._start(marshal.dumps(self.loader, 2), None, archive.places), stored=True)
         for version in self.compiled:
-            archive.add(f"{version.directory}/index", _index(self.modules, version, archive.places))
-        identity = hashlib.sha256(archive.bytes() + self.loader).hexdigest()[:IDENTITY_LENGTH]
-        for directory, loader in [
-            ("", marshal.dumps(self.loader, 2)),
-            *((f"{v.directory}/", v.loader) for v in self.compiled),
-        ]:
-            start = identity.encode() + _pair(loader, archive.places[f"{directory}index"])
-            archive.add(f"{directory}start", start, stored=True)
-        return self._prelude(identity, archive.places).encode() + archive.bytes()[len(head) :]
+            start = identity + self._start(version.loader, version, archive.places)
+            archive.add(f"{version.directory}/start", start, stored=True)
+        return self._prelude(identity.decode(), archive.places).encode() + archive.bytes()[len(head) :]
+
+    def _groups(self) -> dict[str, list[Module]]:
+        """The entries of sources, and what is in each."""
+        groups: dict[str, list[Module]] = {}
+        for module in self.modules:
+            groups.setdefault(f"sources/{module.room}.txt", []).append(module)
+        return groups
+
+    def _index(self, places: Mapping[str, Place]) -> bytes:
+        """Marshalled: where the sources lie; module -> its stream's number, is it a package, where is its source."""
+        numbers = {module: number for number, name in enumerate(self.streams) for module in self.streams[name]}
+        found, groups = {}, self._groups()
+        for number, group in enumerate(groups):
+            end = 0
+            for module in groups[group]:
+                start = end + len(HEADING % module.path.encode())
+                end = start + len(module.source)
+                found[module.name] = (numbers[module], module.package, number, start, end)
+        return marshal.dumps(([places[group] for group in groups], found), 2)
+
+    def _start(self, loader: bytes, version: Compiled | None, places: Mapping[str, Place]) -> bytes:
+        """Deflated and marshalled: the loader, and what its `Carried` is made of."""
+        streams = version.streams if version else ()
+        lies = {stream.number: _lies(stream, places) for stream in streams}
+        stream_of = {name: stream.number for stream in streams for name in stream.codes}
+        preloaded = {
+            word: [(stream_of[name], name, name in self._packages) for name in names if name in stream_of]
+            for word, names in self.preloaded.items()
+        }
+        tops = sorted({module.name.partition(".")[0] for module in self.modules})
+        return deflated(_pair(loader, (places["index"], tops, lies, preloaded)), b"")
+
+    @property
+    def _packages(self) -> set[str]:
+        return {module.name for module in self.modules if module.package}
 
     def _prelude(self, identity: str, places: Mapping[str, Place]) -> str:
         """The prelude with what it must know, and as long without it: it stands before all that has a place."""
@@ -154,26 +189,12 @@ class Archive:
         return whole
 
 
-def _pair(marshalled: bytes, other: Place) -> bytes:
+def _lies(stream: Stream, places: Mapping[str, Place]) -> tuple[Any, ...]:
+    """Where a stream lies, and, if it has a base, where that does, and so on."""
+    return (*places[stream.name], *([_lies(stream.base, places)] if stream.base else []))
+
+
+def _pair(marshalled: bytes, other: tuple[Any, ...]) -> bytes:
     """A marshalled tuple of something that another interpreter has marshalled, and something else."""
     # Version 2 has no references back, which would count from the beginning of the whole.
     return b"(" + (2).to_bytes(4, "little") + marshalled + marshal.dumps(other, 2)
-
-
-def _index(modules: Sequence[Module], version: Compiled | None, places: Mapping[str, Place]) -> bytes:
-    """Marshalled: stream -> where it and its base lie; module -> (stream, from, to, package?).
-
-    A source is a stream of its own, named by its path.
-    """
-    lies: dict[str, tuple[int, int, int, int]] = {}
-    found: dict[str, tuple[str, int, int, bool]] = {}
-    for stream in version.streams if version else ():
-        base = places[f"{version.base}/{stream.name}"] if version and stream.base else (0, 0)
-        lies[stream.name] = (*places[f"{version.directory}/{stream.name}"], *base) if version else (0, 0, 0, 0)
-        for module, span in zip(stream.modules, stream.spans()):
-            found[module.name] = (stream.name, *span, module.package)
-    for module in modules:
-        if module.name not in found:
-            lies[module.path] = (*places[module.path], 0, 0)
-            found[module.name] = (module.path, 0, len(module.source), module.package)
-    return marshal.dumps((lies, found), 2)

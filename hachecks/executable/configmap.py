@@ -1,4 +1,4 @@
-"""How does the executable become a ConfigMap? `make configmaps` writes it to dist/, complete."""
+"""The ConfigMap with the executable and hacheck.toml, which `make configmaps` writes to dist/."""
 
 from __future__ import annotations
 

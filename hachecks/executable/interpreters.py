@@ -1,4 +1,4 @@
-"""Which versions of Python can this machine compile for?"""
+"""The interpreters of this machine, one for each version of Python that modules are compiled for."""
 
 # ruff: noqa: S302, S603 - it runs the interpreters that it has found
 

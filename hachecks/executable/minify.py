@@ -1,4 +1,4 @@
-"""What of a source is for people and type checkers only, left out here: comments, docstrings and types."""
+"""The minified source of a carried module: without comments, docstrings and types, which people and checkers read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 Documented = Union[ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef]
 Span = tuple[int, int, int, int, bytes]
 """From line and column to line and column (in bytes), and the text instead."""
+
+
+IDLE_DECORATORS = {"property", "staticmethod", "classmethod", "contextmanager", "contextlib.contextmanager", "overload"}
+"""Those known to read neither docstring nor annotations, as `singledispatch` does."""
 
 
 def minified(source: bytes) -> bytes:
@@ -53,8 +57,14 @@ def _types(tree: ast.Module, lines: list[bytes]) -> Iterator[Span]:
 
 
 def _is_plain(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Whether it is a function without decorators, which may read its annotations, as `singledispatch` does."""
-    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.decorator_list
+    """Whether it is a function whose annotations nothing reads."""
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not _is_read(node)
+
+
+def _is_read(node: ast.AST) -> bool:
+    """Whether a decorator may read its docstring or annotations."""
+    decorators = map(ast.unparse, getattr(node, "decorator_list", ()))
+    return any(name not in IDLE_DECORATORS and not name.endswith(".setter") for name in decorators)
 
 
 def _is_for_checkers(node: ast.AST) -> TypeGuard[ast.If]:
@@ -81,7 +91,7 @@ def _docstrings(tree: ast.Module) -> Iterator[Span]:
 
 def _documented(node: Documented) -> bool:
     """Whether it has a docstring that nothing reads: `dataclass` writes one, dearly, where there is none."""
-    if getattr(node, "decorator_list", ()):
+    if _is_read(node):
         return False
     first = node.body[0] if node.body else None
     return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)

@@ -1,4 +1,4 @@
-"""Which modules does the executable carry? Ours, and of other packages what ours can reach; found by their imports."""
+"""The modules that the executable carries: what `hachecks.cli` reaches by its imports and by the registry's entries."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hachecks.executable.minify import minified
+from hachecks.executable.substitutes import stand_ins, substituted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 OURS = "hachecks"
-NOT_CARRIED = ("__main__", "agent", "client", "executable", "exporter")
-"""Ours that need compiled wheels, or make no sense inside one file."""
+ROOT = "hachecks.cli"
+"""The module that the executable starts, whose imports are followed."""
+NOT_CARRIED = ("agent", "client", "executable", "exporter", "ipfailover")
+"""Rooms into which no entry is followed: they need compiled wheels, or make no sense inside one file."""
 
 EMPTIED = ("httpcore", "httpcore._sync", "pg8000")
 """Packages whose `__init__` imports all of it, which probes avoid by importing the modules they need."""
-
-ABSENT = (
-    *("asn1crypto", "asn1crypto.x509", "certifi", "click._termui_impl", "click._winconsole", "dateutil"),
-    "dateutil.parser",
-)
-"""Modules that a carried one imports for what no probe uses, and no command: pagers, Windows, X.509 in a handshake."""
 
 ENTRY = re.compile(rf"({OURS}[a-z0-9_.]*):\w+")
 """A late import by `registry.Entry`."""
@@ -41,8 +38,15 @@ class Module:
 
     @property
     def path(self) -> str:
-        """Its place in the zip."""
+        """The path of its file."""
         return self.name.replace(".", "/") + ("/__init__.py" if self.package else ".py")
+
+    @property
+    def room(self) -> str:
+        """The package that it is of; of ours, the room."""
+        top, _, rest = self.name.partition(".")
+        is_in_room = self.ours and (self.package or "." in rest)
+        return f"{top}.{rest.partition('.')[0]}" if is_in_room and rest else top
 
     @property
     def ours(self) -> bool:
@@ -73,6 +77,8 @@ class Module:
                 found[late].update(self._named(node))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found[1].update(match[1] for match in [ENTRY.fullmatch(node.value)] if match)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Late":
+                found[1].update(ast.literal_eval(argument) for argument in node.args)
             elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
                 self._look(ast.Module(node.orelse, []), found, late=late)
             else:
@@ -88,33 +94,28 @@ class Module:
 
 def carried(others: Mapping[str, bytes], versions: Mapping[str, str]) -> list[Module]:
     """All modules to carry, in order of their names; `others` are the files of the carried packages by path."""
-    found = {module.name: module for module in [*_ours(), *_others(others), *_stand_ins(versions)]}
-    roots = [module.name for module in found.values() if module.ours]
-    return [found[name] for name in sorted(reachable(roots, found, late=True))]
+    substitutes = (_module(path, minified(source)) for path, source in stand_ins(versions, others))
+    found = {module.name: module for module in [*_ours(), *_others(others), *substitutes]}
+    return [found[name] for name in sorted(reachable([ROOT], found, late=True))]
 
 
 def _ours() -> Iterator[Module]:
     root = Path(str(files(OURS)))
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
-        if inside.with_suffix("").parts[0] not in NOT_CARRIED:
-            yield _module(f"{OURS}/{inside.as_posix()}", minified(path.read_bytes()))
+        if inside.parts[0] not in NOT_CARRIED:
+            yield _lean_module(f"{OURS}/{inside.as_posix()}", path.read_bytes())
 
 
 def _others(sources: Mapping[str, bytes]) -> Iterator[Module]:
     for path, source in sources.items():
-        module = _module(path, minified(source))
+        module = _lean_module(path, source)
         yield Module(module.name, module.package, b"") if module.name in EMPTIED else module
 
 
-def _stand_ins(versions: Mapping[str, str]) -> Iterator[Module]:
-    here = files("hachecks.executable")
-    absent = (here / "absent.py").read_bytes()
-    for name in ABSENT:
-        yield Module(name, any(other.startswith(name + ".") for other in ABSENT), absent)
-    yield Module("hpack.huffman_table", False, minified((here / "huffman_table.py").read_bytes()))
-    metadata = (here / "metadata.py").read_text()
-    yield Module("importlib.metadata", False, f"{metadata}\n\nVERSIONS.update({dict(versions)!r})\n".encode())
+def _lean_module(path: str, source: bytes) -> Module:
+    module = _module(path, minified(source))
+    return Module(module.name, module.package, substituted(module.name, module.source))
 
 
 def _module(path: str, source: bytes) -> Module:

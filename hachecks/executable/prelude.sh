@@ -34,12 +34,13 @@ if sys.version_info < (3, 9):
     import os
     os.environ["HACHECK_TRIED"] = sys.argv[1]
     os.execv("/bin/sh", ["sh"] + sys.argv[2:])
+import posix
 from _frozen_importlib_external import MAGIC_NUMBER
 from marshal import loads
+from zlib import decompress
 at, size = {@COMPILED@}.get(int.from_bytes(MAGIC_NUMBER[:2], "little"), (@SOURCE@))
-file = open(sys.argv[2], "rb", 0)
-file.seek(at)
-data = file.read(size)
+file = posix.open(sys.argv[2], posix.O_RDONLY | posix.O_CLOEXEC)
+data = posix.pread(file, size, at)
 if data[:16] != b"@IDENTITY@":
     import os
     if "HACHECK_AGAIN" in os.environ:
@@ -47,7 +48,7 @@ if data[:16] != b"@IDENTITY@":
         sys.exit(1)
     os.environ["HACHECK_AGAIN"] = "the file was replaced after the shell had read it"
     os.execv("/bin/sh", ["sh"] + sys.argv[2:])
-loader, index = loads(data[16:])
+loader, known = loads(decompress(data[16:], -15))
 exec(loader)
-start(file, index)
+start(file, known)
 ' "$tried" "$0" "$@"

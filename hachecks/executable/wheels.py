@@ -1,4 +1,4 @@
-"""What is in the packages that the executable carries? Fetched by pip as `carried.txt` pins them."""
+"""The wheels of the packages that the executable carries, fetched by pip as `carried.txt` pins them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which versions are carried? Stands for `importlib.metadata`, which costs seven times the start of Python."""
+"""`importlib.metadata`, for the versions of what is carried; that module costs seven times the start of Python."""
 
 from __future__ import annotations
 

@@ -1,0 +1,5 @@
+"""`enum`, for numbers that httpcore only compares."""
+
+
+class IntEnum:
+    """A class whose attributes are plain numbers."""
