@@ -17,8 +17,9 @@ from hachecks.services.acceptance import AGAIN
 from tests.cli import hacheck
 from tests.events import message
 from tests.notifier_contracts import CONTRACTS, NOT_HTTP, Contract
-from tests.receivers import BODILESS, Always
+from tests.receivers import Always
 from tests.servers import (
+    BODILESS,
     ZOO,
     BlackHole,
     DrippingBody,
