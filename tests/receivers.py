@@ -9,19 +9,14 @@ import json
 import re
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.servers import Asked, Route
+from tests.servers import Asked, HttpServer, Route
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator, Sequence
-
-    from typing_extensions import Self
-
-BODILESS = (204, 304)
 
 
 def said(document: object, status: int = 200, **headers: str) -> Route:
@@ -38,30 +33,14 @@ class Refused(Exception):  # noqa: N818 - the name says what happened
         self.answer = answer
 
 
-class Receiver:
+class Receiver(HttpServer):
     """Gives what it is asked to `answer`, and remembers it."""
-
-    host = "127.0.0.1"
 
     def __init__(self, first: Sequence[Route] = (), context: ssl.SSLContext | None = None) -> None:
         self.first = list(first)
         self.requests: list[Asked] = []
         self.lock = threading.Lock()
-        self._server = ThreadingHTTPServer((self.host, 0), _handler(self))
-        if context:
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.port: int = self._server.server_port
-        self.url = f"http{'s' if context else ''}://{self.host}:{self.port}"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        super().__init__(self.hear, context=context)
 
     def answer(self, asked: Asked) -> Route:  # noqa: ARG002
         """What the service answers."""
@@ -82,29 +61,6 @@ class Receiver:
     def documents(self) -> list[Any]:
         """The JSON that was sent."""
         return [json.loads(asked.body) for asked in self.requests]
-
-
-def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            route = receiver.hear(Asked(self.command, self.path, dict(self.headers), body))
-            self.send_response(route.status)
-            for name, value in {"Content-Length": str(len(route.body)), **route.headers}.items():
-                if route.status not in BODILESS or name != "Content-Length":
-                    self.send_header(name, value)
-            self.end_headers()
-            if route.status not in BODILESS:
-                self.wfile.write(route.body)
-
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
 
 
 class Always(Receiver):

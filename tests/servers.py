@@ -433,6 +433,10 @@ ZOO: tuple[type[Server], ...] = (
 )  # fmt: skip
 
 
+BODILESS = (204, 304)
+"""Answers that have no body."""
+
+
 @dataclass(frozen=True)
 class Route:
     """What is answered at a path."""
@@ -452,19 +456,18 @@ class Asked:
     body: bytes
 
 
-class Http:
-    """Answers what its routes say (404 elsewhere), and remembers what it was asked."""
+class HttpServer:
+    """Gives each request to `hear`, and answers what that returns."""
 
     def __init__(
-        self, routes: Mapping[str, Route], *, host: str = "127.0.0.1", context: ssl.SSLContext | None = None
+        self, hear: Callable[[Asked], Route], host: str = "127.0.0.1", context: ssl.SSLContext | None = None
     ) -> None:
-        self.requests: list[Asked] = []
         server = _Ipv6Server if ":" in host else http.server.ThreadingHTTPServer
-        self._server = server((host, 0), _handler(routes, self.requests))
+        self._server = server((host, 0), _handler(hear))
         if context:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.host = host
-        self.port = self._server.server_port
+        self.port: int = self._server.server_port
         name = f"[{host}]" if ":" in host else host
         self.address = f"{name}:{self.port}"
         self.url = f"http{'s' if context else ''}://{self.address}"
@@ -484,19 +487,20 @@ class _Ipv6Server(http.server.ThreadingHTTPServer):
     address_family = socket.AF_INET6
 
 
-def _handler(routes: Mapping[str, Route], requests: list[Asked]) -> type[http.server.BaseHTTPRequestHandler]:
+def _handler(hear: Callable[[Asked], Route]) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            requests.append(Asked(self.command, self.path, dict(self.headers), body))
-            route = routes.get(self.path, Route(b"nothing here", 404))
+            route = hear(Asked(self.command, self.path, dict(self.headers), body))
+            has_body = route.status not in BODILESS
             self.send_response(route.status)
             for name, value in {"Content-Length": str(len(route.body)), **route.headers}.items():
-                self.send_header(name, value)
+                if has_body or name != "Content-Length":
+                    self.send_header(name, value)
             self.end_headers()
-            if self.command != "HEAD" and route.status not in (204, 304):
+            if has_body and self.command != "HEAD":
                 self.wfile.write(route.body)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer  # noqa: N815
@@ -505,3 +509,18 @@ def _handler(routes: Mapping[str, Route], requests: list[Asked]) -> type[http.se
             pass
 
     return Handler
+
+
+class Http(HttpServer):
+    """Answers what its routes say (404 elsewhere), and remembers what it was asked."""
+
+    def __init__(
+        self, routes: Mapping[str, Route], *, host: str = "127.0.0.1", context: ssl.SSLContext | None = None
+    ) -> None:
+        self.routes = routes
+        self.requests: list[Asked] = []
+        super().__init__(self._hear, host, context)
+
+    def _hear(self, asked: Asked) -> Route:
+        self.requests.append(asked)
+        return self.routes.get(asked.target, Route(b"nothing here", 404))

@@ -37,6 +37,7 @@ CLIENT = Path(__file__).with_name("client.py")
 # kubelet writes to the volume from outside, so the container's own view of it can be, and is, read-only.
 NODE_SETUP = """
 mount -t tmpfs tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mkdir -m 0777 /run/volume
 mkdir /run/etc /run/work
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work /etc

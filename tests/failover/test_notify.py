@@ -31,6 +31,7 @@ TRIES = 4
 HOOK = 'notify "sh /etc/keepalive/hacheck notify"'
 SETUP = """
 mount -t tmpfs tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mkdir /run/hacheck /run/etc /run/work
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work /etc
 mkdir /etc/keepalive

@@ -314,9 +314,9 @@ def test_what_was_said_before_tls_is_no_answer_in_tls(name: str, authority: Auth
 def test_a_server_that_stops_short_fails_in_time(name: str, stage: int) -> None:
     parts = tuple(part[: len(part) // 2] if at == stage else part for at, part in enumerate(READY[name]))[: stage + 1]
     with talking(scripted(parts)) as talker:
-        answer = hacheck("tcp", talker.address, "--starttls", name, "--no-verify", "--timeout", "200ms")
+        answer = hacheck("tcp", talker.address, "--starttls", name, "--no-verify", "--timeout", "500ms")
     during = "tls" if (name, stage) == ("mysql", 1) else "starttls"
-    assert answer.line == f"FAIL - {talker.address} gave no full answer within 200 ms ({during})"
+    assert answer.line == f"FAIL - {talker.address} gave no full answer within 500 ms ({during})"
 
 
 @pytest.mark.parametrize(
@@ -360,8 +360,8 @@ def test_a_server_that_drips_is_not_waited_for(name: str) -> None:
                 connection.sendall(b"x")
 
     with talking(drip) as talker:
-        answer = hacheck("tcp", talker.address, "--starttls", name, "--no-verify", "--timeout", "200ms")
-    assert answer.line == f"FAIL - {talker.address} gave no full answer within 200 ms (starttls)"
+        answer = hacheck("tcp", talker.address, "--starttls", name, "--no-verify", "--timeout", "500ms")
+    assert answer.line == f"FAIL - {talker.address} gave no full answer within 500 ms (starttls)"
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,9 @@ from hachecks.services.acceptance import RETRYABLE
 from tests.cli import hacheck
 from tests.events import message
 from tests.notifier_contracts import Contract, contracts, over_http
-from tests.receivers import BODILESS, Always
+from tests.receivers import Always
 from tests.servers import (
+    BODILESS,
     ZOO,
     BlackHole,
     DrippingBody,
