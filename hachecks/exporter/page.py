@@ -6,19 +6,20 @@ import base64
 import hashlib
 import ipaddress
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hachecks.exporter import timeline
+from hachecks.exporter.consistency import headline
 from hachecks.exporter.spelling import escape
 from hachecks.verdict import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hachecks.exporter.consistency import Headline
     from hachecks.exporter.view import Check, Instance, Notifier, SourceStatus, View, Vip
 
 HERE = Path(__file__).parent
@@ -51,15 +52,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-@dataclass(frozen=True)
-class Headline:
-    """How things are: `tone` is a key of MARKS, `count` what is wrong, or all VIPs when nothing is."""
-
-    tone: str
-    sentence: str
-    count: int
-
-
 def render(view: View) -> str:
     """The whole document; what comes from outside is escaped."""
     top = headline(view)
@@ -80,61 +72,6 @@ def render(view: View) -> str:
     )
 
 
-def headline(view: View) -> Headline:
-    """Whether the VIPs are where Keepalived says, in one sentence."""
-    total = len(view.vips)
-    wrong, unknown = sum(map(_contradicts, view.vips)), sum(map(_unknown, view.vips))
-    vips = "VIP" if total == 1 else "VIPs"
-    if wrong:
-        sentence = f"{wrong} of {total} {vips} {'is' if wrong == 1 else 'are'} not where Keepalived says"
-        return Headline("bad", sentence + (f"; of {unknown} it is not known" if unknown else ""), wrong)
-    if not (total or (view.instances and view.knows_configuration)):
-        return Headline("unknown", "Not known: which VIPs this node has", 0)
-    if unknown:
-        which = f"{unknown} of {total} {vips}" if unknown < total else f"the {vips}"
-        verb = "is" if "1" in (str(unknown), str(total)) else "are"
-        return Headline("unknown", f"Not known: whether {which} {verb} where Keepalived says", unknown)
-    if view.silent:
-        count = len(view.silent)
-        return Headline("unknown", f"Not known: the state of {count} of {_instances(len(view.instances))}", count)
-    if view.keepalived_runs is None:
-        return Headline("unknown", "Not known: whether Keepalived runs", total)
-    if not total:
-        sentence = f"{_instances(len(view.instances)).capitalize()} without VIPs"
-    elif view.keepalived_runs is False:
-        sentence = f"Keepalived does not run, and {'the VIP is' if total == 1 else 'its VIPs are'} not here"
-    else:
-        sentence = "The VIP is where Keepalived says" if total == 1 else f"All {total} VIPs are where Keepalived says"
-    return Headline("warn" if _troubles(view) else "good", sentence, total or len(view.instances))
-
-
-def _instances(count: int) -> str:
-    return f"{count} instance{'' if count == 1 else 's'}"
-
-
-def _troubles(view: View) -> list[str]:
-    """What is not well though every VIP is where Keepalived says, in a few words each."""
-    counts = (
-        (sum(instance.state == "FAULT" for instance in view.instances), "instance in FAULT", "instances in FAULT"),
-        (sum(check.status == "FAIL" for check in view.checks), "check fails", "checks fail"),
-        (sum(check.status == "UNKNOWN" for check in view.checks), "check cannot look", "checks cannot look"),
-        (sum(bool(notifier.trouble) for notifier in view.notifiers), "notifier in trouble", "notifiers in trouble"),
-        (sum(not source.up for source in view.sources), "source down", "sources down"),
-        (len(view.findings), "finding in the configuration", "findings in the configuration"),
-    )
-    found = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
-    return [*found, *(["Keepalived does not run"] if view.keepalived_runs is False else [])]
-
-
-def _contradicts(vip: Vip) -> bool:
-    known = vip.present is not None and vip.expected is not None
-    return bool(vip.trouble) or (known and vip.present != vip.expected)
-
-
-def _unknown(vip: Vip) -> bool:
-    return not _contradicts(vip) and (vip.present is None or vip.expected is None)
-
-
 def _icon(tone: str) -> str:
     mark = {"bad": "M5 5l6 6m0-6l-6 6", "good": "M4.5 8.5l2.5 2.5l4.5-6"}.get(tone, "M8 4v5m0 2v1.5")
     drawing = (
@@ -149,7 +86,7 @@ def _top(view: View, top: Headline) -> str:
     runs = {True: "Keepalived runs", False: "Keepalived does not run", None: "Whether Keepalived runs cannot be told"}
     states = Counter(instance.state for instance in view.instances)
     tally = "".join(f"<li>{_state(state)} {states[state]}</li>" for state in (*WORST_FIRST, "UNKNOWN") if states[state])
-    but, at = _troubles(view), _time(view.at, view.at, " UTC")
+    but, at = top.but, _time(view.at, view.at, " UTC")
     return (
         f'<header class="top {top.tone}">\n<p class="node">{escape(view.node)}</p>\n<h1>{top.sentence}</h1>\n'
         + (f'<p class="but">{", ".join(but)}</p>\n' if but else "")
@@ -240,9 +177,9 @@ def _vips(view: View) -> str:
 def _rank(vip: Vip, instance: Instance | None) -> tuple[int, int, int, str, str]:
     """The worst first, then the addresses as a person counts them."""
     state = instance.state if instance else "UNKNOWN"
-    if _contradicts(vip):
+    if vip.contradicts:
         state = "wrong"
-    elif _unknown(vip) or state not in WORST_FIRST:
+    elif vip.is_unknown or state not in WORST_FIRST:
         state = "unknown"
     try:
         address = ipaddress.ip_address(vip.address)

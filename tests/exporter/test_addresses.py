@@ -27,17 +27,18 @@ ip link set vrrp.51 up
 WATCH = """
 import asyncio, json, sys, time
 from hachecks.exporter.addresses import Addresses
-from hachecks.exporter.source import Source
+from hachecks.exporter.source import SourceHealth
 
 async def main():
-    source = Source("netlink", lambda line: print(json.dumps({"told": line}), flush=True))
+    source = SourceHealth("netlink", lambda line: print(json.dumps({"told": line}), flush=True))
     addresses = Addresses(source)
     following = asyncio.ensure_future(addresses.follow())
     version = -1
     while not following.done():
         if source.version != version:
             version = source.version
-            on = {one: addresses.interfaces_with(one, *sys.argv[1:]) for one in addresses.on}
+            present = addresses.present()
+            on = {one: present.interfaces_with(one, *sys.argv[1:]) for one in present.links}
             print(json.dumps({"at": time.monotonic(), "up": source.up, "on": on}), flush=True)
         await asyncio.sleep(0.002)
     following.result()
