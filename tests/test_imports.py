@@ -46,6 +46,7 @@ IMPORTERS = {
     "h2": "http.http2",
     "hpack": "executable.huffman_table",
     "httpcore": "http.",
+    "jinja2": "exporter.page",
     "pg8000": "sql.postgresql_session",
     "prometheus_client": "exporter. agent.",
     "pymysql": "sql.mysql_",

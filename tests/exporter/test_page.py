@@ -449,6 +449,14 @@ def test_a_page_of_255_vips_is_small_and_soon_made() -> None:
     assert (time.process_time() - began) / 10 < 0.05, "15 ms on a quiet machine"
 
 
+def test_only_what_is_ours_is_put_into_the_page_as_it_is() -> None:
+    template = (page.HERE / "page.html").read_text()
+    assert re.findall(r"(\w+(?:\.\w+)?) \| safe", template) == [
+        "style", "definitions", "axis", "one.strip", "script",
+    ]  # fmt: skip
+    assert "autoescape" not in template
+
+
 def test_a_name_cannot_hide_or_turn_what_follows() -> None:
     odd = "VI_\u202e\x1b\udcff\n1"
     view = replace(healthy(), node=odd, hints=(odd,), findings=(odd,))
