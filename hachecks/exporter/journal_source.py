@@ -42,7 +42,6 @@ class JournalSource:
         self.follower = history.EventFollower(self.places, self.users)
         self.histories = InstanceHistories()
         self._unread: Iterator[Event] | None = None
-        self._has_read_all = False
 
     def trust(self, users: Container[int]) -> None:
         """Read what these users record."""
@@ -72,7 +71,6 @@ class JournalSource:
         except Exception:
             self._begin_anew()  # the follower is further than what was taken in
             raise
-        self._has_read_all = True
         if self.follower.trouble:
             self.health.failed(self.follower.trouble)
         elif not any(os.path.lexists(os.path.join(one, journal.NAME)) for one in self.follower.directories()):
@@ -86,12 +84,12 @@ class JournalSource:
 
         Before all is read, the last word that is known is an old one.
         """
-        seen = (self.histories, self.histories.version, self._has_read_all, keepalived_alive)
+        seen = (self.histories, self.histories.version, keepalived_alive)
         if seen == self._seen or self.is_behind:
             return
         now = time.time()
         self.histories.set_keepalived_alive(keepalived_alive, now)
         self.histories.forget(now)
-        self.said = self.histories.frozen() if self._has_read_all else Said()
+        self.said = self.histories.frozen()
         self._seen = seen
         self.version += 1

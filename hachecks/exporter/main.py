@@ -13,7 +13,7 @@ from aiohttp import web
 
 from hachecks.exporter import metrics
 from hachecks.exporter.complaints import Complaints, LogOfLibrary
-from hachecks.exporter.connections import NEXT_REQUEST, Connections, bound
+from hachecks.exporter.connections import KEEPALIVE_TIMEOUT, Connections, bound
 from hachecks.exporter.hosts import Hosts
 from hachecks.exporter.options import Listen
 from hachecks.exporter.server import Server
@@ -94,7 +94,7 @@ async def _serve(
         server.application(),
         access_log=None,
         shutdown_timeout=SHUTDOWN_TIMEOUT,
-        keepalive_timeout=NEXT_REQUEST,
+        keepalive_timeout=KEEPALIVE_TIMEOUT,
         lingering_time=LINGER_SECONDS,
         handler_cancellation=True,
     )

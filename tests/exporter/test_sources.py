@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hachecks.checks.results import CheckResults
-from hachecks.exporter import compatibility, metrics, page, queues
+from hachecks.exporter import body, compatibility, metrics, page, queues
 from hachecks.exporter.checks import DEFAULT_INTERVAL, FORGET_SECONDS, NEVER_RAN, STALE_SECONDS, CheckSource
 from hachecks.exporter.configuration import ConfigurationSource
 from hachecks.exporter.document import document
@@ -29,11 +29,13 @@ from hachecks.keepalived.configuration import Configuration, VrrpScript
 from hachecks.transitions import journal
 from tests import nodes
 from tests.exporter.running import configuration, say
+from tests.monitors import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from hachecks.exporter.body import CachedSection
     from hachecks.exporter.view import View
 
 
@@ -382,7 +384,7 @@ def test_a_long_history_is_read_bit_by_bit_and_believed_when_it_is_read(
     sources.refresh()
     assert sources.is_behind
     assert not sources.is_ready
-    assert view(sources).instances[0].state == "UNKNOWN", "what is read so far is old news"
+    assert sources.journal.said.instances == {}, "what is read so far is old news"
     heard_all(sources)
     assert sources.journal.said.instances["VI_1"].entered["MASTER"] == EVENTS_PER_CLOCK_LOOK
 
@@ -429,3 +431,75 @@ def test_nothing_recorded_is_told_with_what_to_do(sources: Sources, tmp_path: Pa
     heard_all(sources)
     assert sources.health["journal"].up
     assert (tmp_path / journal.NAME).exists()
+
+
+def test_the_death_of_keepalived_is_in_the_histories_and_its_return(sources: Sources, tmp_path: Path) -> None:
+    say(tmp_path, "VI_1", "MASTER")
+    sources.journal.refresh()
+    for alive in (True, False, False, True):
+        sources.journal.settle(keepalived_alive=alive)
+    found = sources.journal.said.instances["VI_1"]
+    assert [state for _, state in found.changes] == ["MASTER", "UNKNOWN", "MASTER"]
+    assert found.entered["MASTER"] == 1
+
+
+def test_what_was_said_stays_the_same_object_until_there_is_news(sources: Sources, tmp_path: Path) -> None:
+    say(tmp_path, "VI_1", "MASTER")
+    say(tmp_path, "VI_2", "BACKUP")
+    heard_all(sources)
+    before, version = sources.journal.said, sources.fingerprint()
+    heard_all(sources)
+    assert sources.journal.said is before
+    assert sources.fingerprint() == version
+    say(tmp_path, "VI_1", "BACKUP")
+    heard_all(sources)
+    after = sources.journal.said
+    assert after.instances["VI_1"].state == "BACKUP"
+    assert after.instances["VI_2"] is before.instances["VI_2"]
+    assert sources.fingerprint() != version
+
+
+def scraped(sections: list[CachedSection], views: ViewBuilder) -> str:
+    views.sources.refresh()
+    return body.joined(sections, views.view(), TEXT).decode()
+
+
+def test_news_of_every_source_are_in_the_next_scrape(sources: Sources, tmp_path: Path) -> None:
+    views, sections = ViewBuilder(sources), metrics.sections(compatible=True)
+    instances, keyword, script = configuration(2).partition("vrrp_script")  # it is tracked by what stands below it
+    (tmp_path / "keepalived.conf").write_text(keyword + script + instances)
+    assert "hachecks_check_up" not in scraped(sections, views)
+    write(tmp_path, published("web", time.time()))
+    text = scraped(sections, views)
+    assert 'hachecks_check_up{check="web",probe="file"} 1\n' in text
+    assert 'keepalived_script_status{name="web"} 1\n' in text
+    assert (
+        'keepalived_exporter_check_script_status{iname="VI_1",intf="eth0",vrid="1",ip_address="10.250.0.1"} 1' in text
+    )
+    write(tmp_path, published("web", time.time(), good=False))
+    text = scraped(sections, views)
+    assert 'hachecks_check_up{check="web",probe="file"} 0\n' in text
+    assert 'keepalived_script_status{name="web"} 0\n' in text
+    say(tmp_path, "VI_1", "MASTER")
+    text = scraped(sections, views)
+    assert 'hachecks_vrrp_transitions_total{vrrp_instance="VI_1",state="MASTER"} 1\n' in text
+    assert 'hachecks_notify_events_total{type="INSTANCE",state="MASTER"} 1\n' in text
+    assert 'keepalived_become_master_total{iname="VI_1",intf="eth0",vrid="1"} 1\n' in text
+    queue(tmp_path, "slack", waiting=3)
+    assert 'hachecks_notify_queue_length{notifier="slack"} 3\n' in scraped(sections, views)
+    queue(tmp_path, "slack", waiting=4)
+    assert 'hachecks_notify_queue_length{notifier="slack"} 4\n' in scraped(sections, views)
+    (tmp_path / "keepalived.conf").write_text(configuration(3))
+    text = scraped(sections, views)
+    assert 'hachecks_vip_info{vrrp_instance="VI_3",vip="10.250.0.3",vrid="3"' in text
+    assert 'hachecks_vip_present{vrrp_instance="VI_1"' not in text, "no address has been read"
+    sources.health["netlink"].succeeded(changed=True)
+    assert 'hachecks_vip_present{vrrp_instance="VI_1",vip="10.250.0.1"} 0\n' in scraped(sections, views)
+
+
+def test_a_verdict_that_grows_old_is_no_more_told_though_nothing_came(sources: Sources, tmp_path: Path) -> None:
+    views, sections = ViewBuilder(sources), metrics.sections(compatible=True)
+    write(tmp_path, published("web", time.time() - STALE_SECONDS + 2))
+    assert 'hachecks_check_up{check="web",probe="file"} 1\n' in scraped(sections, views)
+    until(lambda: "hachecks_check_up" not in scraped(sections, views))
+    assert 'hachecks_check_runs_total{check="web",probe="file"} 1\n' in scraped(sections, views)

@@ -134,6 +134,15 @@ def test_the_table_the_page_and_the_document_have_one_headline() -> None:
     assert f"<h1>{top.sentence}</h1>" in page.render(view)
 
 
+def test_the_worst_stand_first_in_the_document_and_the_table() -> None:
+    named = {"VI_1": "BACKUP", "VI_2": "MASTER", "VI_3": "FAULT", "VI_4": "BACKUP"}
+    vips = [replace(AWAY[0], instance=name, state=state) for name, state in named.items()]
+    vips[3] = replace(vips[3], present=True, trouble="Keepalived says BACKUP, but 10.0.0.1 is on eth0")
+    found = seen(True, *(instance(name, state) for name, state in named.items()), vips=tuple(vips))
+    assert [one["vrrp_instance"] for one in found["vips"]] == ["VI_4", "VI_3", "VI_2", "VI_1"]
+    assert [line.split()[1] for line in table(found) if line.startswith("10.0.0.1")] == ["VI_4", "VI_3", "VI_2", "VI_1"]
+
+
 @pytest.fixture
 def answering() -> Iterator[Any]:
     """A server that answers with whatever is put into its list."""

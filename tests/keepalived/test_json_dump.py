@@ -68,7 +68,7 @@ PID_FILE = "/run/keepalived.pid"
 
 ASKER = """
 import asyncio, json, sys, time
-from hachecks.exporter.keepalived_json import KeepalivedJson, Unavailable
+from hachecks.keepalived.json_dump import KeepalivedJson, Unavailable
 
 directory, pid_file, allow_disk, within, *starts = json.loads(sys.argv[1])
 

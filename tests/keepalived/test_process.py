@@ -48,7 +48,7 @@ USUAL = GLOBALS.format("") + INSTANCE.format("", "10.79.0.100")
 LOOKER = f"""
 import json, os, sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from hachecks.exporter.process import KeepalivedProcess
+from hachecks.keepalived.process import KeepalivedProcess
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 process = KeepalivedProcess()
 for line in sys.stdin:
