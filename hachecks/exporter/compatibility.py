@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hachecks import __version__
-from hachecks.exporter.exposition import Metric, Table, single
+from hachecks.exporter.exposition import Table, counter, gauge, single, untyped
 from hachecks.exporter.view import Vip
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _up(known: tuple[bool | None, bool]) -> bool | None:
 
 def _state_table(name: str, items: Callable[[View], Iterable[Instance | Vip]]) -> Table:
     text = "The state of the instance: 0 is INIT, 1 BACKUP, 2 MASTER, 3 FAULT."
-    metric = Metric(name, "gauge", text, lambda one: STATE.get(one.state))
+    metric = gauge(name, text, lambda one: STATE.get(one.state))
     return Table(items, (*INSTANCE, "ip_address"), _of_vip, (metric,))
 
 
@@ -100,19 +100,18 @@ TABLES = (
         lambda _: (None,),
         ("version",),
         lambda _: (__version__,),
-        (Metric("keepalived_exporter_build_info", "gauge", "What runs; always 1.", lambda _: 1),),
+        (gauge("keepalived_exporter_build_info", "What runs; always 1.", lambda _: 1),),
     ),
     single(
         lambda view: (view.keepalived_runs, all(one.up for one in view.sources if one.name == "keepalived_json")),
-        Metric("keepalived_up", "gauge", "Whether Keepalived runs, and answers if it is asked.", _up),
+        gauge("keepalived_up", "Whether Keepalived runs, and answers if it is asked.", _up),
     ),
     _state_table("keepalived_vrrp_state", _with_those_without_vips),
     _state_table("keepalived_vrrp_excluded_state", lambda view: (vip for vip in view.vips if vip.excluded)),
     single(
         _passing,
-        Metric(
+        gauge(
             "keepalived_script_status",
-            "gauge",
             "Whether the script's check passed when it last ran.",
             lambda passing: passing,
             "name",
@@ -123,9 +122,8 @@ TABLES = (
         (*INSTANCE, "ip_address"),
         _of_vip,
         (
-            Metric(
+            gauge(
                 "keepalived_exporter_check_script_status",
-                "gauge",
                 "Whether the checks that the instance tracks passed when they last ran.",
                 lambda vip, tracked: tracked.get(vip.instance),
             ),
@@ -137,14 +135,9 @@ TABLES = (
         INSTANCE,
         _of_instance,
         (
-            Metric(
-                "keepalived_become_master_total", "counter", "Changes to MASTER.", lambda one: one.entered["MASTER"]
-            ),
-            Metric(
-                "keepalived_release_master_total",
-                "counter",
-                "Changes from MASTER to another state.",
-                lambda one: one.released,
+            counter("keepalived_become_master_total", "Changes to MASTER.", lambda one: one.entered["MASTER"]),
+            counter(
+                "keepalived_release_master_total", "Changes from MASTER to another state.", lambda one: one.released
             ),
         ),
     ),
@@ -154,12 +147,11 @@ TABLES = (
         lambda pair: _of_instance(pair[0]),
         (
             *(
-                Metric(f"keepalived_{ours}_total", "counter", f"Keepalived's {theirs}.", _stat(theirs))
+                counter(f"keepalived_{ours}_total", f"Keepalived's {theirs}.", _stat(theirs))
                 for theirs, ours in COUNTERS.items()
             ),
-            Metric(
+            counter(
                 "keepalived_gratuitous_arp_delay_total",
-                "counter",
                 "The configured delay of the second gratuitous ARPs, in seconds; a counter by its name only.",
                 lambda pair: pair[1].garp_delay,
             ),
@@ -170,7 +162,7 @@ TABLES = (
         ("name", "intf", "vrid", "state"),
         lambda pair: (pair[1].name, pair[1].interface, _id(pair[1]), STATE.get(pair[1].state, 0)),
         tuple(
-            Metric(f"keepalived_vrrp_{theirs}", "untyped", f"Keepalived's {theirs}.", _stat(theirs))
+            untyped(f"keepalived_vrrp_{theirs}", f"Keepalived's {theirs}.", _stat(theirs))
             for theirs in (*COUNTERS, *BOTH)
         ),
     ),

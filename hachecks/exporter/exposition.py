@@ -34,6 +34,26 @@ class Metric(NamedTuple):
     label: str = ""
 
 
+def gauge(name: str, help: str, samples: Callable[..., Any], label: str = "") -> Metric:
+    """A row of what goes up and down."""
+    return Metric(name, "gauge", help, samples, label)
+
+
+def counter(name: str, help: str, samples: Callable[..., Any], label: str = "") -> Metric:
+    """A row of what only grows; the name ends with `_total`."""
+    return Metric(name, "counter", help, samples, label)
+
+
+def histogram(name: str, help: str, samples: Callable[..., Histogram]) -> Metric:
+    """A row of what is counted by its size."""
+    return Metric(name, "histogram", help, samples)
+
+
+def untyped(name: str, help: str, samples: Callable[..., Any]) -> Metric:
+    """A row of what others call untyped."""
+    return Metric(name, "untyped", help, samples)
+
+
 class Histogram(NamedTuple):
     """What was observed: `counts` are cumulative, one for each bound and at last for all; `total` is the sum."""
 

@@ -82,22 +82,11 @@ async def _serve(
     web_config: WebConfig | None = WEB_CONFIG.load().read(options.web_config) if options.web_config else None
     for note in web_config.notes if web_config else ():
         tell(note)
-    sources = Sources(node, tell)
-    if options.fifo:
-        sources.follow_fifo(options.fifo)
-    if options.keepalived_json:
-        sources.ask_for_json(options.keepalived_json, options.pid_file)
+    sources = _sources(options, node, tell)
     hosts = Hosts(options.allowed_host, node.environ)
     sections = metrics.sections(compatible=options.compat == "keepalived")
     server = Server(ViewBuilder(sources), sections, web_config, hosts, complaints)
-    runner = web.AppRunner(
-        server.application(),
-        access_log=None,
-        shutdown_timeout=SHUTDOWN_TIMEOUT,
-        keepalive_timeout=KEEPALIVE_TIMEOUT,
-        lingering_time=LINGER_SECONDS,
-        handler_cancellation=True,
-    )
+    runner = _runner(server)
     await runner.setup()
     tls = web_config.ssl_context() if web_config else None
     connections = server.connections = Connections(cast("Make", runner.server), tls, complaints)
@@ -116,6 +105,26 @@ async def _serve(
         connections.close()
         sources.close()
         await runner.cleanup()
+
+
+def _sources(options: ExporterOptions, node: Node, tell: Callable[[str], None]) -> Sources:
+    sources = Sources(node, tell)
+    if options.fifo:
+        sources.follow_fifo(options.fifo)
+    if options.keepalived_json:
+        sources.ask_for_json(options.keepalived_json, options.pid_file)
+    return sources
+
+
+def _runner(server: Server) -> web.AppRunner:
+    return web.AppRunner(
+        server.application(),
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_TIMEOUT,
+        keepalive_timeout=KEEPALIVE_TIMEOUT,
+        lingering_time=LINGER_SECONDS,
+        handler_cancellation=True,
+    )
 
 
 def _listens(connections: Connections, listen: Listen, tell: Callable[[str], None]) -> bool:

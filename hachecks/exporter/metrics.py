@@ -13,7 +13,17 @@ from hachecks.checks.results import BUCKETS, KINDS
 from hachecks.delivery.queue_state import DURATIONS
 from hachecks.exporter import compatibility
 from hachecks.exporter.body import CachedSection
-from hachecks.exporter.exposition import OPENMETRICS, Histogram, Metric, Table, TablesText, described, single
+from hachecks.exporter.exposition import (
+    OPENMETRICS,
+    Histogram,
+    Table,
+    TablesText,
+    counter,
+    described,
+    gauge,
+    histogram,
+    single,
+)
 from hachecks.exporter.view import STATES
 
 if TYPE_CHECKING:
@@ -29,7 +39,7 @@ BUILD = Table(
     lambda _: (None,),
     ("version", "pythonversion"),
     lambda _: (__version__, platform.python_version()),
-    (Metric("hachecks_build_info", "gauge", "What runs; always 1.", lambda _: 1),),
+    (gauge("hachecks_build_info", "What runs; always 1.", lambda _: 1),),
 )
 CONFIGURED_VIPS = Table(
     lambda view: view.vips,
@@ -42,13 +52,12 @@ CONFIGURED_VIPS = Table(
         vip.prefixlen,
         vip.family,
     ),
-    (Metric("hachecks_vip_info", "gauge", "A VIP of the configuration; always 1.", lambda _: 1),),
+    (gauge("hachecks_vip_info", "A VIP of the configuration; always 1.", lambda _: 1),),
 )
 FINDINGS = single(
     lambda view: len(view.findings),
-    Metric(
+    gauge(
         "hachecks_configuration_findings",
-        "gauge",
         "What is written in the configuration and does not count as it stands; the status page has the sentences.",
         lambda count: count,
     ),
@@ -58,15 +67,9 @@ VIPS = Table(
     ("vrrp_instance", "vip"),
     lambda vip: (vip.instance, vip.address),
     (
-        Metric(
-            "hachecks_vip_present",
-            "gauge",
-            "Whether the VIP is on an interface of this node.",
-            lambda vip: vip.present,
-        ),
-        Metric(
+        gauge("hachecks_vip_present", "Whether the VIP is on an interface of this node.", lambda vip: vip.present),
+        gauge(
             "hachecks_vip_expected",
-            "gauge",
             "Whether the VIP should be here: its instance is MASTER, and Keepalived runs.",
             lambda vip: vip.expected,
         ),
@@ -77,52 +80,33 @@ INSTANCES = Table(
     ("vrrp_instance",),
     lambda one: (one.name,),
     (
-        Metric(
-            "hachecks_vrrp_base_priority",
-            "gauge",
-            "The priority that is configured.",
-            lambda one: one.base_priority,
-        ),
-        Metric(
+        gauge("hachecks_vrrp_base_priority", "The priority that is configured.", lambda one: one.base_priority),
+        gauge(
             "hachecks_vrrp_state",
-            "gauge",
             "Whether the instance is in this state, as Keepalived says.",
             lambda one: {state: state == one.state for state in STATES},
             "state",
         ),
-        Metric(
-            "hachecks_vrrp_transitions_total",
-            "counter",
-            "Changes into this state.",
-            lambda one: one.entered,
-            "state",
-        ),
-        Metric(
+        counter("hachecks_vrrp_transitions_total", "Changes into this state.", lambda one: one.entered, "state"),
+        gauge(
             "hachecks_vrrp_last_transition_timestamp_seconds",
-            "gauge",
             "When the instance changed its state, in seconds of the epoch.",
             lambda one: one.since,
         ),
-        Metric(
-            "hachecks_vrrp_priority",
-            "gauge",
-            "The priority that Keepalived said last.",
-            lambda one: one.priority,
-        ),
+        gauge("hachecks_vrrp_priority", "The priority that Keepalived said last.", lambda one: one.priority),
     ),
 )
 EVENTS = Table(
     lambda view: view.events,
     ("type", "state"),
     lambda event: (event.kind, event.state),
-    (Metric("hachecks_notify_events_total", "counter", "What Keepalived has said.", lambda event: event.times),),
+    (counter("hachecks_notify_events_total", "What Keepalived has said.", lambda event: event.times),),
 )
 KEEPALIVED = single(
     lambda view: (view.keepalived_runs, view.keepalived_started),
-    Metric("hachecks_keepalived_up", "gauge", "Whether Keepalived runs here.", lambda known: known[0]),
-    Metric(
+    gauge("hachecks_keepalived_up", "Whether Keepalived runs here.", lambda known: known[0]),
+    gauge(
         "hachecks_keepalived_start_time_seconds",
-        "gauge",
         "When Keepalived started, in seconds of the epoch.",
         lambda known: known[1],
     ),
@@ -132,9 +116,8 @@ INTERVALS = Table(
     ("check",),
     lambda check: (check.name,),
     (
-        Metric(
+        gauge(
             "hachecks_check_interval_seconds",
-            "gauge",
             "How often Keepalived is configured to run the check.",
             lambda check: check.interval,
         ),
@@ -153,60 +136,43 @@ CHECKS = Table(
     ("check", "probe"),
     lambda check: (check.name, check.probe),
     (
-        Metric(
+        gauge(
             "hachecks_check_up",
-            "gauge",
             "Whether the check passes; absent when it has not run lately.",
             lambda check: check.passes,
         ),
-        Metric("hachecks_check_runs_total", "counter", "Runs of the check.", lambda check: check.results.runs),
-        Metric(
+        counter("hachecks_check_runs_total", "Runs of the check.", lambda check: check.results.runs),
+        counter(
             "hachecks_check_failures_total",
-            "counter",
             "Runs of the check that did not pass, by the kind of reason.",
             _failures,
             "reason",
         ),
-        Metric(
+        gauge(
             "hachecks_check_last_failure_timestamp_seconds",
-            "gauge",
             "When the check last did not pass for this kind of reason, in seconds of the epoch.",
             lambda check: {kind: at for kind, (_, at) in check.results.failures.items() if kind in KINDS},
             "reason",
         ),
-        Metric(
+        histogram(
             "hachecks_check_duration_seconds",
-            "histogram",
             "How long the check took.",
             lambda check: Histogram(BUCKETS, check.results.durations, check.results.seconds),
         ),
-        Metric(
-            "hachecks_check_last_run_timestamp_seconds",
-            "gauge",
-            "When the check last ran.",
-            lambda check: check.at,
-        ),
-        Metric(
+        gauge("hachecks_check_last_run_timestamp_seconds", "When the check last ran.", lambda check: check.at),
+        gauge(
             "hachecks_check_last_success_timestamp_seconds",
-            "gauge",
             "When the check last passed.",
             lambda check: check.results.last_success,
         ),
-        Metric(
+        gauge(
             "hachecks_check_consecutive_failures",
-            "gauge",
             "Failed runs since the last that passed.",
             lambda check: check.results.consecutive_failures,
         ),
-        Metric(
-            "hachecks_check_timeout_seconds",
-            "gauge",
-            "How long the check may take.",
-            lambda check: check.timeout,
-        ),
-        Metric(
+        gauge("hachecks_check_timeout_seconds", "How long the check may take.", lambda check: check.timeout),
+        gauge(
             "hachecks_check_certificate_expiry_timestamp_seconds",
-            "gauge",
             "When the certificate that the check saw expires.",
             lambda check: check.results.certificate_expiry,
         ),
@@ -217,41 +183,31 @@ NOTIFIERS = Table(
     ("notifier",),
     lambda notifier: (notifier.name,),
     (
-        Metric(
+        counter(
             "hachecks_notify_deliveries_total",
-            "counter",
             "Tries to tell the notifier.",
             lambda notifier: notifier.queue.deliveries,
         ),
-        Metric(
+        counter(
             "hachecks_notify_delivery_failures_total",
-            "counter",
             "Tries that failed, by the kind of reason.",
             lambda notifier: notifier.queue.failures,
             "reason",
         ),
-        Metric(
+        histogram(
             "hachecks_notify_delivery_duration_seconds",
-            "histogram",
             "How long a try took.",
             lambda notifier: Histogram(DURATIONS, notifier.queue.durations, notifier.queue.seconds),
         ),
-        Metric(
-            "hachecks_notify_queue_length",
-            "gauge",
-            "Events that wait to be told.",
-            lambda notifier: notifier.waiting,
-        ),
-        Metric(
+        gauge("hachecks_notify_queue_length", "Events that wait to be told.", lambda notifier: notifier.waiting),
+        counter(
             "hachecks_notify_dropped_total",
-            "counter",
             "Events that were given up.",
             lambda notifier: notifier.queue.dropped,
             "reason",
         ),
-        Metric(
+        gauge(
             "hachecks_notify_last_success_timestamp_seconds",
-            "gauge",
             "When the notifier was last told something.",
             lambda notifier: notifier.last_success,
         ),
@@ -262,9 +218,8 @@ MASTERSHIP = Table(
     ("vrrp_instance",),
     lambda one: (one.name,),
     (
-        Metric(
+        counter(
             "hachecks_vrrp_master_seconds_total",
-            "counter",
             "How long the instance has been MASTER.",
             lambda one, now: round(one.master_seconds_at(now), 3),
         ),
@@ -276,32 +231,20 @@ SOURCES = Table(
     ("source",),
     lambda source: (source.name,),
     (
-        Metric(
-            "hachecks_source_up",
-            "gauge",
-            "Whether the source answered when it was last asked.",
-            lambda source: source.up,
+        gauge("hachecks_source_up", "Whether the source answered when it was last asked.", lambda source: source.up),
+        gauge(
+            "hachecks_source_last_success_timestamp_seconds", "When it last did.", lambda source: source.last_success
         ),
-        Metric(
-            "hachecks_source_last_success_timestamp_seconds",
-            "gauge",
-            "When it last did.",
-            lambda source: source.last_success,
-        ),
-        Metric("hachecks_source_errors_total", "counter", "How often it did not.", lambda source: source.errors),
-        Metric(
-            "hachecks_collect_duration_seconds",
-            "gauge",
-            "How long it took to read the source.",
-            lambda source: source.duration,
+        counter("hachecks_source_errors_total", "How often it did not.", lambda source: source.errors),
+        gauge(
+            "hachecks_collect_duration_seconds", "How long it took to read the source.", lambda source: source.duration
         ),
     ),
 )
 MULTICAST = single(
     lambda view: view.multicast,
-    Metric(
+    gauge(
         "hachecks_vrrp_multicast_joined",
-        "gauge",
         "Whether the interface has joined the multicast group of VRRP.",
         dict,
         "interface",
@@ -330,7 +273,7 @@ def _made_of(view: View) -> object:
     """All that is in a view, but for the time and what is another with each look at a source."""
     return (
         view.instances, view.vips, view.checks, view.notifiers, view.events, view.findings, view.dumps,
-        view.keepalived_runs, view.keepalived_started, [(source.name, source.up) for source in view.sources],
+        view.keepalived_runs, view.keepalived_started, [(source.name, source.up) for source in view.sources]
     )  # fmt: skip
 
 

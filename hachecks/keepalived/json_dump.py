@@ -98,20 +98,22 @@ class KeepalivedJson:
         ends = time.monotonic() + within * 0.95  # what is left is for the reason to arrive
         self._number = self._number or asyncio.ensure_future(number_from_program())
         await asyncio.wait({self._number}, timeout=within / 2)
-        told = self._number.result() if self._number.done() else None
+        number = self._number.result() if self._number.done() else None
         try:
             with keepalived(self.pid_file) as (pidfd, process), _closing(self._place(process.pid)) as directory:
                 before = _identity(directory)
-                send_json_signal(pidfd, process, told)
+                send_json_signal(pidfd, process, number)
                 return await self._read(directory, before, process, ends)
         except Unavailable as reason:
             return reason
 
     def _place(self, pid: int) -> int:
         """The directory as Keepalived sees it, open; raises `Unavailable` if it writes elsewhere, or to a disk."""
-        told = _environment(pid).get("TMPDIR")
-        if told and os.path.normpath(told) != os.path.normpath(self.directory):
-            raise Unavailable(f"Keepalived writes to its TMPDIR {told}, not to {self.directory}; give that directory")
+        temporary = _environment(pid).get("TMPDIR")
+        if temporary and os.path.normpath(temporary) != os.path.normpath(self.directory):
+            raise Unavailable(
+                f"Keepalived writes to its TMPDIR {temporary}, not to {self.directory}; give that directory"
+            )
         foreign = _sees_other_files(pid)
         try:
             directory = _opened_in(f"/proc/{pid}/root", self.directory) if foreign else _opened(self.directory)

@@ -45,10 +45,10 @@ def configuration(environ: Mapping[str, str]) -> Configuration:
     found = read_text(text, PLACE)
     ids = _offset(environ) is not None
     findings = tuple(one for one in found.findings if "another number at each start" not in one)
-    return found._replace(instances=tuple(_told(one, ids) for one in found.instances), findings=findings)
+    return found._replace(instances=tuple(_as_far_as_known(one, ids) for one in found.instances), findings=findings)
 
 
-def _told(instance: VrrpInstance, ids: bool) -> VrrpInstance:
+def _as_far_as_known(instance: VrrpInstance, ids: bool) -> VrrpInstance:
     """An instance without what was only put in for want of a variable."""
     if instance.interface == UNTOLD:
         addresses = tuple(vip._replace(interface="") for vip in instance.addresses)

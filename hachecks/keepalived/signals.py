@@ -72,10 +72,10 @@ def keepalived(pid_file: str) -> Iterator[tuple[int, Process]]:
         os.close(descriptor)
 
 
-def send_json_signal(descriptor: int, process: Process, number_told: int | None) -> None:
-    """Have it dump its JSON, by the signal that its program told us if it takes that; raises `Unavailable`."""
+def send_json_signal(descriptor: int, process: Process, from_program: int | None) -> None:
+    """Have it dump its JSON, by the signal `from_program` if it takes that one; raises `Unavailable`."""
     who = f"Keepalived (process {process.pid})"
-    number = next((one for one in (number_told, *JSON_SIGNALS) if one and process.takes(one)), None)
+    number = next((one for one in (from_program, *JSON_SIGNALS) if one and process.takes(one)), None)
     if number is None:
         raise Unavailable(f"{who} takes no signal for JSON; use one that was built with --enable-json")
     # These signals queue up. One that hung for an hour must not answer an hour's questions when it goes on.
