@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hachecks.http.headers import Header
     from hachecks.registry import Output
 
-LOOKER = Entry("hachecks.exporter.snapshot:look", "a look at this node, which needs hachecks[agent]")
+LOOKER = Entry("hachecks.exporter.once:look", "a look at this node, which needs hachecks[agent]")
 CLIENT = Entry("hachecks.client:get", "httpx over our exchange, which needs hachecks[agent]")
 MOST_BYTES = 64 * 1024 * 1024
 CLEAR = "\x1b[H\x1b[2J"
@@ -130,32 +130,17 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def headline(found: Mapping[str, Any]) -> str:
-    """All of it in one sentence, in which nothing that is not known looks well."""
-    vips, runs = found["vips"], found["keepalived"]["runs"]
-    wrong = sum(bool(vip["trouble"]) for vip in vips)
-    unknown = sum(vip["present"] is None or vip["state"] == "UNKNOWN" for vip in vips)
-    silent = sum(one["state"] == "UNKNOWN" for one in _without_vips(found))
-    prefix = {False: "Keepalived does not run; ", None: "it cannot be told whether Keepalived runs; "}.get(runs, "")
-    if wrong and runs is False:
-        return f"{prefix}{wrong} of {_count(len(vips), 'VIP')} {'is' if wrong == 1 else 'are'} on this node still"
+    """All of it in one sentence, with what is not well beside."""
+    but = ", ".join(found.get("but", ()))
+    return f"{found.get('headline') or _short_headline(found)}{f' ({but})' if but else ''}"
+
+
+def _short_headline(found: Mapping[str, Any]) -> str:
+    """What the document of an exporter before 0.2 comes to, which has no headline."""
+    wrong = sum(bool(vip["trouble"]) for vip in found["vips"])
     if wrong:
-        be = "is" if wrong == 1 else "are"
-        return f"{prefix}{wrong} of {_count(len(vips), 'VIP')} {be} not where Keepalived says"
-    if unknown:
-        return f"{prefix}it is not known where {unknown} of {_count(len(vips), 'VIP')} should be, or are"
-    if silent:
-        return f"{prefix}the state of {silent} of {_count(len(found['instances']), 'instance')} is not known"
-    if not vips:
-        return f"{prefix}no VIP is {'configured' if found['agrees'] else 'known'}"
-    if runs is False:
-        return f"{prefix}no VIP is on this node"
-    if not found["agrees"]:
-        return f"{prefix}nothing is known to be wrong, but not all is known"
-    return f"{'the VIP is' if len(vips) == 1 else f'all {len(vips)} VIPs are'} where Keepalived says"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count != 1 else ''}"
+        return f"{wrong} of {len(found['vips'])} VIPs {'is' if wrong == 1 else 'are'} not where Keepalived says"
+    return "All is where Keepalived says" if found["agrees"] else "Not known: whether all is where Keepalived says"
 
 
 def _without_vips(found: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

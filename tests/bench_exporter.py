@@ -1,4 +1,4 @@
-"""What does a scrape of the exporter cost, beside prometheus_client's writer of the same families? For `make bench`.
+"""The cost of a scrape of the exporter, beside prometheus_client's writer of the same families, for `make bench`.
 
 CPU is what the kernel counted for the exporter's process (schedstat) over many scrapes, gzip and HTTP included.
 """
@@ -6,7 +6,6 @@ CPU is what the kernel counted for the exporter's process (schedstat) over many 
 from __future__ import annotations
 
 import gzip
-import http.client
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+sys.path.pop(0)  # tests/, where there is another http
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import http.client
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families

@@ -48,6 +48,7 @@ IMPORTERS = {
     "hpack": "executable.lean.huffman_table",
     "httpcore": "http.",
     "httpx": "client",
+    "jinja2": "exporter.page",
     "pg8000": "sql.postgresql_session",
     "prometheus_client": "exporter. agent.",
     "pymysql": "sql.mysql_",

@@ -1,1 +1,1 @@
-"""VIP state as it is: the sources are looked at, become a view, and the view becomes metrics and a page."""
+"""The exporter: sources are looked at, a snapshot is what they say, and its view becomes metrics, page and document."""

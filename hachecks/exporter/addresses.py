@@ -1,36 +1,59 @@
-"""Which addresses are on this node's interfaces right now? Netlink tells of every change."""
+"""The addresses on this node's interfaces right now, as netlink tells of every change."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyroute2.iproute.linux import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
     from hachecks.exporter.source import SourceHealth
 
 GROUPS = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_LINK
-READ_AGAIN = 30.0
+RESYNC_INTERVAL = 30.0
 """Seconds after which all addresses are read again, should an event have been lost: 257 of them take 9 to 17 ms."""
-TRY_AGAIN = 1.0
+RETRY_INTERVAL = 1.0
+"""Seconds until netlink is asked again after trouble."""
 IFF_UP, IFF_LOOPBACK = 0x1, 0x8
 IFA_F_DADFAILED = 0x8
 """Another host has this IPv6 address: the kernel keeps it, and does not use it (RFC 4862, 5.4.5)."""
 
 
-class Link:
+class Link(NamedTuple):
     """An interface: its name, and whether it is up and the loopback."""
 
-    def __init__(self, name: str, flags: int) -> None:
-        self.name = name
-        self.is_up = bool(flags & IFF_UP)
-        self.is_loopback = bool(flags & IFF_LOOPBACK)
+    name: str
+    is_up: bool
+    is_loopback: bool
+
+    @classmethod
+    def of(cls, name: str, flags: int) -> Link:
+        """The interface of this name with the kernel's flags."""
+        return cls(name, bool(flags & IFF_UP), bool(flags & IFF_LOOPBACK))
+
+
+class Present(NamedTuple):
+    """The addresses at one instant, each with the interfaces that carry it, and the names of all interfaces."""
+
+    links: Mapping[str, tuple[Link, ...]]
+    names: frozenset[str]
+
+    def interfaces_with(self, address: str, configured: str = "") -> tuple[str, ...]:
+        """The names of the interfaces that carry an address.
+
+        The loopback does not count where another interface is configured: real servers behind an LVS director carry
+        its VIPs there.
+        """
+        links = self.links.get(address)
+        if not links:
+            return ()
+        return tuple(sorted(link.name for link in links if not link.is_loopback or link.name == configured))
 
 
 class Addresses:
@@ -41,15 +64,17 @@ class Addresses:
         self.links: dict[int, Link] = {}
         self.on: dict[str, set[int]] = {}
         self._meanwhile: list[Any] | None = None
+        self._present: Present | None = None
 
-    def interfaces_with(self, address: str, configured: str = "") -> tuple[str, ...]:
-        """The names of the interfaces that carry an address.
-
-        The loopback does not count where another interface is configured: real servers behind an LVS director carry
-        its VIPs there.
-        """
-        links = (self.links.get(index) for index in self.on.get(address, ()))
-        return tuple(sorted(link.name for link in links if link and (not link.is_loopback or link.name == configured)))
+    def present(self) -> Present:
+        """The addresses as a value; the same object until one of them, or an interface, has changed."""
+        if self._present is None:
+            links = {
+                address: tuple(self.links[index] for index in indexes if index in self.links)
+                for address, indexes in self.on.items()
+            }
+            self._present = Present(links, frozenset(link.name for link in self.links.values()))
+        return self._present
 
     async def read(self) -> None:
         """Read all addresses once; raises `OSError`."""
@@ -65,8 +90,10 @@ class Addresses:
                     # Subscribed before it is read, so that no change falls between.
                     await _until_one_ends(self._listen(netlink), self._read_regularly(netlink))
             except (OSError, NetlinkError) as error:
-                self.source.failed(f"netlink: {error}; addresses are read again every {TRY_AGAIN:g} s until it answers")
-            await asyncio.sleep(TRY_AGAIN)
+                self.source.failed(
+                    f"netlink: {error}; addresses are read again every {RETRY_INTERVAL:g} s until it answers"
+                )
+            await asyncio.sleep(RETRY_INTERVAL)
 
     async def _listen(self, netlink: AsyncIPRoute) -> None:
         while True:
@@ -78,7 +105,7 @@ class Addresses:
     async def _read_regularly(self, netlink: AsyncIPRoute) -> None:
         while True:
             await self._read(netlink)
-            await asyncio.sleep(READ_AGAIN)
+            await asyncio.sleep(RESYNC_INTERVAL)
 
     async def _read(self, netlink: AsyncIPRoute) -> None:
         began = time.monotonic()
@@ -88,19 +115,18 @@ class Addresses:
             found._take_link(message)
         async for message in await netlink.addr("dump"):
             found._take_address(message, there=True)
-        changed = self._as_values() != found._as_values()
-        self.links, self.on = found.links, found.on
+        changed = (self.on, self.links) != (found.on, found.links)
+        if changed:
+            self.links, self.on, self._present = found.links, found.on, None
         # What happened while it was read may be older or newer than what was read: said again, it is in the end right.
         meanwhile, self._meanwhile = self._meanwhile, None
         for message in meanwhile:
             self._hear(message)
         self.source.succeeded(changed, time.monotonic() - began)
 
-    def _as_values(self) -> tuple[Any, ...]:
-        return self.on, {index: vars(link) for index, link in self.links.items()}
-
     def _hear(self, message: Any) -> None:
         event = message["event"]
+        self._present = None
         if event == "RTM_NEWLINK":
             self._take_link(message)
         elif event == "RTM_DELLINK":
@@ -110,7 +136,7 @@ class Addresses:
         self.source.succeeded(changed=True)
 
     def _take_link(self, message: Any) -> None:
-        self.links[message["index"]] = Link(str(message.get("ifname")), message["flags"])
+        self.links[message["index"]] = Link.of(str(message.get("ifname")), message["flags"])
 
     def _take_address(self, message: Any, there: bool) -> None:
         # IFA_LOCAL is ours where IFA_ADDRESS is the peer's; IPv6 has no IFA_LOCAL without a peer.

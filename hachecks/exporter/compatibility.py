@@ -1,4 +1,4 @@
-"""Which `keepalived_*` metrics do the published dashboards use? Those that can be told truthfully, under these names.
+"""The `keepalived_*` metrics that the published dashboards use: those that can be told truthfully, as tables.
 
 Names, types and labels are those of mehdy/keepalived-exporter (`iname`, `intf`, `vrid`, `ip_address`), and, of what
 only Keepalived's JSON tells, also those of gen2brain/keepalived_exporter (dashboards 18270 and 23604 of grafana.com).
@@ -6,18 +6,21 @@ only Keepalived's JSON tells, also those of gen2brain/keepalived_exporter (dashb
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from hachecks import __version__
-from hachecks.exporter.exposition import Family, labels
+from hachecks.exporter.exposition import Table, counter, gauge, single, untyped
+from hachecks.exporter.view import Vip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from hachecks.exporter.node import NodeSources
-    from hachecks.exporter.view import Instance, Vip
+    from hachecks.exporter.view import Instance, View
+    from hachecks.keepalived.json_dump import Dump
 
+INSTANCE = ("iname", "intf", "vrid")
+"""The labels of an instance."""
 STATE = {"UNKNOWN": 0, "BACKUP": 1, "MASTER": 2, "FAULT": 3}
 COUNTERS = {
     "advert_rcvd": "advertisements_received",
@@ -35,132 +38,132 @@ COUNTERS = {
 }
 """Keepalived's names in its JSON, and mehdy's."""
 BOTH = ("become_master", "release_master")
+"""Counters that only gen2brain's exporter takes from the JSON."""
+Value = Callable[[Any], object]
 
 
-def families(node: NodeSources) -> Iterator[Family]:
-    """All of them."""
-    by_name = {instance.name: instance for instance in node.instances}
-    yield Family("keepalived_exporter_build_info", "gauge", "What runs; always 1.", [(labels(version=__version__), 1)])
-    runs = node.running.runs
-    answers = node.sources["keepalived_json"].up if "keepalived_json" in node.sources else True
-    yield Family(
-        "keepalived_up",
-        "gauge",
-        "Whether Keepalived runs, and answers if it is asked.",
-        [("", int(runs and answers))] if runs is not None else [],
-    )
-    for name, excluded in (("keepalived_vrrp_state", False), ("keepalived_vrrp_excluded_state", True)):
-        yield Family(
-            name,
-            "gauge",
-            "The state of the instance: 0 is INIT, 1 BACKUP, 2 MASTER, 3 FAULT.",
-            [
-                (_of(by_name[vip.instance], vip), STATE[by_name[vip.instance].state])
-                for vip in node.vips
-                if vip.excluded == excluded and by_name[vip.instance].state in STATE
-            ]
-            + ([] if excluded else _without_vips(node)),
-        )
-    yield from _scripts(node, by_name)
-    instances = list(by_name.values())
-    yield Family(
-        "keepalived_become_master_total",
-        "counter",
-        "Changes to MASTER.",
-        [(_of(one), one.entered["MASTER"]) for one in instances],
-    )
-    yield Family(
-        "keepalived_release_master_total",
-        "counter",
-        "Changes from MASTER to another state.",
-        [(_of(one), one.released) for one in instances],
-    )
-    yield from _counters(node, by_name)
+def _id(one: Instance | Vip | Dump) -> object:
+    return "" if one.vrid is None else one.vrid
 
 
-def _of(instance: Instance, vip: Vip | None = None) -> str:
-    vrid = "" if instance.vrid is None else instance.vrid
-    if vip is None:
-        return labels(iname=instance.name, intf=instance.interface, vrid=vrid)
-    return labels(iname=instance.name, intf=instance.interface, vrid=vrid, ip_address=vip.address)
+def _of_instance(one: Instance) -> tuple[object, ...]:
+    return one.name, one.interface, _id(one)
 
 
-def _without_vips(node: NodeSources) -> list[tuple[str, int]]:
-    """The instances that have none, whose address is empty."""
-    with_vips = {vip.instance for vip in node.vips}
-    return [
-        (
-            labels(iname=one.name, intf=one.interface, vrid="" if one.vrid is None else one.vrid, ip_address=""),
-            STATE[one.state],
-        )
-        for one in node.instances
-        if one.name not in with_vips and one.state in STATE
-    ]
+def _of_vip(one: Instance | Vip) -> tuple[object, ...]:
+    """Of an instance without VIPs the address is empty."""
+    if isinstance(one, Vip):
+        return one.instance, one.carrier, _id(one), one.address
+    return *_of_instance(one), ""
 
 
-def _scripts(node: NodeSources, by_name: dict[str, Instance]) -> Iterator[Family]:
-    """The checks: by the script that runs them, and by the VIPs whose instances track it."""
-    now = time.time()
-    good = {}
-    for script, check in node.checks.of_script.items():
-        verdict = node.checks.verdicts.get(check)
-        if verdict and node.checks.is_fresh(verdict, now):
-            good[script] = verdict.good
-    yield Family(
-        "keepalived_script_status",
-        "gauge",
-        "Whether the script's check passed when it last ran.",
-        [(labels(name=script), int(passed)) for script, passed in good.items()],
-    )
-    tracked = {
-        one.name: [good[s] for s in one.scripts if s in good] for one in node.configuration.configuration.instances
-    }
-    yield Family(
-        "keepalived_exporter_check_script_status",
-        "gauge",
-        "Whether the checks that the instance tracks passed when they last ran.",
-        [
-            (_of(by_name[vip.instance], vip), int(all(tracked[vip.instance])))
-            for vip in node.vips
-            if tracked.get(vip.instance)
-        ],
-    )
+def _up(known: tuple[bool | None, bool]) -> bool | None:
+    runs, answers = known
+    return None if runs is None else runs and answers
 
 
-def _counters(node: NodeSources, by_name: dict[str, Instance]) -> Iterator[Family]:
+def _state_table(name: str, items: Callable[[View], Iterable[Instance | Vip]]) -> Table:
+    text = "The state of the instance: 0 is INIT, 1 BACKUP, 2 MASTER, 3 FAULT."
+    metric = gauge(name, text, lambda one: STATE.get(one.state))
+    return Table(items, (*INSTANCE, "ip_address"), _of_vip, (metric,))
+
+
+def _with_those_without_vips(view: View) -> Iterator[Instance | Vip]:
+    with_vips = {vip.instance for vip in view.vips}
+    yield from (vip for vip in view.vips if not vip.excluded)
+    yield from (one for one in view.instances if one.name not in with_vips)
+
+
+def _passing(view: View) -> dict[str, bool]:
+    """Whether the check of each script passed, where it has run lately."""
+    return {script: one.passes for one in view.checks for script in one.scripts if one.passes is not None}
+
+
+def _tracked(view: View) -> dict[str, bool]:
+    """Whether all checks that an instance tracks passed, of those that have run lately."""
+    passing = _passing(view)
+    tracked = ((one.name, [passing[script] for script in one.scripts if script in passing]) for one in view.instances)
+    return {name: all(found) for name, found in tracked if found}
+
+
+def _dumps(view: View) -> Iterator[tuple[Instance, Dump]]:
     """What only Keepalived's own JSON tells."""
-    dumps = [(by_name[name], dump) for name, dump in node.dumps.items() if name in by_name]
-    if not dumps:
-        return
-    for theirs, ours in COUNTERS.items():
-        yield Family(
-            f"keepalived_{ours}_total",
-            "counter",
-            f"Keepalived's {theirs}.",
-            [(_of(instance), dump.stats[theirs]) for instance, dump in dumps if theirs in dump.stats],
-        )
-    for theirs in (*COUNTERS, *BOTH):
-        yield Family(
-            f"keepalived_vrrp_{theirs}",
-            "untyped",
-            f"Keepalived's {theirs}.",
-            [
-                (
-                    labels(
-                        name=dump.name,
-                        intf=dump.interface,
-                        vrid="" if dump.vrid is None else dump.vrid,
-                        state=STATE.get(dump.state, 0),
-                    ),
-                    dump.stats[theirs],
-                )
-                for _, dump in dumps
-                if theirs in dump.stats
-            ],
-        )
-    yield Family(
-        "keepalived_gratuitous_arp_delay_total",
-        "counter",
-        "The configured delay of the second gratuitous ARPs, in seconds; a counter by its name only.",
-        [(_of(instance), dump.garp_delay) for instance, dump in dumps if dump.garp_delay is not None],
-    )
+    return ((one, view.dumps[one.name]) for one in view.instances if one.name in view.dumps)
+
+
+def _stat(theirs: str) -> Value:
+    return lambda pair: pair[1].stats.get(theirs)
+
+
+TABLES = (
+    Table(
+        lambda _: (None,),
+        ("version",),
+        lambda _: (__version__,),
+        (gauge("keepalived_exporter_build_info", "What runs; always 1.", lambda _: 1),),
+    ),
+    single(
+        lambda view: (view.keepalived_runs, all(one.up for one in view.sources if one.name == "keepalived_json")),
+        gauge("keepalived_up", "Whether Keepalived runs, and answers if it is asked.", _up),
+    ),
+    _state_table("keepalived_vrrp_state", _with_those_without_vips),
+    _state_table("keepalived_vrrp_excluded_state", lambda view: (vip for vip in view.vips if vip.excluded)),
+    single(
+        _passing,
+        gauge(
+            "keepalived_script_status",
+            "Whether the script's check passed when it last ran.",
+            lambda passing: passing,
+            "name",
+        ),
+    ),
+    Table(
+        lambda view: view.vips,
+        (*INSTANCE, "ip_address"),
+        _of_vip,
+        (
+            gauge(
+                "keepalived_exporter_check_script_status",
+                "Whether the checks that the instance tracks passed when they last ran.",
+                lambda vip, tracked: tracked.get(vip.instance),
+            ),
+        ),
+        context=_tracked,
+    ),
+    Table(
+        lambda view: view.instances,
+        INSTANCE,
+        _of_instance,
+        (
+            counter("keepalived_become_master_total", "Changes to MASTER.", lambda one: one.entered["MASTER"]),
+            counter(
+                "keepalived_release_master_total", "Changes from MASTER to another state.", lambda one: one.released
+            ),
+        ),
+    ),
+    Table(
+        _dumps,
+        INSTANCE,
+        lambda pair: _of_instance(pair[0]),
+        (
+            *(
+                counter(f"keepalived_{ours}_total", f"Keepalived's {theirs}.", _stat(theirs))
+                for theirs, ours in COUNTERS.items()
+            ),
+            counter(
+                "keepalived_gratuitous_arp_delay_total",
+                "The configured delay of the second gratuitous ARPs, in seconds; a counter by its name only.",
+                lambda pair: pair[1].garp_delay,
+            ),
+        ),
+    ),
+    Table(
+        _dumps,
+        ("name", "intf", "vrid", "state"),
+        lambda pair: (pair[1].name, pair[1].interface, _id(pair[1]), STATE.get(pair[1].state, 0)),
+        tuple(
+            untyped(f"keepalived_vrrp_{theirs}", f"Keepalived's {theirs}.", _stat(theirs))
+            for theirs in (*COUNTERS, *BOTH)
+        ),
+    ),
+)

@@ -1,4 +1,4 @@
-"""How is told what strangers do wrong? One line at once, and then one a minute, however much they do."""
+"""Complaints about what strangers do wrong: one line at once, and then one a minute, however much they do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-EACH = 60.0
+COMPLAINT_INTERVAL = 60.0
 """Seconds between two lines."""
 
 
@@ -36,7 +36,7 @@ class Complaints:
         """Tell it now, or count it; `kind` is one of a few words of ours."""
         known = self._kinds.setdefault(kind, _Kind())
         if time.monotonic() >= known.next and not known.held:
-            known.next = time.monotonic() + EACH
+            known.next = time.monotonic() + COMPLAINT_INTERVAL
             self._tell(one_line(line))
         else:
             known.held += 1
@@ -46,7 +46,7 @@ class Complaints:
         """Tell of what was counted, when it is time; to be called every second or so."""
         for known in self._kinds.values():
             if known.held and time.monotonic() >= known.next:
-                known.next = time.monotonic() + EACH
+                known.next = time.monotonic() + COMPLAINT_INTERVAL
                 others = f"; {known.held} such lines in the last minute" if known.held > 1 else ""
                 self._tell(one_line(f"{known.last}{others}"))
                 known.held = 0

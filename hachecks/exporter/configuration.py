@@ -1,4 +1,4 @@
-"""Which VIPs are there to be? keepalived.conf says so where it can be read, and else OpenShift's variables."""
+"""The configuration as a source: keepalived.conf where it can be read, and else OpenShift's variables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hachecks.node import Node
 
 
-PATIENCE = 5.0
+UNFINISHED_SECONDS = 5.0
 """Seconds that a block may stay open before the file counts as it is: less is needed to write one."""
 
 
@@ -58,7 +58,7 @@ class ConfigurationSource:
         found = spelled_out(read_configuration(self.path, self.config_id))
         if found.unfinished and self.configuration.files:
             self._unfinished_since = now if self._unfinished_since is None else self._unfinished_since
-            if now - self._unfinished_since < PATIENCE:
+            if now - self._unfinished_since < UNFINISHED_SECONDS:
                 half = "a block is not closed, as if it were half-written"
                 self.source.failed(f"{self.path}: {half}; what was configured before is still served")
                 return False

@@ -1,4 +1,4 @@
-"""Who is connected, and for how long? So that a neighbour that costs nothing cannot cost the exporter much.
+"""The connections of the exporter, so many and for so long that no neighbour can cost it much.
 
 Idle connections once took all its files, and unfinished TLS handshakes its memory. Now there are at most so many; for a
 new one the least wanted goes: one of the address that has most, that has never been answered as it wanted, the oldest.
@@ -23,31 +23,32 @@ if TYPE_CHECKING:
 
     Make = Callable[[], asyncio.Protocol]
 
-MOST = 250
+MAX_CONNECTIONS = 250
 """Connections, each of which takes 20 KiB; Prometheus, kubelet and a few browsers need some ten."""
-MOST_WITH_TLS = 32
+MAX_TLS_CONNECTIONS = 32
 """Connections with TLS, each of which takes 300 KiB: asyncio reads into a buffer of 256 KiB."""
-FILES_OF_OURS = 48
+RESERVED_FILES = 48
 """Files that are kept for all but connections."""
-HANDSHAKE = 5.0
+HANDSHAKE_TIMEOUT = 5.0
 """Seconds for the handshake of TLS."""
-FIRST_REQUEST = 10.0
+REQUEST_TIMEOUT = 10.0
 """Seconds for a request to arrive, from the connection or the request's first byte on."""
-NEXT_REQUEST = 120.0
+KEEPALIVE_TIMEOUT = 120.0
 """Seconds for the next request to begin: Prometheus asks every minute at the latest."""
-ANSWER = 30.0
+SEND_TIMEOUT = 30.0
 """Seconds for an answer to be taken."""
-MOST_UNREAD = 4 * 1024 * 1024
+MAX_UNREAD_BYTES = 4 * 1024 * 1024
 """Bytes of answers, of all connections together, that wait to be taken: one of 255 VIPs is 260 kB uncompressed."""
-SEND_BUFFER = 64 * 1024
+SEND_BUFFER_BYTES = 64 * 1024
 """Bytes that the kernel keeps of an answer, where it would keep 4 MiB, and count it as the pod's memory."""
-LARGEST_REQUEST = 64 * 1024
+MAX_REQUEST_BYTES = 64 * 1024
 """Bytes of a request; ours have no body."""
-AT_ONCE = 8
+ACCEPTS_AT_ONCE = 8
 """Connections that are taken before those that went for them have given back their files and memory."""
-PAUSE = 1.0
+ACCEPT_PAUSE = 1.0
 """Seconds for which nobody is let in when there is a lack of files or memory."""
 BACKLOG = 128
+"""Connections that the kernel keeps until they are accepted."""
 
 
 class Connection(asyncio.Protocol):
@@ -74,8 +75,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand it on, while it can be a request."""
         self.received += len(data)
-        if self.received > LARGEST_REQUEST:
-            self.all.complaints.add("request", f"{self.peer} sent a request of more than {LARGEST_REQUEST // 1024} KiB")
+        if self.received > MAX_REQUEST_BYTES:
+            self.all.complaints.add(
+                "request", f"{self.peer} sent a request of more than {MAX_REQUEST_BYTES // 1024} KiB"
+            )
             self.drop()
             return
         self.begun = time.monotonic() if self.begun is None else self.begun
@@ -111,8 +114,8 @@ class Connection(asyncio.Protocol):
     def is_late(self, now: float) -> bool:
         """Whether it has taken its time."""
         if self.begun is not None:
-            return now > self.begun + FIRST_REQUEST
-        return now > self.since + (ANSWER if self.unread else NEXT_REQUEST)
+            return now > self.begun + REQUEST_TIMEOUT
+        return now > self.since + (SEND_TIMEOUT if self.unread else KEEPALIVE_TIMEOUT)
 
     def drop(self) -> None:
         """End it now, whatever it is doing."""
@@ -131,7 +134,7 @@ class Connections:
         self.tls = tls
         self.complaints = complaints
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self.most = max(2, min(MOST_WITH_TLS if tls else MOST, files - FILES_OF_OURS))
+        self.most = max(2, min(MAX_TLS_CONNECTIONS if tls else MAX_CONNECTIONS, files - RESERVED_FILES))
         self.open: dict[asyncio.Protocol, Connection] = {}
         self.listening: list[socket.socket] = []
 
@@ -141,7 +144,7 @@ class Connections:
         asyncio.get_running_loop().add_reader(listening, self._let_in, listening)
 
     def _let_in(self, listening: socket.socket) -> None:
-        for _ in range(AT_ONCE):
+        for _ in range(ACCEPTS_AT_ONCE):
             try:
                 connection, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionError):
@@ -152,12 +155,14 @@ class Connections:
             self._admit(connection, _network(address[0]))
 
     def _pause(self, listening: socket.socket, error: OSError) -> None:
-        self.complaints.add("lack", f"nobody can connect: {error.strerror}; this is tried again every {PAUSE:g} s")
+        self.complaints.add(
+            "lack", f"nobody can connect: {error.strerror}; this is tried again every {ACCEPT_PAUSE:g} s"
+        )
         loop = asyncio.get_running_loop()
         loop.remove_reader(listening)
         if self.open:
             self._least_wanted().drop()
-        loop.call_later(PAUSE, self._go_on, listening)
+        loop.call_later(ACCEPT_PAUSE, self._go_on, listening)
 
     def _go_on(self, listening: socket.socket) -> None:
         if listening.fileno() >= 0:
@@ -180,7 +185,7 @@ class Connections:
 
     async def _arrive(self, connection: Connection, accepted: socket.socket) -> None:
         connection.has_begun = True
-        handshake: dict[str, Any] = {"ssl": self.tls, "ssl_handshake_timeout": HANDSHAKE} if self.tls else {}
+        handshake: dict[str, Any] = {"ssl": self.tls, "ssl_handshake_timeout": HANDSHAKE_TIMEOUT} if self.tls else {}
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(lambda: connection, accepted, **handshake)
@@ -220,7 +225,7 @@ class Connections:
         slow = {one: one.unread for one in self.open.values() if one.unread}
         total = sum(slow.values())
         for one in sorted(slow, key=self._order(), reverse=True):
-            if total <= MOST_UNREAD:
+            if total <= MAX_UNREAD_BYTES:
                 return
             total -= slow[one]
             one.drop()
@@ -243,7 +248,7 @@ def bound(host: str, port: int) -> list[socket.socket]:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
                 one.setblocking(False)
                 one.bind(address)
                 one.listen(BACKLOG)

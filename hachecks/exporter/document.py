@@ -1,8 +1,9 @@
-"""What does /api/status say? The view as a JSON document.
+"""The status document of /api/status: the View as JSON.
 
 Times are seconds of the epoch, durations are in seconds, and null is what is not known:
 
     node, version, at
+    headline, but              how things are in one sentence, and what is not well beside, in a few words each
     agrees                     whether Keepalived runs, and every VIP is known to be just where it says
     keepalived                 {runs}
     disagreements, hints,
@@ -18,44 +19,59 @@ Times are seconds of the epoch, durations are in seconds, and null is what is no
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from hachecks.exporter.consistency import headline
 
-    from hachecks.exporter.view import Check, Instance, Notifier, SourceStatus, View, Vip
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hachecks.exporter.view import Instance, View, Vip
+
+VIP = {"vip": "address", "vrrp_instance": "instance", "interface": "", "prefixlen": "", "excluded": "",
+       "present_on": "", "present": "", "expected": "", "trouble": ""}  # fmt: skip
+INSTANCE = {"vrrp_instance": "name", "interface": "", "vrid": "", "family": "", "base_priority": "", "state": "",
+            "since": "", "priority": "", "why": "", "transitions": "entered", "timeline": ""}  # fmt: skip
+CHECK = {"check": "name", "probe": "", "subject": "", "status": "", "reason": "", "at": "", "duration": "",
+         "timeout": "", "interval": ""}  # fmt: skip
+NOTIFIER = {"notifier": "name", "waiting": "", "trouble": "", "last_success": ""}
+SOURCE = {"source": "name", "up": "", "trouble": "", "last_success": "", "errors": ""}
+"""Names in the document, and of the attribute where it has another name."""
 
 
 def document(view: View) -> dict[str, Any]:
     """The view as plain values."""
     instances = {instance.name: instance for instance in view.instances}
+    top = headline(view)
     return {
         "node": view.node,
         "version": view.version,
         "at": view.at,
+        "headline": top.sentence,
+        "but": list(top.but),
         "agrees": view.agrees,
         "keepalived": {"runs": view.keepalived_runs},
         "disagreements": list(view.disagreements),
         "hints": list(view.hints),
         "findings": list(view.findings),
-        "vips": [_vip(vip, instances[vip.instance]) for vip in view.vips],
-        "instances": [_instance(instance) for instance in view.instances],
-        "checks": [_renamed(check, name="check") for check in view.checks],
-        "notifiers": [_renamed(notifier, name="notifier") for notifier in view.notifiers],
-        "sources": [_renamed(source, name="source") for source in view.sources],
+        "vips": [
+            {**one, **_of_instance(vip, instances)}
+            for vip, one in zip(view.worst_first, _objects(view.worst_first, VIP))
+        ],
+        "instances": _objects(view.instances, INSTANCE),
+        "checks": _objects(view.checks, CHECK),
+        "notifiers": _objects(view.notifiers, NOTIFIER),
+        "sources": _objects(view.sources, SOURCE),
     }
 
 
-def _vip(vip: Vip, instance: Instance) -> Mapping[str, Any]:
-    of_instance = {"state": instance.state, "since": instance.since, "why": instance.why}
-    return {**_renamed(vip, address="vip", instance="vrrp_instance"), **of_instance}
+def _of_instance(vip: Vip, instances: dict[str, Instance]) -> dict[str, Any]:
+    """What a VIP has of its instance."""
+    instance = instances[vip.instance]
+    return {"state": instance.state, "since": instance.since, "why": instance.why}
 
 
-def _instance(instance: Instance) -> Mapping[str, Any]:
-    facts = _renamed(instance, name="vrrp_instance", entered="transitions")
-    return {name: value for name, value in facts.items() if name not in ("master_seconds", "released")}
-
-
-def _renamed(value: Check | Instance | Notifier | SourceStatus | Vip, **names: str) -> dict[str, Any]:
-    return {names.get(name, name): fact for name, fact in asdict(value).items()}
+def _objects(values: Iterable[object], names: dict[str, str]) -> list[dict[str, Any]]:
+    facts = attrgetter(*(attribute or name for name, attribute in names.items()))
+    return [dict(zip(names, facts(value))) for value in values]

@@ -1,4 +1,4 @@
-"""How does the exporter follow Keepalived's notify FIFO, and go on when there is none?"""
+"""Keepalived's notify FIFO as a source, which is followed again when it has been away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In whose name may the exporter be asked? A page of a stranger's must not read it through a reader's browser.
+"""The host names by which the exporter may be asked: a stranger's page must not read it through a reader's browser.
 
 A browser takes a name that its owner has pointed here (DNS rebinding) for the stranger's own site, and lets its scripts
 read what we answer. Such a name is always a public one, so that addresses, the names of this node, single words such as
@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-PRIVATE = (
+PRIVATE_DOMAINS = (
     "cluster.local", "home.arpa", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "svc",
     "test",
 )  # fmt: skip
 """Domains below which nobody can register a name (RFC 2606, 6761, 6762, 8375; ICANN's `internal`), or nobody sells."""
-LARGEST = 65536
+MAX_FILE_BYTES = 65536
+"""Of resolv.conf and the file of hosts, more of which is not read."""
 NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 ANY = "*"
+"""Allows every name."""
 
 
 class Hosts:
@@ -47,7 +49,7 @@ class Hosts:
             "." not in name
             or name in self.allowed
             or name in self.own
-            or any(f"*{parent}" in self.allowed or parent[1:] in PRIVATE for parent in parents)
+            or any(f"*{parent}" in self.allowed or parent[1:] in PRIVATE_DOMAINS for parent in parents)
         )
 
 
@@ -82,7 +84,7 @@ def _lines(path: str) -> Iterator[list[str]]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         with open(descriptor, encoding="utf-8", errors="replace") as file:
-            text = file.read(LARGEST)
+            text = file.read(MAX_FILE_BYTES)
     except OSError:
         return
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""How does the exporter run? It listens, looks once a second at what does not call by itself, and ends at SIGTERM."""
+"""The exporter's main: it listens, looks once a second at what does not call by itself, and ends at SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from aiohttp import web
 
 from hachecks.exporter import metrics
 from hachecks.exporter.complaints import Complaints, LogOfLibrary
-from hachecks.exporter.connections import NEXT_REQUEST, Connections, bound
+from hachecks.exporter.connections import KEEPALIVE_TIMEOUT, Connections, bound
 from hachecks.exporter.hosts import Hosts
-from hachecks.exporter.node import NodeSources
 from hachecks.exporter.options import Listen
 from hachecks.exporter.server import Server
+from hachecks.exporter.sources import Sources
+from hachecks.exporter.view_builder import ViewBuilder
 from hachecks.node import PORT
 from hachecks.registry import Entry
 from hachecks.verdict import visible
@@ -34,13 +35,13 @@ WEB_CONFIG = Entry(
     "hachecks.exporter.web_config.config:WebConfig", "TLS and users, which take 3 MiB where they are wanted"
 )
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
-LARGE = 64 * 1024
-"""Bytes."""
-LOOK = 1.0
+MMAP_THRESHOLD = 64 * 1024
+"""Bytes from which on a piece of memory is the kernel's, to be given back at once."""
+REFRESH_INTERVAL = 1.0
 """Seconds between two looks at the sources, while nobody asks."""
-LINGERING = 1.0
+LINGER_SECONDS = 1.0
 """Seconds for which a body that nobody wants is read, so that the answer arrives."""
-LAST_ANSWERS = 2.0
+SHUTDOWN_TIMEOUT = 2.0
 """Seconds that requests have to end in when the exporter ends."""
 
 
@@ -67,7 +68,7 @@ def _give_memory_back() -> None:
     """Have glibc give back at once what an answer took; it would keep up to 32 MiB of it, in pieces (mallopt(3))."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt:
-        mallopt(M_MMAP_THRESHOLD, LARGE)
+        mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD)
         mallopt(M_ARENA_MAX, 1)
 
 
@@ -81,25 +82,15 @@ async def _serve(
     web_config: WebConfig | None = WEB_CONFIG.load().read(options.web_config) if options.web_config else None
     for note in web_config.notes if web_config else ():
         tell(note)
-    sources = NodeSources(node, tell)
-    if options.fifo:
-        sources.follow_fifo(options.fifo)
-    if options.keepalived_json:
-        sources.ask_for_json(options.keepalived_json, options.pid_file)
+    sources = _sources(options, node, tell)
     hosts = Hosts(options.allowed_host, node.environ)
-    server = Server(sources, metrics.parts(sources, options.compat == "keepalived"), web_config, hosts, complaints)
-    runner = web.AppRunner(
-        server.application(),
-        access_log=None,
-        shutdown_timeout=LAST_ANSWERS,
-        keepalive_timeout=NEXT_REQUEST,
-        lingering_time=LINGERING,
-        handler_cancellation=True,
-    )
+    sections = metrics.sections(compatible=options.compat == "keepalived")
+    server = Server(ViewBuilder(sources), sections, web_config, hosts, complaints)
+    runner = _runner(server)
     await runner.setup()
     tls = web_config.ssl_context() if web_config else None
     connections = server.connections = Connections(cast("Make", runner.server), tls, complaints)
-    endless = (sources.addresses.follow(), _look(sources, web_config, tell), _tend(connections, complaints))
+    endless = (sources.addresses.follow(), _keep_fresh(sources, web_config, tell), _tend(connections, complaints))
     tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(coroutine) for coroutine in endless]
     try:
         addresses = options.listen or (Listen("", PORT),)
@@ -114,6 +105,26 @@ async def _serve(
         connections.close()
         sources.close()
         await runner.cleanup()
+
+
+def _sources(options: ExporterOptions, node: Node, tell: Callable[[str], None]) -> Sources:
+    sources = Sources(node, tell)
+    if options.fifo:
+        sources.follow_fifo(options.fifo)
+    if options.keepalived_json:
+        sources.ask_for_json(options.keepalived_json, options.pid_file)
+    return sources
+
+
+def _runner(server: Server) -> web.AppRunner:
+    return web.AppRunner(
+        server.application(),
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_TIMEOUT,
+        keepalive_timeout=KEEPALIVE_TIMEOUT,
+        lingering_time=LINGER_SECONDS,
+        handler_cancellation=True,
+    )
 
 
 def _listens(connections: Connections, listen: Listen, tell: Callable[[str], None]) -> bool:
@@ -131,20 +142,20 @@ def _listens(connections: Connections, listen: Listen, tell: Callable[[str], Non
     return True
 
 
-async def _look(sources: NodeSources, web_config: WebConfig | None, tell: Callable[[str], None]) -> None:
-    told = None
+async def _keep_fresh(sources: Sources, web_config: WebConfig | None, tell: Callable[[str], None]) -> None:
+    last_trouble = None
     while True:
         sources.refresh()
         trouble = web_config.refresh() if web_config else None
-        if trouble and trouble != told:
+        if trouble and trouble != last_trouble:
             tell(trouble)
-        told = trouble
-        await asyncio.sleep(0 if sources.is_behind else LOOK)
+        last_trouble = trouble
+        await asyncio.sleep(0 if sources.is_behind else REFRESH_INTERVAL)
 
 
 async def _tend(connections: Connections, complaints: Complaints) -> None:
     while True:
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(REFRESH_INTERVAL)
         connections.sweep()
         complaints.sum_up()
 

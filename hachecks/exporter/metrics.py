@@ -1,9 +1,8 @@
-"""Which metrics tell Prometheus what is known? What is not known is absent, and never zero."""
+"""The metrics of a node, as tables: what is not known is absent, and never zero."""
 
 from __future__ import annotations
 
 import platform
-import time
 from typing import TYPE_CHECKING
 
 from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest
@@ -14,286 +13,282 @@ from hachecks.checks.results import BUCKETS, KINDS
 from hachecks.delivery.queue_state import DURATIONS
 from hachecks.exporter import compatibility
 from hachecks.exporter.body import CachedSection
-from hachecks.exporter.exposition import OPENMETRICS, Family, histogram, labels, rendered
+from hachecks.exporter.exposition import (
+    OPENMETRICS,
+    Histogram,
+    Table,
+    TablesText,
+    counter,
+    described,
+    gauge,
+    histogram,
+    single,
+)
 from hachecks.exporter.view import STATES
-from hachecks.keepalived import multicast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from hachecks.checks.results import CheckResults
-    from hachecks.exporter.node import NodeSources
-
-    Families = Callable[[NodeSources], Iterable[Family]]
+    from hachecks.exporter.exposition import Description
+    from hachecks.exporter.view import Check, View
 
 PROCESS = CollectorRegistry()
 PROCESS.register(PROCESS_COLLECTOR)
 
+BUILD = Table(
+    lambda _: (None,),
+    ("version", "pythonversion"),
+    lambda _: (__version__, platform.python_version()),
+    (gauge("hachecks_build_info", "What runs; always 1.", lambda _: 1),),
+)
+CONFIGURED_VIPS = Table(
+    lambda view: view.vips,
+    ("vrrp_instance", "vip", "vrid", "interface", "prefixlen", "family"),
+    lambda vip: (
+        vip.instance,
+        vip.address,
+        "" if vip.vrid is None else vip.vrid,
+        vip.interface,
+        vip.prefixlen,
+        vip.family,
+    ),
+    (gauge("hachecks_vip_info", "A VIP of the configuration; always 1.", lambda _: 1),),
+)
+FINDINGS = single(
+    lambda view: len(view.findings),
+    gauge(
+        "hachecks_configuration_findings",
+        "What is written in the configuration and does not count as it stands; the status page has the sentences.",
+        lambda count: count,
+    ),
+)
+VIPS = Table(
+    lambda view: view.vips,
+    ("vrrp_instance", "vip"),
+    lambda vip: (vip.instance, vip.address),
+    (
+        gauge("hachecks_vip_present", "Whether the VIP is on an interface of this node.", lambda vip: vip.present),
+        gauge(
+            "hachecks_vip_expected",
+            "Whether the VIP should be here: its instance is MASTER, and Keepalived runs.",
+            lambda vip: vip.expected,
+        ),
+    ),
+)
+INSTANCES = Table(
+    lambda view: view.instances,
+    ("vrrp_instance",),
+    lambda one: (one.name,),
+    (
+        gauge("hachecks_vrrp_base_priority", "The priority that is configured.", lambda one: one.base_priority),
+        gauge(
+            "hachecks_vrrp_state",
+            "Whether the instance is in this state, as Keepalived says.",
+            lambda one: {state: state == one.state for state in STATES},
+            "state",
+        ),
+        counter("hachecks_vrrp_transitions_total", "Changes into this state.", lambda one: one.entered, "state"),
+        gauge(
+            "hachecks_vrrp_last_transition_timestamp_seconds",
+            "When the instance changed its state, in seconds of the epoch.",
+            lambda one: one.since,
+        ),
+        gauge("hachecks_vrrp_priority", "The priority that Keepalived said last.", lambda one: one.priority),
+    ),
+)
+EVENTS = Table(
+    lambda view: view.events,
+    ("type", "state"),
+    lambda event: (event.kind, event.state),
+    (counter("hachecks_notify_events_total", "What Keepalived has said.", lambda event: event.times),),
+)
+KEEPALIVED = single(
+    lambda view: (view.keepalived_runs, view.keepalived_started),
+    gauge("hachecks_keepalived_up", "Whether Keepalived runs here.", lambda known: known[0]),
+    gauge(
+        "hachecks_keepalived_start_time_seconds",
+        "When Keepalived started, in seconds of the epoch.",
+        lambda known: known[1],
+    ),
+)
+INTERVALS = Table(
+    lambda view: view.checks,
+    ("check",),
+    lambda check: (check.name,),
+    (
+        gauge(
+            "hachecks_check_interval_seconds",
+            "How often Keepalived is configured to run the check.",
+            lambda check: check.interval,
+        ),
+    ),
+)
 
-def parts(node: NodeSources, compatible: bool) -> list[CachedSection]:
-    """All metrics of a node, parted by what they change with."""
-    config, verdicts = node.sources["configuration"], node.sources["verdicts"]
-    grouped: list[tuple[Callable[[], object], Families]] = [
-        (lambda: config.version, configured),
-        (lambda: node.version, known),
-        (lambda: (verdicts.version, config.version, node.checks.freshness()), checks),
-        (lambda: node.queues, notifiers),
-        (lambda: None, current),
-    ]
-    if compatible:
-        grouped.append((lambda: (node.version, verdicts.version, node.checks.freshness()), compatibility.families))
-    return [*(_part(node, version, families) for version, families in grouped), CachedSection(lambda: None, _process)]
+
+def _failures(check: Check) -> dict[str, int]:
+    """How many there were of each kind, and zero of those that there were none of."""
+    failures = check.results.failures if check.results else {}
+    return {kind: failures[kind][0] if kind in failures else 0 for kind in KINDS}
 
 
-def _part(node: NodeSources, version: Callable[[], object], families: Families) -> CachedSection:
-    return CachedSection(version, lambda form: rendered(families(node), form))
+CHECKS = Table(
+    lambda view: (check for check in view.checks if check.results),
+    ("check", "probe"),
+    lambda check: (check.name, check.probe),
+    (
+        gauge(
+            "hachecks_check_up",
+            "Whether the check passes; absent when it has not run lately.",
+            lambda check: check.passes,
+        ),
+        counter("hachecks_check_runs_total", "Runs of the check.", lambda check: check.results.runs),
+        counter(
+            "hachecks_check_failures_total",
+            "Runs of the check that did not pass, by the kind of reason.",
+            _failures,
+            "reason",
+        ),
+        gauge(
+            "hachecks_check_last_failure_timestamp_seconds",
+            "When the check last did not pass for this kind of reason, in seconds of the epoch.",
+            lambda check: {kind: at for kind, (_, at) in check.results.failures.items() if kind in KINDS},
+            "reason",
+        ),
+        histogram(
+            "hachecks_check_duration_seconds",
+            "How long the check took.",
+            lambda check: Histogram(BUCKETS, check.results.durations, check.results.seconds),
+        ),
+        gauge("hachecks_check_last_run_timestamp_seconds", "When the check last ran.", lambda check: check.at),
+        gauge(
+            "hachecks_check_last_success_timestamp_seconds",
+            "When the check last passed.",
+            lambda check: check.results.last_success,
+        ),
+        gauge(
+            "hachecks_check_consecutive_failures",
+            "Failed runs since the last that passed.",
+            lambda check: check.results.consecutive_failures,
+        ),
+        gauge("hachecks_check_timeout_seconds", "How long the check may take.", lambda check: check.timeout),
+        gauge(
+            "hachecks_check_certificate_expiry_timestamp_seconds",
+            "When the certificate that the check saw expires.",
+            lambda check: check.results.certificate_expiry,
+        ),
+    ),
+)
+NOTIFIERS = Table(
+    lambda view: (notifier for notifier in view.notifiers if notifier.queue),
+    ("notifier",),
+    lambda notifier: (notifier.name,),
+    (
+        counter(
+            "hachecks_notify_deliveries_total",
+            "Tries to tell the notifier.",
+            lambda notifier: notifier.queue.deliveries,
+        ),
+        counter(
+            "hachecks_notify_delivery_failures_total",
+            "Tries that failed, by the kind of reason.",
+            lambda notifier: notifier.queue.failures,
+            "reason",
+        ),
+        histogram(
+            "hachecks_notify_delivery_duration_seconds",
+            "How long a try took.",
+            lambda notifier: Histogram(DURATIONS, notifier.queue.durations, notifier.queue.seconds),
+        ),
+        gauge("hachecks_notify_queue_length", "Events that wait to be told.", lambda notifier: notifier.waiting),
+        counter(
+            "hachecks_notify_dropped_total",
+            "Events that were given up.",
+            lambda notifier: notifier.queue.dropped,
+            "reason",
+        ),
+        gauge(
+            "hachecks_notify_last_success_timestamp_seconds",
+            "When the notifier was last told something.",
+            lambda notifier: notifier.last_success,
+        ),
+    ),
+)
+MASTERSHIP = Table(
+    lambda view: view.instances,
+    ("vrrp_instance",),
+    lambda one: (one.name,),
+    (
+        counter(
+            "hachecks_vrrp_master_seconds_total",
+            "How long the instance has been MASTER.",
+            lambda one, now: round(one.master_seconds_at(now), 3),
+        ),
+    ),
+    context=lambda view: view.at,
+)
+SOURCES = Table(
+    lambda view: view.sources,
+    ("source",),
+    lambda source: (source.name,),
+    (
+        gauge("hachecks_source_up", "Whether the source answered when it was last asked.", lambda source: source.up),
+        gauge(
+            "hachecks_source_last_success_timestamp_seconds", "When it last did.", lambda source: source.last_success
+        ),
+        counter("hachecks_source_errors_total", "How often it did not.", lambda source: source.errors),
+        gauge(
+            "hachecks_collect_duration_seconds", "How long it took to read the source.", lambda source: source.duration
+        ),
+    ),
+)
+MULTICAST = single(
+    lambda view: view.multicast,
+    gauge(
+        "hachecks_vrrp_multicast_joined",
+        "Whether the interface has joined the multicast group of VRRP.",
+        dict,
+        "interface",
+    ),
+)
+TABLES = (BUILD, CONFIGURED_VIPS, FINDINGS, VIPS, INSTANCES, EVENTS, KEEPALIVED, INTERVALS, CHECKS, NOTIFIERS)
+"""What changes with its sources only."""
+LIVE_TABLES = (MASTERSHIP, SOURCES, MULTICAST)
+"""What is another at every scrape."""
 
 
-def _process(form: str) -> str:
-    if form == OPENMETRICS:
+def sections(compatible: bool) -> list[CachedSection]:
+    """All metrics, parted by what they change with; the `keepalived_*` of other exporters on demand."""
+    alone = [(table,) for table in (CONFIGURED_VIPS, VIPS, INSTANCES, CHECKS)]
+    rest = tuple(table for table in TABLES if (table,) not in alone)
+    groups = [*alone, rest, *([compatibility.TABLES] if compatible else []), LIVE_TABLES]
+    return [*map(_section, groups), CachedSection(None, lambda _, format: _process(format))]
+
+
+def _section(tables: tuple[Table, ...]) -> CachedSection:
+    text = TablesText(tables)
+    return CachedSection(None if tables is LIVE_TABLES else _made_of, text.render)
+
+
+def _made_of(view: View) -> object:
+    """All that is in a view, but for the time and what is another with each look at a source."""
+    return (
+        view.instances, view.vips, view.checks, view.notifiers, view.events, view.findings, view.dumps,
+        view.keepalived_runs, view.keepalived_started, [(source.name, source.up) for source in view.sources]
+    )  # fmt: skip
+
+
+def all_metrics() -> Iterator[Description]:
+    """Every metric of ours with its name, type, help and labels, for the documentation."""
+    yield from described((*TABLES, *LIVE_TABLES))
+
+
+def compatible_metrics() -> Iterator[Description]:
+    """Every metric that `--compat keepalived` adds."""
+    yield from described(compatibility.TABLES)
+
+
+def _process(format: str) -> str:
+    if format == OPENMETRICS:
         text: bytes = openmetrics.generate_latest(PROCESS)  # type: ignore[no-untyped-call]
         return text.decode().replace("# EOF\n", "")
     return generate_latest(PROCESS).decode()
-
-
-def configured(node: NodeSources) -> Iterator[Family]:
-    """What the configuration says."""
-    version = labels(version=__version__, pythonversion=platform.python_version())
-    yield Family("hachecks_build_info", "gauge", "What runs; always 1.", [(version, 1)])
-    instances = node.configuration.configuration.instances
-    yield Family(
-        "hachecks_vip_info",
-        "gauge",
-        "A VIP of the configuration; always 1.",
-        [
-            (
-                labels(
-                    vrrp_instance=instance.name,
-                    vip=one.address,
-                    vrid="" if instance.vrid is None else instance.vrid,
-                    interface=one.interface,
-                    prefixlen=one.prefixlen,
-                    family=instance.family,
-                ),
-                1,
-            )
-            for instance in instances
-            for one in instance.addresses
-        ],
-    )
-    yield Family(
-        "hachecks_vrrp_base_priority",
-        "gauge",
-        "The priority that is configured.",
-        [(labels(vrrp_instance=one.name), one.priority) for one in instances if one.priority is not None],
-    )
-    yield Family(
-        "hachecks_configuration_findings",
-        "gauge",
-        "What is written in the configuration and does not count as it stands; the status page has the sentences.",
-        [("", len(node.configuration.configuration.findings))],
-    )
-    yield Family(
-        "hachecks_check_interval_seconds",
-        "gauge",
-        "How often Keepalived is configured to run the check.",
-        [(labels(check=name), interval) for name, interval in node.checks.intervals.items()],
-    )
-
-
-def known(node: NodeSources) -> Iterator[Family]:
-    """What netlink shows and Keepalived says."""
-    vips = [(labels(vrrp_instance=vip.instance, vip=vip.address), vip) for vip in node.vips]
-    yield Family(
-        "hachecks_vip_present",
-        "gauge",
-        "Whether the VIP is on an interface of this node.",
-        [(of, int(vip.present)) for of, vip in vips if vip.present is not None],
-    )
-    yield Family(
-        "hachecks_vip_expected",
-        "gauge",
-        "Whether the VIP should be here: its instance is MASTER, and Keepalived runs.",
-        [(of, int(vip.expected)) for of, vip in vips if vip.expected is not None],
-    )
-    instances = node.instances
-    yield Family(
-        "hachecks_vrrp_state",
-        "gauge",
-        "Whether the instance is in this state, as Keepalived says.",
-        [
-            (labels(vrrp_instance=one.name, state=state), int(state == one.state))
-            for one in instances
-            for state in STATES
-        ],
-    )
-    yield Family(
-        "hachecks_vrrp_transitions_total",
-        "counter",
-        "Changes into this state.",
-        [
-            (labels(vrrp_instance=one.name, state=state), count)
-            for one in instances
-            for state, count in one.entered.items()
-        ],
-    )
-    yield Family(
-        "hachecks_vrrp_last_transition_timestamp_seconds",
-        "gauge",
-        "When the instance changed its state, in seconds of the epoch.",
-        [(labels(vrrp_instance=one.name), one.since) for one in instances if one.since is not None],
-    )
-    yield Family(
-        "hachecks_vrrp_priority",
-        "gauge",
-        "The priority that Keepalived said last.",
-        [(labels(vrrp_instance=one.name), one.priority) for one in instances if one.priority is not None],
-    )
-    yield Family(
-        "hachecks_notify_events_total",
-        "counter",
-        "What Keepalived has said.",
-        [(labels(type=kind, state=state), count) for (kind, state), count in sorted(node.stories.events.items())],
-    )
-    running = node.running
-    yield Family(
-        "hachecks_keepalived_up",
-        "gauge",
-        "Whether Keepalived runs here.",
-        [("", int(running.runs))] if running.runs is not None else [],
-    )
-    yield Family(
-        "hachecks_keepalived_start_time_seconds",
-        "gauge",
-        "When Keepalived started, in seconds of the epoch.",
-        [("", running.started)] if running.started is not None else [],
-    )
-
-
-def checks(node: NodeSources) -> Iterator[Family]:
-    """What the checks say."""
-    now = time.time()
-    found = [(labels(check=one.name, probe=one.probe), one) for _, one in node.checks.shown(now) if one is not None]
-    fresh = [(of, one) for of, one in found if node.checks.is_fresh(one, now)]
-
-    def gauge(name: str, meaning: str, value: Callable[[CheckResults], float | None], of: object = found) -> Family:
-        values = [(labels, value(one)) for labels, one in of]  # type: ignore[attr-defined]
-        return Family(f"hachecks_check_{name}", "gauge", meaning, [(of, one) for of, one in values if one is not None])
-
-    yield gauge("up", "Whether the check passes; absent when it has not run lately.", lambda one: int(one.good), fresh)
-    yield Family("hachecks_check_runs_total", "counter", "Runs of the check.", [(of, one.runs) for of, one in found])
-    failing = [
-        (labels(check=one.name, probe=one.probe, reason=kind), one.failures.get(kind))
-        for _, one in found
-        for kind in KINDS
-    ]
-    yield Family(
-        "hachecks_check_failures_total",
-        "counter",
-        "Runs of the check that did not pass, by the kind of reason.",
-        [(of, failed[0] if failed else 0) for of, failed in failing],
-    )
-    yield Family(
-        "hachecks_check_last_failure_timestamp_seconds",
-        "gauge",
-        "When the check last did not pass for this kind of reason, in seconds of the epoch.",
-        [(of, failed[1]) for of, failed in failing if failed],
-    )
-    yield Family(
-        "hachecks_check_duration_seconds",
-        "histogram",
-        "How long the check took.",
-        [
-            sample
-            for _, one in found
-            for sample in histogram(BUCKETS, one.durations, one.seconds, check=one.name, probe=one.probe)
-        ],
-    )
-    yield gauge("last_run_timestamp_seconds", "When the check last ran.", lambda one: one.at)
-    yield gauge("last_success_timestamp_seconds", "When the check last passed.", lambda one: one.last_success)
-    yield gauge("consecutive_failures", "Failed runs since the last that passed.", lambda one: one.consecutive_failures)
-    yield gauge("timeout_seconds", "How long the check may take.", lambda one: one.timeout)
-    yield gauge(
-        "certificate_expiry_timestamp_seconds",
-        "When the certificate that the check saw expires.",
-        lambda one: one.certificate_expiry,
-    )
-
-
-def notifiers(node: NodeSources) -> Iterator[Family]:
-    """How the notifiers fare."""
-    queues = [(labels(notifier=queue.name), queue) for queue in node.queues]
-    yield Family(
-        "hachecks_notify_deliveries_total",
-        "counter",
-        "Tries to tell the notifier.",
-        [(of, queue.deliveries) for of, queue in queues],
-    )
-    yield Family(
-        "hachecks_notify_delivery_failures_total",
-        "counter",
-        "Tries that failed, by the kind of reason.",
-        [
-            (labels(notifier=queue.name, reason=reason), count)
-            for _, queue in queues
-            for reason, count in sorted(queue.failures.items())
-        ],
-    )
-    yield Family(
-        "hachecks_notify_delivery_duration_seconds",
-        "histogram",
-        "How long a try took.",
-        [
-            sample
-            for _, queue in queues
-            for sample in histogram(DURATIONS, queue.durations, queue.seconds, notifier=queue.name)
-        ],
-    )
-    yield Family(
-        "hachecks_notify_queue_length",
-        "gauge",
-        "Events that wait to be told.",
-        [(of, queue.waiting) for of, queue in queues],
-    )
-    yield Family(
-        "hachecks_notify_dropped_total",
-        "counter",
-        "Events that were given up.",
-        [
-            (labels(notifier=queue.name, reason=reason), count)
-            for _, queue in queues
-            for reason, count in sorted(queue.dropped.items())
-        ],
-    )
-    yield Family(
-        "hachecks_notify_last_success_timestamp_seconds",
-        "gauge",
-        "When the notifier was last told something.",
-        [(of, queue.last_success) for of, queue in queues if queue.last_success is not None],
-    )
-
-
-def current(node: NodeSources) -> Iterator[Family]:
-    """What is another at every scrape."""
-    now = time.time()
-    yield Family(
-        "hachecks_vrrp_master_seconds_total",
-        "counter",
-        "How long the instance has been MASTER.",
-        [(of, round(node.told[name].served_at(now), 3)) for name, of in node.labels_of_instances.items()],
-    )
-    sources: Sequence[tuple[str, object]] = [(labels(source=name), one) for name, one in node.sources.items()]
-    for name, kind, meaning, value in (
-        ("source_up", "gauge", "Whether the source answered when it was last asked.", lambda one: int(one.up)),
-        ("source_last_success_timestamp_seconds", "gauge", "When it last did.", lambda one: one.last_success),
-        ("source_errors_total", "counter", "How often it did not.", lambda one: one.errors),
-        ("collect_duration_seconds", "gauge", "How long it took to read the source.", lambda one: one.duration),
-    ):
-        samples = [(of, value(one)) for of, one in sources]
-        yield Family(f"hachecks_{name}", kind, meaning, [(of, one) for of, one in samples if one is not None])
-    yield Family(
-        "hachecks_vrrp_multicast_joined",
-        "gauge",
-        "Whether the interface has joined the multicast group of VRRP.",
-        [(labels(interface=name), int(joined)) for name, joined in multicast.joined(node.multicast_interfaces())],
-    )

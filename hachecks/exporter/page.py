@@ -1,4 +1,7 @@
-"""What does an engineer see at three in the morning? One page about this node's VIPs, the worst first."""
+"""The status page: what an engineer sees at three in the morning of this node's VIPs, the worst first.
+
+What stands where is in page.html, a jinja2 template that escapes all that it is given; here is what it is given.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +9,38 @@ import base64
 import hashlib
 import ipaddress
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from hachecks.exporter import timeline
-from hachecks.exporter.spelling import escape
-from hachecks.verdict import in_words
+from hachecks.exporter.consistency import headline
+from hachecks.verdict import in_words, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator
 
-    from hachecks.exporter.view import Check, Instance, Notifier, SourceStatus, View, Vip
+    from jinja2 import Template
+
+    from hachecks.exporter.view import Instance, View, Vip
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "page.css").read_text(encoding="utf-8")
 SCRIPT = (HERE / "page.js").read_text(encoding="utf-8")
 BUILD = hashlib.sha256(f"{STYLE}{SCRIPT}".encode()).hexdigest()[:12]
 """What an open page compares: a page of an older release loads itself anew."""
-AT_ONCE = 8
-"""Sentences that are shown at once; more are folded."""
+UNFOLDED = 8
+"""Sentences of a panel that are shown at once; more are folded."""
 WORST_FIRST = ("wrong", "unknown", "FAULT", "MASTER", "BACKUP", "STOP")
+"""What a row is ranked by; the first three need attention, and are marked."""
+CHECKS_FIRST = {"FAIL": 0, "UNKNOWN": 1, "": 2}
+"""What a check's row is ranked by; the others come last."""
 MARKS = {"bad": "✗", "unknown": "?", "warn": "!", "good": "✓"}
 COLOURS = {"bad": "#b3261e", "unknown": "#6d5200", "warn": "#8a4b00", "good": "#0b6657"}
+"""Of the icon, by the headline's tone."""
+RUNS = {True: "Keepalived runs", False: "Keepalived does not run", None: "Whether Keepalived runs cannot be told"}
 
 
 def _source_of(text: str) -> str:
@@ -51,88 +61,94 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-@dataclass(frozen=True)
-class Headline:
-    """How things are: `tone` is a key of MARKS, `count` what is wrong, or all VIPs when nothing is."""
+class Row(NamedTuple):
+    """A row of the table of VIPs: a VIP with its instance, one without a known instance, or an instance without VIPs.
 
-    tone: str
-    sentence: str
-    count: int
+    `changes` is how many there were in the last day, `strip` their drawing.
+    """
+
+    kind: str
+    vip: Vip | None
+    instance: Instance | None
+    changes: int = 0
+    strip: str = ""
 
 
 def render(view: View) -> str:
     """The whole document; what comes from outside is escaped."""
     top = headline(view)
-    mark = MARKS[top.tone]
-    return (
-        f'<!DOCTYPE html>\n<html lang="en" data-build="{BUILD}">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{mark} {top.count} · {escape(view.node)}</title>\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f'<link rel="icon" href="{_icon(top.tone)}">\n<style>{STYLE}</style>\n'
-        '<noscript><meta http-equiv="refresh" content="10"></noscript>\n</head>\n<body>\n'
-        '<p id="stale" role="alert" hidden></p>\n<p id="news" role="status"></p>\n'
-        f'<main data-at="{view.at:.3f}">\n{_top(view, top)}{_sentences(view)}{_vips(view)}'
-        f"{_checks(view)}{_notifiers(view)}{_sources(view)}</main>\n"
-        f"<footer><p>hachecks {escape(view.version)}</p>"
-        '<ul><li><a href="/metrics">Metrics</a></li><li><a href="/api/status">Status as JSON</a></li></ul></footer>\n'
-        f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
+    states = Counter(instance.state for instance in view.instances)
+    gone = ("Keepalived does not run on this node.",) if view.keepalived_runs is False else ()
+    return _template().render(
+        view=view,
+        top=top,
+        mark=MARKS[top.tone],
+        icon=_icon(top.tone),
+        runs=RUNS[view.keepalived_runs],
+        tally=[(state, states[state]) for state in (*WORST_FIRST, "UNKNOWN") if states[state]],
+        wrong=(*view.disagreements, *gone),
+        down=[source for source in view.sources if not source.up],
+        rows=list(_rows(view)),
+        checks=sorted(view.checks, key=lambda check: (CHECKS_FIRST.get(check.status, 3), check.name)),
+        axis=timeline.axis(view.at),
+        definitions=timeline.definitions(view.at),
     )
 
 
-def headline(view: View) -> Headline:
-    """Whether the VIPs are where Keepalived says, in one sentence."""
-    total = len(view.vips)
-    wrong, unknown = sum(map(_contradicts, view.vips)), sum(map(_unknown, view.vips))
-    vips = "VIP" if total == 1 else "VIPs"
-    if wrong:
-        sentence = f"{wrong} of {total} {vips} {'is' if wrong == 1 else 'are'} not where Keepalived says"
-        return Headline("bad", sentence + (f"; of {unknown} it is not known" if unknown else ""), wrong)
-    if not (total or (view.instances and view.knows_configuration)):
-        return Headline("unknown", "Not known: which VIPs this node has", 0)
-    if unknown:
-        which = f"{unknown} of {total} {vips}" if unknown < total else f"the {vips}"
-        verb = "is" if "1" in (str(unknown), str(total)) else "are"
-        return Headline("unknown", f"Not known: whether {which} {verb} where Keepalived says", unknown)
-    if view.silent:
-        count = len(view.silent)
-        return Headline("unknown", f"Not known: the state of {count} of {_instances(len(view.instances))}", count)
-    if view.keepalived_runs is None:
-        return Headline("unknown", "Not known: whether Keepalived runs", total)
-    if not total:
-        sentence = f"{_instances(len(view.instances)).capitalize()} without VIPs"
-    elif view.keepalived_runs is False:
-        sentence = f"Keepalived does not run, and {'the VIP is' if total == 1 else 'its VIPs are'} not here"
-    else:
-        sentence = "The VIP is where Keepalived says" if total == 1 else f"All {total} VIPs are where Keepalived says"
-    return Headline("warn" if _troubles(view) else "good", sentence, total or len(view.instances))
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    """The template; jinja2 is imported when somebody first looks at the page."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-
-def _instances(count: int) -> str:
-    return f"{count} instance{'' if count == 1 else 's'}"
-
-
-def _troubles(view: View) -> list[str]:
-    """What is not well though every VIP is where Keepalived says, in a few words each."""
-    counts = (
-        (sum(instance.state == "FAULT" for instance in view.instances), "instance in FAULT", "instances in FAULT"),
-        (sum(check.status == "FAIL" for check in view.checks), "check fails", "checks fail"),
-        (sum(check.status == "UNKNOWN" for check in view.checks), "check cannot look", "checks cannot look"),
-        (sum(bool(notifier.trouble) for notifier in view.notifiers), "notifier in trouble", "notifiers in trouble"),
-        (sum(not source.up for source in view.sources), "source down", "sources down"),
-        (len(view.findings), "finding in the configuration", "findings in the configuration"),
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        finalize=_nothing_hidden,
     )
-    found = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
-    return [*found, *(["Keepalived does not run"] if view.keepalived_runs is False else [])]
+    environment.globals.update(
+        ago=ago, at_once=UNFOLDED, build=BUILD, in_words=in_words, iso=_iso, moment=timeline.moment, script=SCRIPT,
+        style=STYLE,
+    )  # fmt: skip
+    return environment.get_template("page.html")
 
 
-def _contradicts(vip: Vip) -> bool:
-    known = vip.present is not None and vip.expected is not None
-    return bool(vip.trouble) or (known and vip.present != vip.expected)
+def _nothing_hidden(value: object) -> object:
+    """What an expression of the template comes to; what is markup already is left as it is."""
+    return visible(value) if type(value) is str else value
 
 
-def _unknown(vip: Vip) -> bool:
-    return not _contradicts(vip) and (vip.present is None or vip.expected is None)
+def _rows(view: View) -> Iterator[Row]:
+    """The VIPs, the worst first, and then the instances without one."""
+    instances = {instance.name: instance for instance in view.instances}
+    drawn = {
+        instance.name: (len(timeline.changes_of_day(instance, view.at)), timeline.strip(instance, view.at))
+        for instance in view.instances
+    }
+    ranked = sorted(((_rank(vip, instances.get(vip.instance)), vip) for vip in view.vips), key=lambda pair: pair[0])
+    for rank, vip in ranked:
+        kind = WORST_FIRST[rank[0]].lower() if rank[0] < 3 else ""
+        yield Row(kind, vip, instances.get(vip.instance), *drawn.get(vip.instance, ()))
+    with_vips = {vip.instance for vip in view.vips}
+    for instance in view.instances:
+        if instance.name not in with_vips:
+            kind = instance.state.lower() if instance.state in ("FAULT", "UNKNOWN") else ""
+            yield Row(kind, None, instance, *drawn[instance.name])
+
+
+def _rank(vip: Vip, instance: Instance | None) -> tuple[int, int, int, str, str]:
+    """The worst first, then the addresses as a person counts them."""
+    state = instance.state if instance else "UNKNOWN"
+    if vip.contradicts:
+        state = "wrong"
+    elif vip.is_unknown or state not in WORST_FIRST:
+        state = "unknown"
+    try:
+        address = ipaddress.ip_address(vip.address)
+    except ValueError:  # whatever stands there is shown, and last
+        return WORST_FIRST.index(state), 9, 0, vip.address, vip.instance
+    return WORST_FIRST.index(state), address.version, int(address), "", vip.instance
 
 
 def _icon(tone: str) -> str:
@@ -145,209 +161,8 @@ def _icon(tone: str) -> str:
     return f"data:image/svg+xml,{quote(drawing)}"
 
 
-def _top(view: View, top: Headline) -> str:
-    runs = {True: "Keepalived runs", False: "Keepalived does not run", None: "Whether Keepalived runs cannot be told"}
-    states = Counter(instance.state for instance in view.instances)
-    tally = "".join(f"<li>{_state(state)} {states[state]}</li>" for state in (*WORST_FIRST, "UNKNOWN") if states[state])
-    but, at = _troubles(view), _time(view.at, view.at, " UTC")
-    return (
-        f'<header class="top {top.tone}">\n<p class="node">{escape(view.node)}</p>\n<h1>{top.sentence}</h1>\n'
-        + (f'<p class="but">{", ".join(but)}</p>\n' if but else "")
-        + f'<ul class="facts"><li class="runs">{runs[view.keepalived_runs]}</li>'
-        f'<li class="looked">looked at {at}</li></ul>\n'
-        + (f'<ul class="tally" aria-label="Instances by state">{tally}</ul>\n' if tally else "")
-        + "</header>\n"
-    )
-
-
-def _sentences(view: View) -> str:
-    """What contradicts what, what cannot be seen, and what is missing for a full picture."""
-    wrong = [escape(sentence) for sentence in view.disagreements]
-    if view.keepalived_runs is False:
-        wrong.append("Keepalived does not run on this node.")
-    down = [f"<b>{escape(source.name)}</b> {escape(source.trouble)}" for source in view.sources if not source.up]
-    return (
-        _panel("wrong", "bad", "What is wrong", wrong)
-        + _panel("down", "warn", "What cannot be seen", down)
-        + _panel("findings", "warn", "What is written and does not count", list(map(escape, view.findings)))
-        + _panel("hints", "hint", "For a full picture", list(map(escape, view.hints)))
-    )
-
-
-def _panel(name: str, tone: str, title: str, items: Sequence[str]) -> str:
-    if not items:
-        return ""
-    shown, folded = items[:AT_ONCE], items[AT_ONCE:]
-    more = f"<details><summary>and {len(folded)} more</summary>{_list(folded)}</details>" if folded else ""
-    return (
-        f'<section id="{name}" class="panel {tone}" aria-labelledby="{name}-title">'
-        f'<h2 id="{name}-title">{title}</h2>{_list(shown)}{more}</section>\n'
-    )
-
-
-def _list(items: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
-
-
-def _table(name: str, title: str, note: str, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
-    """A section with a table; a row is its class and then its cells, of which the first is its heading."""
-    if not rows:
-        return ""
-    labels = [column.partition("<")[0] for column in columns]
-    heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
-    before = [f'<td data-label="{label}">' for label in labels[1:]]
-    body = []
-    for kind, first, *cells in rows:
-        body.append(f'<tr class="{kind}"><th scope="row">' if kind else '<tr><th scope="row">')
-        body.append(f"{first}</th>")
-        body += [f"{start}{cell}</td>" if cell else "<td></td>" for start, cell in zip(before, cells)]
-        body.append("</tr>\n")
-    controls = CONTROLS if name == "vips" else ""
-    return (
-        f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{title}</h2>{controls}'
-        f"<table><caption>{note}</caption><thead><tr>{heads}</tr></thead>\n<tbody>{''.join(body)}</tbody></table>"
-        "</section>\n"
-    )
-
-
-CONTROLS = (
-    '<form id="filter" role="search" aria-label="Filter the VIPs" hidden data-keep><label class="text">Filter '
-    '<input type="search" name="text" autocomplete="off" spellcheck="false" '
-    'placeholder="VIP, instance or state"></label>'
-    '<label class="toggle"><input type="checkbox" name="attention"> Only what needs attention</label></form>'
-    '<output id="shown" for="filter"></output>'
-)
-
-
-def _vips(view: View) -> str:
-    instances = {instance.name: instance for instance in view.instances}
-    strips = {instance.name: timeline.strip(instance, view.at) for instance in view.instances}
-    ranked = sorted(((_rank(vip, instances.get(vip.instance)), vip) for vip in view.vips), key=lambda pair: pair[0])
-    rows = [_vip(rank[0], vip, instances.get(vip.instance), strips, view.at) for rank, vip in ranked]
-    speaking = {vip.instance for vip in view.vips}
-    none = "no VIP" if view.knows_configuration else "no VIP known"
-    rows += [_alone(one, none, strips, view.at) for one in view.instances if one.name not in speaking]
-    if not rows:
-        return (
-            '<section id="vips" aria-labelledby="vips-title"><h2 id="vips-title">VIPs</h2><p>No VIP is known: '
-            "give the exporter Keepalived's configuration, or let Keepalived notify it.</p></section>\n"
-        )
-    heads = ("VIP", "Instance", "Keepalived says", "Present", "Since", f"Last 24 h{timeline.axis(view.at)}", "Why")
-    note = f"Worst first. All times are UTC.{timeline.definitions(view.at)}"
-    return _table("vips", "VIPs", note, heads, rows)
-
-
-def _rank(vip: Vip, instance: Instance | None) -> tuple[int, int, int, str, str]:
-    """The worst first, then the addresses as a person counts them."""
-    state = instance.state if instance else "UNKNOWN"
-    if _contradicts(vip):
-        state = "wrong"
-    elif _unknown(vip) or state not in WORST_FIRST:
-        state = "unknown"
-    try:
-        address = ipaddress.ip_address(vip.address)
-    except ValueError:  # whatever stands there is shown, and last
-        return WORST_FIRST.index(state), 9, 0, vip.address, vip.instance
-    return WORST_FIRST.index(state), address.version, int(address), "", vip.instance
-
-
-def _vip(rank: int, vip: Vip, instance: Instance | None, strips: dict[str, str], now: float) -> tuple[str, ...]:
-    name = f'<b>{escape(vip.address)}</b><span class="prefix">/{vip.prefixlen}</span>'
-    if vip.excluded:
-        name += ' <span class="tag">excluded</span>'
-    if vip.present is None:
-        present = '<span class="presence unknown">not known</span>'
-    elif vip.present:
-        present = f'<span class="presence yes">on {escape(", ".join(vip.present_on) or vip.interface)}</span>'
-    else:
-        present = '<span class="presence no">absent</span>'
-    why = f'<p class="trouble">{escape(vip.trouble)}</p>' if vip.trouble else ""
-    kind = WORST_FIRST[rank].lower() if rank < 3 else ""
-    return (kind, name, escape(vip.instance), *_said(instance, present, strips, why, now))
-
-
-def _alone(instance: Instance, none: str, strips: dict[str, str], now: float) -> tuple[str, ...]:
-    """An instance without VIPs, or of which no configuration tells them."""
-    kind = instance.state.lower() if instance.state in ("FAULT", "UNKNOWN") else ""
-    return (kind, none, escape(instance.name), *_said(instance, "", strips, "", now))
-
-
-def _said(instance: Instance | None, present: str, strips: dict[str, str], why: str, now: float) -> tuple[str, ...]:
-    if instance is None:
-        return _state("UNKNOWN"), present, "", "", why
-    priority = f' <span class="prefix">priority {instance.priority}</span>' if instance.priority is not None else ""
-    since = "" if instance.since is None else _time(instance.since, now)
-    changes = len(timeline.changes_of_day(instance, now))
-    if changes > 1:
-        since += f' <span class="prefix">{changes} changes in 24 h</span>'
-    if instance.why:
-        why += f'<p class="why">{escape(instance.why)}</p>'
-    return _state(instance.state) + priority, present, since, strips[instance.name], why
-
-
-def _state(state: str) -> str:
-    return f'<span class="state {state.lower()}">{state}</span>'
-
-
-def _checks(view: View) -> str:
-    def row(check: Check) -> tuple[str, ...]:
-        status = check.status or "not run lately"
-        kind = {"PASS": "pass", "FAIL": "fail"}.get(check.status, "unknown")
-        return (
-            {"FAIL": "fault", "UNKNOWN": "unknown"}.get(check.status, ""),
-            escape(check.name),
-            f'<span class="state {kind}">{escape(status)}</span>',
-            f'{escape(check.probe)} <span class="subject">{escape(check.subject)}</span>',
-            escape(check.reason),
-            "" if check.at is None else _time(check.at, view.at),
-            "" if check.duration is None else in_words(check.duration),
-            "" if check.interval is None else f"every {in_words(check.interval)}",
-        )
-
-    order = {"FAIL": 0, "UNKNOWN": 1, "": 2}
-    checks = sorted(view.checks, key=lambda check: (order.get(check.status, 3), check.name))
-    heads = ("Check", "Status", "Probe", "Reason", "Last run", "Took", "Interval")
-    return _table("checks", "Checks", "What each check said when it last ran.", heads, list(map(row, checks)))
-
-
-def _notifiers(view: View) -> str:
-    def row(notifier: Notifier) -> tuple[str, ...]:
-        state = (
-            '<span class="state fail">in trouble</span>' if notifier.trouble else '<span class="state pass">well</span>'
-        )
-        return (
-            "fault" if notifier.trouble else "",
-            escape(notifier.name),
-            state,
-            str(notifier.waiting),
-            "never" if notifier.last_success is None else _time(notifier.last_success, view.at),
-            f'<p class="trouble">{escape(notifier.trouble)}</p>' if notifier.trouble else "",
-        )
-
-    heads = ("Notifier", "State", "Waiting", "Last success", "Why")
-    note = "Who is told of transitions, and how many still wait to be told."
-    return _table("notifiers", "Notifiers", note, heads, list(map(row, view.notifiers)))
-
-
-def _sources(view: View) -> str:
-    def row(source: SourceStatus) -> tuple[str, ...]:
-        state = '<span class="state pass">up</span>' if source.up else '<span class="state fail">down</span>'
-        return (
-            "" if source.up else "fault",
-            escape(source.name),
-            state,
-            "never" if source.last_success is None else _time(source.last_success, view.at),
-            str(source.errors),
-            f'<p class="trouble">{escape(source.trouble)}</p>' if source.trouble else "",
-        )
-
-    heads = ("Source", "State", "Last success", "Errors", "Why")
-    return _table("sources", "Sources", "Where all this is known from.", heads, list(map(row, view.sources)))
-
-
-def _time(at: float, now: float, zone: str = "") -> str:
-    exact = datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="milliseconds")
-    return f'<time datetime="{exact[:-6]}Z">{timeline.moment(at, now)}{zone} <small>{ago(now - at)}</small></time>'
+def _iso(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, timezone.utc).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def ago(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""How do the notifiers' queues stand, as far as their files make sense?"""
+"""The queues of the notifiers as they stand, as far as their files make sense."""
 
 from __future__ import annotations
 
@@ -11,15 +11,33 @@ from hachecks.kept import LATEST
 from hachecks.verdict import one_line, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from hachecks.delivery.queue_state import Queue
+    from hachecks.exporter.source import SourceHealth
 
-MOST = 200
+MAX_QUEUES = 200
 """Queues that are shown: each notifier of hacheck.toml has one, and each other command line of a notify script."""
-LARGEST = 2**53
+MAX_COUNT = 2**53
 """The largest count that Prometheus, for which every number is a float, tells from the next."""
 REASONS = (*KINDS, queue_state.EXPIRED, queue_state.REFUSED)
+
+
+class QueueSource:
+    """Reads all queues at each look; `queues` stays the same object while they stand as before."""
+
+    def __init__(self, directories: Callable[[], Iterable[str]], health: SourceHealth) -> None:
+        self.directories = directories
+        self.health = health
+        self.queues: tuple[Queue, ...] = ()
+
+    def refresh(self) -> None:
+        """Read them again."""
+        found = tuple(latest(self.directories()))
+        changed = found != self.queues
+        if changed:
+            self.queues = found
+        self.health.succeeded(changed)
 
 
 def latest(directories: Iterable[str]) -> list[Queue]:
@@ -27,7 +45,7 @@ def latest(directories: Iterable[str]) -> list[Queue]:
     found: dict[str, Queue] = {}
     for queue in _all(directories):
         other = found.get(queue.name)
-        if (other or len(found) < MOST) and _later(queue, other):
+        if (other or len(found) < MAX_QUEUES) and _later(queue, other):
             found[queue.name] = queue
     return list(found.values())
 
@@ -59,7 +77,7 @@ def _sensible(queue: Queue) -> Queue:
 
 
 def _count(value: int) -> int:
-    return min(max(0, value), LARGEST)
+    return min(max(0, value), MAX_COUNT)
 
 
 def _counts(values: Mapping[str, int]) -> dict[str, int]:
@@ -72,5 +90,5 @@ def _time(value: float | None) -> float | None:
 
 def _histogram(counts: Sequence[int]) -> Sequence[int]:
     """Counts that only grow; zeros in the place of others."""
-    grows = all(a <= b for a, b in zip((0, *counts), (*counts, LARGEST)))
+    grows = all(a <= b for a, b in zip((0, *counts), (*counts, MAX_COUNT)))
     return counts if grows else [0] * len(counts)

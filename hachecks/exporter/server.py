@@ -1,4 +1,4 @@
-"""What does the exporter answer, and to whom?"""
+"""The exporter's HTTP server: what it answers, and to whom."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from hachecks.exporter.complaints import Complaints
     from hachecks.exporter.connections import Connections
     from hachecks.exporter.hosts import Hosts
-    from hachecks.exporter.node import NodeSources
+    from hachecks.exporter.view_builder import ViewBuilder
     from hachecks.exporter.web_config.config import WebConfig
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 END = {TEXT: b"", OPENMETRICS: b"# EOF\n"}
 SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
-LONGEST_QUESTION = 2.0
+JSON_TIMEOUT = 2.0
 """Seconds that Keepalived is given to write its JSON where the scrape does not say how long it waits."""
 FOR_PROBES = ("/-/healthy", "/-/ready")
 """What kubelet asks in whatever name it is told, and a stranger learns nothing from."""
-RETRY_AFTER = 5
-"""Seconds."""
-RESERVE = 0.5
+RETRY_AFTER_SECONDS = 5
+"""Seconds after which one who tried too many passwords may ask again."""
+ANSWER_RESERVE = 0.5
 """Seconds of a scrape's timeout that are left for the answer's way."""
 
 
@@ -52,14 +52,15 @@ class Server:
 
     def __init__(
         self,
-        node: NodeSources,
-        parts: Sequence[CachedSection],
+        views: ViewBuilder,
+        sections: Sequence[CachedSection],
         web_config: WebConfig | None,
         hosts: Hosts,
         complaints: Complaints,
     ) -> None:
-        self.node = node
-        self.parts = parts
+        self.views = views
+        self.sources = views.sources
+        self.sections = sections
         self.web_config = web_config
         self.hosts = hosts
         self.complaints = complaints
@@ -103,7 +104,7 @@ class Server:
         if self.web_config:
             admitted = await self.web_config.admits(request.headers.get(hdrs.AUTHORIZATION), peer)
             if admitted is None:
-                raise _last(web.HTTPTooManyRequests(headers={hdrs.RETRY_AFTER: str(RETRY_AFTER)}))
+                raise _last(web.HTTPTooManyRequests(headers={hdrs.RETRY_AFTER: str(RETRY_AFTER_SECONDS)}))
             if not admitted:
                 raise _last(web.HTTPUnauthorized(headers={hdrs.WWW_AUTHENTICATE: "Basic"}))
         if self._is_public and request.path not in FOR_PROBES and not self.hosts.takes(request.headers.get(hdrs.HOST)):
@@ -122,36 +123,37 @@ class Server:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """The metrics, as the scraper takes them."""
-        await self.node.ask_keepalived(_patience(request))
-        self.node.refresh()
+        await self.sources.ask_keepalived(_time_for_json(request))
+        self.sources.refresh()
+        view = self.views.view()
         _, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
-        form = OPENMETRICS if "openmetrics" in content_type else TEXT
+        format = OPENMETRICS if "openmetrics" in content_type else TEXT
         headers = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: "Accept, Accept-Encoding"}
         if _takes_gzip(request):
             headers[hdrs.CONTENT_ENCODING] = "gzip"
-            return Answer(body=body.gzipped(self.parts, form, END[form]), headers=headers)
-        return Answer(body=body.joined(self.parts, form, END[form]), headers=headers)
+            return Answer(body=body.gzipped(self.sections, view, format, END[format]), headers=headers)
+        return Answer(body=body.joined(self.sections, view, format, END[format]), headers=headers)
 
     async def page(self, request: web.Request) -> web.Response:
         """The status page; nothing new where the reader has it already."""
-        self.node.refresh()
+        self.sources.refresh()
         headers = {
-            hdrs.ETAG: f'"{self.node.fingerprint()}"',
+            hdrs.ETAG: f'"{self.sources.fingerprint()}"',
             hdrs.CACHE_CONTROL: "no-cache",
             "Content-Security-Policy": page.CONTENT_SECURITY_POLICY,
             "Referrer-Policy": "no-referrer",
         }
         if headers[hdrs.ETAG] in request.headers.get(hdrs.IF_NONE_MATCH, ""):
             return Answer(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-        response = Answer(text=page.render(self.node.view()), content_type="text/html", headers=headers)
+        response = Answer(text=page.render(self.views.view()), content_type="text/html", headers=headers)
         response.enable_compression()
         return response
 
     async def status(self, _: web.Request) -> web.Response:
         """The status as JSON."""
-        self.node.refresh()
+        self.sources.refresh()
         headers = {hdrs.CACHE_CONTROL: "no-store"}
-        text = json.dumps(document(self.node.view()), ensure_ascii=False)
+        text = json.dumps(document(self.views.view()), ensure_ascii=False)
         response = Answer(text=text, content_type="application/json", headers=headers)
         response.enable_compression()
         return response
@@ -162,8 +164,8 @@ class Server:
 
     async def ready(self, _: web.Request) -> web.Response:
         """Whether all sources have been looked at once."""
-        self.node.refresh()
-        if self.node.is_ready:
+        self.sources.refresh()
+        if self.sources.is_ready:
             return Answer(text="ready\n")
         return Answer(text="not yet: the addresses are being read\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -174,12 +176,12 @@ def _last(answer: web.HTTPException) -> web.HTTPException:
     return answer
 
 
-def _patience(request: web.Request) -> float:
+def _time_for_json(request: web.Request) -> float:
     """Seconds that may pass before the scraper gives up."""
     try:
-        return max(0.1, min(LONGEST_QUESTION, float(request.headers.get(SCRAPE_TIMEOUT, "")) - RESERVE))
+        return max(0.1, min(JSON_TIMEOUT, float(request.headers.get(SCRAPE_TIMEOUT, "")) - ANSWER_RESERVE))
     except ValueError:
-        return LONGEST_QUESTION
+        return JSON_TIMEOUT
 
 
 def _takes_gzip(request: web.Request) -> bool:

@@ -1,33 +1,39 @@
-"""A snapshot of this node: all its sources looked at once, as a document."""
+"""A snapshot of one node: what all its sources said at one instant, as values that nothing changes any more."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
-
-from hachecks.exporter.document import document
-from hachecks.exporter.node import NodeSources
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from hachecks.node import Node
+    from collections.abc import Mapping
 
-PAUSE = 0.05
-"""Seconds between two looks while it is not clear yet whether Keepalived has ended."""
+    from hachecks.delivery.queue_state import Queue
+    from hachecks.exporter.addresses import Present
+    from hachecks.exporter.checks import Checks
+    from hachecks.exporter.instance_history import Said
+    from hachecks.exporter.view import SourceStatus
+    from hachecks.keepalived.configuration import Configuration
+    from hachecks.keepalived.json_dump import Dump
+    from hachecks.keepalived.process import Running
 
 
-def look(node: Node) -> dict[str, Any]:
-    """The document of one look."""
-    sources = NodeSources(node, lambda _: None)
-    asyncio.run(_read(sources))
-    return document(sources.view())
+class Snapshot(NamedTuple):
+    """What the sources said; a part is the same object as in the snapshot before while its source has no news.
 
+    `boot` is the kernel's id, `present` is None where the addresses could not be read, `said` empty until all that is
+    remembered has been read. `multicast` has for each interface of an instance whether it has joined VRRP's group, and
+    `hints` what sources say beside what they are for.
+    """
 
-async def _read(node: NodeSources) -> None:
-    try:
-        await node.addresses.read()
-    except OSError as error:
-        node.sources["netlink"].failed(f"netlink: {error}")
-    node.refresh()
-    while node.is_behind or node.process.is_undecided:
-        await asyncio.sleep(0 if node.is_behind else PAUSE)
-        node.refresh()
+    node: str
+    boot: str
+    configuration: Configuration
+    said: Said
+    dumps: Mapping[str, Dump]
+    running: Running
+    present: Present | None
+    checks: Checks
+    queues: tuple[Queue, ...]
+    multicast: tuple[tuple[str, bool], ...]
+    sources: tuple[SourceStatus, ...]
+    hints: tuple[str, ...]

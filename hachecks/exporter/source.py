@@ -1,4 +1,4 @@
-"""Does a source of what is known still answer, and has it something new?"""
+"""The health of a source: whether it still answers, what failed last, and whether it has something new."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class SourceHealth:
 
     def snapshot(self) -> view.SourceStatus:
         """How it fares, as a value."""
-        return view.SourceStatus(self.name, self.up, self.trouble, self.last_success, self.errors)
+        return view.SourceStatus(self.name, self.up, self.trouble, self.last_success, self.errors, self.duration)
 
 
 def _in_words(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""How is an odd name written? In one way in all that is served, whatever it was read from, so that it can be found."""
+"""The spelling of odd names: one way in all that is served, whatever they were read from, so that they can be found."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""What did an instance do in the last day? A strip of SVG that tells its states apart without colour."""
+"""The timeline of an instance: its last day as a strip of SVG that tells the states apart without colour."""
 
 from __future__ import annotations
 
 import time
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hachecks.exporter.spelling import escape
@@ -14,15 +15,19 @@ if TYPE_CHECKING:
     from hachecks.exporter.view import Instance
 
 DAY = 86400.0
+"""Seconds that a strip shows."""
 WIDTH = 288
 """Five minutes to a unit of the drawing, so that an hour is 12 of them."""
 COLUMNS = 144
 """Ten minutes each: wide enough to be seen on a phone, and few enough for 255 restless VIPs."""
 HEIGHT = 16
+"""Units of the drawing."""
 WEIGHT = {"FAULT": 3, "STOP": 2, "UNKNOWN": 1, "MASTER": 0, "BACKUP": 0}
+"""Of two states in one column, that of the greater weight is drawn."""
 MIDDLE = {"FAULT": 8, "STOP": 15, "UNKNOWN": 8, "MASTER": 8, "BACKUP": 13}
 """Where the line of a state runs; its width (page.css) makes MASTER and FAULT full height and BACKUP a low band."""
-MOST_TOLD = 3
+CHANGES_IN_LABEL = 3
+"""Changes that are named to those who hear the strip: the latest."""
 
 DEFINITIONS = (
     '<pattern id="hatch" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
@@ -74,8 +79,8 @@ def sentence(instance: Instance, now: float) -> str:
     if faulty:
         parts.append(f"in FAULT for {in_words(faulty)}")
     if changes:
-        told = ", ".join(f"{state} {moment(at, now)}" for at, state in changes[-MOST_TOLD:])
-        parts.append(f"the last: {told}" if len(changes) > MOST_TOLD else told)
+        told = ", ".join(f"{state} {moment(at, now)}" for at, state in changes[-CHANGES_IN_LABEL:])
+        parts.append(f"the last: {told}" if len(changes) > CHANGES_IN_LABEL else told)
     return ", ".join(parts)
 
 
@@ -137,7 +142,7 @@ def _columns(instance: Instance, now: float, columns: int) -> list[str]:
 def _runs(columns: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     """Neighbours of one state, as (state, first column, column behind the last)."""
     start = 0
-    for index in range(1, len(columns) + 1):
-        if index == len(columns) or columns[index] != columns[start]:
-            yield columns[start], start, index
-            start = index
+    for state, group in groupby(columns):
+        end = start + len(list(group))
+        yield state, start, end
+        start = end

@@ -1,13 +1,20 @@
-"""What is known of this node's VIPs at one instant?"""
+"""The View: what is known of a node's VIPs at one instant, of which the page, the document and the metrics are made."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hachecks.checks.results import CheckResults
+    from hachecks.delivery.queue_state import Queue
+    from hachecks.exporter.instance_history import EventCount
+    from hachecks.keepalived.json_dump import Dump
+
+WORST_FIRST = ("UNKNOWN", "FAULT", "MASTER", "BACKUP", "STOP")
+"""The states in the order in which a person looks at them."""
 STATES = ("UNKNOWN", "BACKUP", "MASTER", "FAULT", "STOP")
 """What an instance can be in; UNKNOWN is one of which Keepalived has said nothing, or that has nobody to speak for."""
 
@@ -17,7 +24,8 @@ class Vip:
     """A VIP of the configuration, and where it is.
 
     `present` is None where the addresses of this node could not be read, `expected` where Keepalived's state is not
-    known. `trouble` says in one sentence what contradicts what, and is empty while all agrees.
+    known. `trouble` says in one sentence what contradicts what, and is empty while all agrees. `state`, `vrid`,
+    `family` and `carrier`, an interface, are the instance's.
     """
 
     address: str
@@ -29,6 +37,21 @@ class Vip:
     present: bool | None
     expected: bool | None
     trouble: str
+    state: str = "UNKNOWN"
+    vrid: int | None = None
+    family: str = ""
+    carrier: str = ""
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether it is not where Keepalived says."""
+        known = self.present is not None and self.expected is not None
+        return bool(self.trouble) or (known and self.present != self.expected)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it cannot be told if it is where Keepalived says."""
+        return not self.contradicts and (self.present is None or self.expected is None)
 
 
 @dataclass(frozen=True)
@@ -37,9 +60,10 @@ class Instance:
 
     Times are seconds of the epoch. `interface`, `vrid`, `base_priority` and `family` are None, or empty, where no
     configuration tells; `since` and `priority` where nothing has been said. `entered` counts the changes into each
-    state, `released` those from MASTER to another, and `master_seconds` is how long it has been MASTER for before its
-    last change. `why` is the reason that a check gives while the instance is in FAULT. `timeline` are the changes of
-    the last day, oldest first; the first may be older and tells the state in which the day began.
+    state, `released` those from MASTER to another, and `master_seconds` is how long it has been MASTER for until
+    `master_since`, which is None while it is not MASTER. `why` is the reason that a check gives while the instance is
+    in FAULT. `timeline` are the changes of the last day, oldest first; the first may be older and tells the state in
+    which the day began. `scripts` are those that it tracks.
     """
 
     name: str
@@ -55,6 +79,12 @@ class Instance:
     master_seconds: float
     timeline: tuple[tuple[float, str], ...]
     released: int = 0
+    master_since: float | None = None
+    scripts: tuple[str, ...] = ()
+
+    def master_seconds_at(self, now: float) -> float:
+        """Seconds that it has been MASTER for, up to now."""
+        return self.master_seconds + (max(0.0, now - self.master_since) if self.master_since is not None else 0.0)
 
 
 @dataclass(frozen=True)
@@ -62,7 +92,8 @@ class Check:
     """A check as its last run left it; `status` is PASS, FAIL or UNKNOWN, and empty when it has not run lately.
 
     `interval` is how often Keepalived is configured to run it, in seconds, and None where that is not known.
-    `at` is the end of the last run in seconds of the epoch, None if it never ran.
+    `at` is the end of the last run in seconds of the epoch, None if it never ran. `passes` is what its exit status
+    said, and None when it has not run lately; `scripts` are the vrrp_scripts that run it, `results` all that is kept.
     """
 
     name: str
@@ -74,35 +105,48 @@ class Check:
     duration: float | None
     timeout: float | None
     interval: float | None
+    passes: bool | None = None
+    scripts: tuple[str, ...] = ()
+    results: CheckResults | None = None
 
 
 @dataclass(frozen=True)
 class Notifier:
-    """A notifier as its queue stands: `trouble` is why the last try failed, and empty after one that did not."""
+    """A notifier as its `queue` stands: `trouble` is why the last try failed, and empty after one that did not."""
 
     name: str
     waiting: int
     trouble: str
     last_success: float | None
+    queue: Queue | None = None
 
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """Where something is known from; `trouble` says in one line why it is not, and what to do."""
+    """Where something is known from; `trouble` says in one line why it is not, and what to do.
+
+    `duration` is how many seconds the last look took that succeeded.
+    """
 
     name: str
     up: bool
     trouble: str
     last_success: float | None
     errors: int
+    duration: float = 0.0
 
 
 @dataclass(frozen=True)
 class View:
     """Everything about this node, with `at` in seconds of the epoch.
 
-    `keepalived_runs` is None where that cannot be told. `hints` are sentences about what is missing for a full picture,
-    `findings` about what the configuration says otherwise than Keepalived takes it.
+    `keepalived_runs` is None where that cannot be told, and so is `keepalived_started`. `hints` are sentences about
+    what is missing for a full picture, `findings` about what the configuration says otherwise than Keepalived takes it.
+    `events` counts what Keepalived has said, `dumps` is its own JSON by instance where it is asked for it, `multicast`
+    has for each interface of an instance whether it has joined VRRP's group.
+
+    Instances and VIPs are in the order of the configuration. A part is the same object as in the view before while
+    there is no news of it.
     """
 
     node: str
@@ -116,11 +160,21 @@ class View:
     sources: tuple[SourceStatus, ...] = ()
     hints: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    keepalived_started: float | None = None
+    events: tuple[EventCount, ...] = ()
+    dumps: Mapping[str, Dump] = field(default_factory=dict)
+    multicast: tuple[tuple[str, bool], ...] = ()
 
     @property
     def disagreements(self) -> tuple[str, ...]:
         """What contradicts what, in sentences, worst first."""
-        return tuple(vip.trouble for vip in self.vips if vip.trouble)
+        return tuple(vip.trouble for vip in self.worst_first if vip.trouble)
+
+    @property
+    def worst_first(self) -> tuple[Vip, ...]:
+        """The VIPs, those with trouble before those in the worst states."""
+        rank = {state: place for place, state in enumerate(WORST_FIRST)}
+        return tuple(sorted(self.vips, key=lambda vip: (not vip.trouble, rank.get(vip.state, 0))))
 
     @property
     def knows_configuration(self) -> bool:

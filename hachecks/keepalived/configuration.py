@@ -1,4 +1,4 @@
-"""What does Keepalived make of its configuration?
+"""Keepalived's configuration as Keepalived itself takes it, and what it says otherwise than it counts.
 
 Its own defaults and late mends are followed (vrrp.c and vrrp_sync.c of 2.2.7), and each that may surprise is a finding.
 """
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 MOST_ADVERTISED = {"ipv4": 255, "ipv6": 89}
 """Addresses that an advert holds, on an interface whose packets are 1500 bytes."""
-MOST_SECONDS = 2**31 - 1
+MAX_SECONDS = 2**31 - 1
+"""Of a vrrp_script's rise and fall, which are counted in 32 bits."""
 SECONDS = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
 
 
@@ -304,7 +305,7 @@ def _script(block: Statement) -> VrrpScript:
     values = {one.words[0]: one.words[1] for one in block.nodes or () if len(one.words) > 1}
     commands = [one.text for one in block.nodes or () if one.words[0] == "script"]
     interval, timeout = (_seconds(values.get(name, "")) for name in ("interval", "timeout"))
-    rise, fall = (whole_number(values.get(name, ""), 1, MOST_SECONDS) for name in ("rise", "fall"))
+    rise, fall = (whole_number(values.get(name, ""), 1, MAX_SECONDS) for name in ("rise", "fall"))
     command = "".join(split_command(commands[-1])[1:2]) if commands else ""
     return VrrpScript(block.words[1], command, interval, timeout, rise, fall)
 

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
     Place = tuple[str, int]
 
-MOST_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 """Of all files together: 255 instances take some hundred thousand."""
-MOST_FILES = 1024
-MOST_ENTRIES = 20_000
+MAX_FILES = 1024
+"""Files that includes may name, one within another."""
+MAX_ENTRIES = 20_000
 """Entries of directories that the wildcards of all includes may look at."""
-MOST_PATTERNS = 256
+MAX_PATTERNS = 256
 """What the braces of all includes may come to."""
-MOST_FINDINGS = 50
-LONGEST = 300
+MAX_FINDINGS = 50
+"""Findings that are told; of more, how many there are."""
+MAX_FINDING_LENGTH = 300
 """Characters of a finding, without its file and line."""
 ENDS = "Keepalived ends, and serves no instance at all"
 ENDING = {"": "", "r": "r", "m": "rm", "w": "rmw", "b": "rb", "a": "rmwb"}
@@ -51,14 +53,14 @@ class Findings:
     def tell(self, place: Place, what: str) -> None:
         """Tell a sentence about a line."""
         sentence = _sentence(place, what)
-        if len(self.told) < MOST_FINDINGS:
+        if len(self.told) < MAX_FINDINGS:
             self.told[sentence] = None
         elif sentence not in self.told:
             self.untold += 1
 
     def tell_first(self, place: Place, what: str) -> None:
         """Tell before all else, once for all places, what makes more of a difference than one line."""
-        if len(self.first) < MOST_FINDINGS:
+        if len(self.first) < MAX_FINDINGS:
             self.first.setdefault(what, _sentence(place, what))
 
     def sentences(self) -> tuple[str, ...]:
@@ -69,7 +71,11 @@ class Findings:
 
 def _sentence(place: Place, what: str) -> str:
     """One line for a person, whatever stands in the file."""
-    said = what if len(what) <= LONGEST else f"{what[: LONGEST // 2]} … {what[-LONGEST // 2 :]}"
+    said = (
+        what
+        if len(what) <= MAX_FINDING_LENGTH
+        else f"{what[: MAX_FINDING_LENGTH // 2]} … {what[-MAX_FINDING_LENGTH // 2 :]}"
+    )
     text = f"{place[0]} line {place[1]}: {said}"
     if text.isprintable():
         return text
@@ -104,14 +110,14 @@ class Files:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self.seen: dict[str, None] = {}
-        self._bytes = MOST_BYTES
-        self._count = MOST_FILES
-        self._entries = MOST_ENTRIES
-        self._patterns = MOST_PATTERNS
+        self._bytes = MAX_BYTES
+        self._count = MAX_FILES
+        self._entries = MAX_ENTRIES
+        self._patterns = MAX_PATTERNS
 
     def see(self, path: str) -> None:
         """Remember what a change of would be a change of the configuration."""
-        if len(self.seen) < 2 * MOST_FILES:
+        if len(self.seen) < 2 * MAX_FILES:
             self.seen[path] = None
 
     def content(self, path: str) -> bytes:
@@ -129,9 +135,7 @@ class Files:
             raise error if isinstance(error, Unreadable) else Unreadable(_refusal(path, error)) from error
         if len(content) > self._bytes:
             content = content[: self._bytes]
-            why = (
-                f"the configuration is more than {MOST_BYTES} bytes, and is read no further; is this one of its files?"
-            )
+            why = f"the configuration is more than {MAX_BYTES} bytes, and is read no further; is this one of its files?"
             self.findings.tell_first((path, content.count(b"\n") + 1), why)
         self._bytes -= len(content)
         if status.st_mode & EXECUTABLE:
@@ -147,7 +151,7 @@ class Files:
             if why:
                 include.tell(why, kind)
             elif not self._count:
-                why = f"there are more than {MOST_FILES} files; the rest is not read"
+                why = f"there are more than {MAX_FILES} files; the rest is not read"
                 return self.findings.tell_first(include.place, why)
             else:
                 self._count -= 1
@@ -180,7 +184,7 @@ class Files:
         """What a pattern stands for, as glob(3) with braces has it."""
         patterns = list(islice(alternatives(include.pattern), self._patterns + 1))
         if len(patterns) > self._patterns:
-            why = f"the braces of the includes come to more than {MOST_PATTERNS} names; the rest is not read"
+            why = f"the braces of the includes come to more than {MAX_PATTERNS} names; the rest is not read"
             self.findings.tell_first(include.place, why)
             patterns.pop()
         self._patterns -= len(patterns)
@@ -218,7 +222,7 @@ class Files:
         except (OSError, ValueError) as error:
             include.tell(_refusal(directory, error), "m")
         if not self._entries:
-            why = f"the includes look at more than {MOST_ENTRIES} files; name the directory more closely"
+            why = f"the includes look at more than {MAX_ENTRIES} files; name the directory more closely"
             self.findings.tell_first(include.place, why)
         wanted = part.replace("[^", "[!")
         hidden = part.startswith(".")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NUMBER = re.compile(r"[ \t\f\n\r\v]*\+?([0-9]{1,10})", re.ASCII)
 MAC = re.compile(r"(?:[0-9A-Fa-f]{1,2}:){4}[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{0,2})?")
 RANDOM = "\N{REPLACEMENT CHARACTER}"
-LONGEST_NAME = 15
+MAX_INTERFACE_NAME = 15
 """Characters of an interface's name (IFNAMSIZ)."""
 OWNER, DEFAULT = 255, 100
 """Priorities: of an instance that is to begin as MASTER, and of others, where none is set."""
@@ -97,7 +97,7 @@ class Draft:
 
     def _take_interface(self, one: Statement) -> None:
         name = self.word(one)
-        if name is not None and len(name) <= LONGEST_NAME:
+        if name is not None and len(name) <= MAX_INTERFACE_NAME:
             self.interface = name
         elif name is not None:
             self.tell(one, f"{name} is longer than the name of an interface, and passed over")
@@ -178,7 +178,7 @@ class Draft:
     def _take_vmac_name(self, one: Statement, name: str) -> None:
         if self.vmac_name:
             self.tell(one, f"{name} is passed over, since its interface is called {self.vmac_name} already")
-        elif name in ("", ".", "..") or len(name) > LONGEST_NAME or re.search(r"[/\s]", name):
+        elif name in ("", ".", "..") or len(name) > MAX_INTERFACE_NAME or re.search(r"[/\s]", name):
             if name != "netlink_notify_msg":
                 self.tell(one, f"{name} is no name of an interface; Keepalived makes one up")
         else:
@@ -270,8 +270,8 @@ def _options(address: Address, words: list[str]) -> str:
             broadcast = None if value in ("+", "-") else address_of(value)
             if address.ip.version == 6 or (value not in ("+", "-") and (not broadcast or broadcast.version == 6)):
                 return f"{word} {value} cannot be"
-        elif word == "label" and len(value) > LONGEST_NAME:
-            return f"its label {value[:80]} is longer than {LONGEST_NAME} characters"
+        elif word == "label" and len(value) > MAX_INTERFACE_NAME:
+            return f"its label {value[:80]} is longer than {MAX_INTERFACE_NAME} characters"
         elif word == "peer" and not peer:
             other = address_of(value)
             if other and other.version == address.ip.version:

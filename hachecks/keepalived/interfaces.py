@@ -1,4 +1,4 @@
-"""On which interface is each address of an instance to be? VMACs, their names, and what they do to addresses.
+"""The interface that each address of an instance is to be on: VMACs, their names, and what they do to addresses.
 
 Keepalived makes up the names of interfaces in the order of the instances (vrrp.c of 2.2.7). Interfaces that are on the
 machine already with just these names and addresses are not known here.
@@ -6,7 +6,7 @@ machine already with just these names and addresses are not known here.
 
 from __future__ import annotations
 
-from hachecks.keepalived.instance import LONGEST_NAME
+from hachecks.keepalived.instance import MAX_INTERFACE_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
     from hachecks.keepalived.instance import Address, Draft
 
-PREFIX = "vrrp"
+VMAC_PREFIX = "vrrp"
+"""What the names of VMACs begin with, where no vmac_prefix says otherwise."""
 
 
 class Interfaces:
     """The interfaces that Keepalived makes, by what it looks for when it looks for one that is there already."""
 
     def __init__(self, drafts: Iterable[Draft], prefix: str, address_prefix: str) -> None:
-        self.prefix = prefix or PREFIX
+        self.prefix = prefix or VMAC_PREFIX
         self.address_prefix = address_prefix or self.prefix
         self.taken: dict[str, Draft | None] = {}
         self._last: dict[tuple[str, int | None, str], int] = {}
@@ -82,7 +83,7 @@ class Interfaces:
 
 def _name(prefix: str, number: str, vrid: int | None) -> str:
     end = f"{number}.{vrid or 0}"
-    return prefix[: LONGEST_NAME - len(end)] + end
+    return prefix[: MAX_INTERFACE_NAME - len(end)] + end
 
 
 def _mac(draft: Draft, family: str) -> str:

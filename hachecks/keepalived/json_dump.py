@@ -1,4 +1,4 @@
-"""What does Keepalived answer when it is asked for its JSON? Off by default, since its VRRP process writes the answer.
+"""Keepalived's JSON dump, asked for by a signal: off by default, since its VRRP process writes the answer.
 
 A signal is the question and a file the answer. Other exporters read the file before it is written, go on telling what
 a hung Keepalived wrote long ago, take half a file, and kill whoever has the process id of a Keepalived that is gone.
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["Dump", "KeepalivedJson", "Unavailable", "dumps_of"]
 
 NAME = "keepalived.json"
-LEAST = 1.0
+MIN_QUESTION_INTERVAL = 1.0
 """Seconds between two questions; who asks sooner gets the same answer."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
+MIN_POLL_INTERVAL, MAX_POLL_INTERVAL = 0.001, 0.05
 """Seconds between two looks at the file, which is complete 0.4 ms to 20 ms after the signal."""
-LARGEST = 16 * 1024 * 1024
+MAX_LENGTH = 16 * 1024 * 1024
 """Characters of an answer; 255 instances are 260 kB."""
 IN_MEMORY = ("tmpfs", "ramfs")
 STATES = {0: "UNKNOWN", 1: "BACKUP", 2: "MASTER", 3: "FAULT", 97: "UNKNOWN", 98: "STOP"}
@@ -82,7 +82,7 @@ class KeepalivedJson:
     async def ask(self, within: float) -> Mapping[str, Dump]:
         """The instances by name, as they are now; raises `Unavailable` when so many seconds have passed, or before."""
         question = self._question
-        if question is None or (question.done() and time.monotonic() >= self._asked + LEAST):
+        if question is None or (question.done() and time.monotonic() >= self._asked + MIN_QUESTION_INTERVAL):
             self._asked = time.monotonic()
             question = self._question = asyncio.ensure_future(self._answer(within))
         # Who goes away, or has less time, leaves the question to those who wait for it as well.
@@ -98,20 +98,22 @@ class KeepalivedJson:
         ends = time.monotonic() + within * 0.95  # what is left is for the reason to arrive
         self._number = self._number or asyncio.ensure_future(number_from_program())
         await asyncio.wait({self._number}, timeout=within / 2)
-        told = self._number.result() if self._number.done() else None
+        number = self._number.result() if self._number.done() else None
         try:
             with keepalived(self.pid_file) as (pidfd, process), _closing(self._place(process.pid)) as directory:
                 before = _identity(directory)
-                send_json_signal(pidfd, process, told)
+                send_json_signal(pidfd, process, number)
                 return await self._read(directory, before, process, ends)
         except Unavailable as reason:
             return reason
 
     def _place(self, pid: int) -> int:
         """The directory as Keepalived sees it, open; raises `Unavailable` if it writes elsewhere, or to a disk."""
-        told = _environment(pid).get("TMPDIR")
-        if told and os.path.normpath(told) != os.path.normpath(self.directory):
-            raise Unavailable(f"Keepalived writes to its TMPDIR {told}, not to {self.directory}; give that directory")
+        temporary = _environment(pid).get("TMPDIR")
+        if temporary and os.path.normpath(temporary) != os.path.normpath(self.directory):
+            raise Unavailable(
+                f"Keepalived writes to its TMPDIR {temporary}, not to {self.directory}; give that directory"
+            )
         foreign = _sees_other_files(pid)
         try:
             directory = _opened_in(f"/proc/{pid}/root", self.directory) if foreign else _opened(self.directory)
@@ -129,7 +131,7 @@ class KeepalivedJson:
 
     async def _read(self, directory: int, before: object, process: Process, ends: float) -> Mapping[str, Dump]:
         """What is in the file once it is another than before, and complete: up to 2.4.3 it is there before that."""
-        path, pause, trouble = os.path.join(self.directory, NAME), FIRST_PAUSE, ""
+        path, pause, trouble = os.path.join(self.directory, NAME), MIN_POLL_INTERVAL, ""
         while True:
             if _identity(directory) not in (before, None):
                 try:
@@ -140,7 +142,7 @@ class KeepalivedJson:
             if left <= 0:
                 raise Unavailable(f"{trouble or explain_silence(process, path)}; its old values are not used")
             await asyncio.sleep(min(pause, left))
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+            pause = min(pause * 1.5, MAX_POLL_INTERVAL)
 
 
 @contextlib.contextmanager
@@ -203,7 +205,7 @@ def _text(directory: int, path: str, user: int) -> str:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != user:
             raise Unavailable(f"{path} is not Keepalived's: user {found.st_uid} owns it; remove it")
-        return file.read(LARGEST)
+        return file.read(MAX_LENGTH)
 
 
 def dumps_of(text: str) -> Mapping[str, Dump]:

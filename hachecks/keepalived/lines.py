@@ -29,15 +29,15 @@ RANDOM = "_RANDOM"
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 """Stands for a number that Keepalived draws anew at each start."""
 
-LONGEST = 1023
+MAX_LINE_BYTES = 1023
 """Bytes of a line, as Keepalived reads it: what is longer is several lines, and does not grow."""
-MOST_LINES = 150_000
+MAX_LINES = 150_000
 """Lines and braces that a configuration may come to: 255 instances take some thousand."""
-DEAR = 10
+EXPANSION_COST = 10
 """Lines of a file that one of a definition or sequence counts for, since a few letters make very many of these."""
-MOST_EXPANDED = 2 * 1024 * 1024
+MAX_EXPANDED_LENGTH = 2 * 1024 * 1024
 """Characters that definitions and sequences may come to."""
-MOST_REPLACED = 100
+MAX_REPLACEMENTS = 100
 """Definitions that one line may name, one within another."""
 
 
@@ -57,8 +57,8 @@ class Lines:
         self._rest = ""
         self._ended = False
         self._unfinished: list[str] | None = None
-        self._lines = MOST_LINES
-        self._characters = MOST_EXPANDED
+        self._lines = MAX_LINES
+        self._characters = MAX_EXPANDED_LENGTH
 
     def read_text(self, text: bytes, path: str = "") -> None:
         """Go on with this text, and come back to what is read now."""
@@ -88,7 +88,7 @@ class Lines:
 
     def _raw(self) -> str | None:
         """What is to be read next: the rest of a line, a line of a definition or sequence, or one of a file."""
-        if (self._rest or self._expansions) and not self._spend(DEAR if self._expansions else 1):
+        if (self._rest or self._expansions) and not self._spend(EXPANSION_COST if self._expansions else 1):
             return None
         if self._rest:
             line, self._rest = self._rest, ""
@@ -113,7 +113,7 @@ class Lines:
             return True
         self._lines = 0
         if not self._ended:
-            why = f"from here it is more than {MOST_LINES} lines, and not read; does a definition contain itself?"
+            why = f"from here it is more than {MAX_LINES} lines, and not read; does a definition contain itself?"
             self.findings.tell_first(self.place, why)
         self._ended = True
         self._rest = ""
@@ -125,7 +125,7 @@ class Lines:
         if self._characters >= characters:
             self._characters -= characters
             return True
-        why = f"from here definitions come to more than {MOST_EXPANDED} characters, and are not read"
+        why = f"from here definitions come to more than {MAX_EXPANDED_LENGTH} characters, and are not read"
         self.findings.tell_first(self.place, why)
         self._expansions.clear()
         return False
@@ -154,10 +154,10 @@ class Lines:
         """The lines of a text that say something, without their comments."""
         for number, ended in enumerate(BytesIO(text), 1):
             whole = ended[:-1] if ended[-1:] == b"\n" else ended
-            for start in range(0, len(whole), LONGEST) or (0,):
+            for start in range(0, len(whole), MAX_LINE_BYTES) or (0,):
                 if not self._spend(1):
                     return
-                kept = whole[start : start + LONGEST].partition(b"\0")[0].rstrip(b"\r")
+                kept = whole[start : start + MAX_LINE_BYTES].partition(b"\0")[0].rstrip(b"\r")
                 raw = kept.decode("utf-8", "backslashreplace")
                 if not raw:
                     self._unfinished = None  # an empty line ends a definition, a mere comment does not
@@ -189,7 +189,7 @@ class Lines:
     def _resolved(self, line: str) -> str:
         """The line with its condition and definitions resolved; empty where it only defines something."""
         written = len(line)
-        for _ in range(MOST_REPLACED):
+        for _ in range(MAX_REPLACEMENTS):
             if line[:1] == "@":
                 condition = CONDITION.match(line)
                 if not condition or (condition[2] == self.config_id) == bool(condition[1]):
@@ -225,10 +225,10 @@ class Lines:
             longer = (
                 line[:start] + value + ("" if match[4] or not match[3] else f"{match[3][1:]}}}") + line[match.end() :]
             )
-            if count > MOST_REPLACED:
+            if count > MAX_REPLACEMENTS:
                 self.findings.tell(self.place, f"{match[0]} contains itself, and Keepalived would read it for ever")
                 return "", False
-            if len(longer) > LONGEST or not self._may_grow(len(value)):
+            if len(longer) > MAX_LINE_BYTES or not self._may_grow(len(value)):
                 self.findings.tell(self.place, f"with {match[0]} the line gets longer than Keepalived reads")
                 return line, False
             line = longer

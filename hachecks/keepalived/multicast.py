@@ -1,4 +1,4 @@
-"""Which interfaces have joined VRRP's multicast group? An instance that hears nobody becomes MASTER beside another."""
+"""VRRP's multicast group, and the interfaces that have joined it: who hears nobody becomes MASTER beside another."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-VRRP = "120000E0"
+VRRP_IPV4 = "120000E0"
 """224.0.0.18, as /proc/net/igmp writes it (RFC 9568, 5.1.1.2): the kernel's byte order, little-endian."""
 VRRP_IPV6 = "ff020000000000000000000000000012"
+"""ff02::12, as /proc/net/igmp6 writes it."""
 
 
 def joined(interfaces: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bool]]:
@@ -32,7 +33,7 @@ def _ipv4() -> set[str] | None:
         for line in file:
             if not line[:1].isspace():
                 name = line.split()[1].rstrip(":")
-            elif line.split(None, 1)[0] == VRRP:
+            elif line.split(None, 1)[0] == VRRP_IPV4:
                 members.add(name)
         return members
     return None

@@ -1,4 +1,4 @@
-"""Which VIPs does each instance of OpenShift's ipfailover carry?
+"""OpenShift's ipfailover: the instances and VIPs that its variables come to.
 
 As its generators (config-generators.sh, utils.sh) make them of the variables: an instance for each VIP, or for each of
 OPENSHIFT_HA_VIP_GROUPS groups, named after OPENSHIFT_HA_CONFIG_NAME and numbered from 1. What they would write is read
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from hachecks.keepalived.configuration import VrrpInstance
 
-MOST = 1024
+MAX_VIPS = 1024
 """VIPs that are expanded: VRRP has 255 ids, and groups take more than one VIP each."""
-NAME = "OpenShift-IPFailover"
-INTERVAL = "2"
+DEFAULT_NAME = "OpenShift-IPFailover"
+"""What OPENSHIFT_HA_CONFIG_NAME is by default."""
+DEFAULT_INTERVAL = "2"
+"""Seconds between two runs of the check script, as they are written."""
 PLACE = "what OPENSHIFT_HA_* come to"
 DELETED = re.compile(r"[^0-9a-fA-F:.,\n-]")
 IPV4 = re.compile(r"(?:[0-2]?[0-9]{1,2}\.){3}[0-2]?[0-9]{1,2}", re.ASCII)
@@ -43,10 +45,10 @@ def configuration(environ: Mapping[str, str]) -> Configuration:
     found = read_text(text, PLACE)
     ids = _offset(environ) is not None
     findings = tuple(one for one in found.findings if "another number at each start" not in one)
-    return found._replace(instances=tuple(_told(one, ids) for one in found.instances), findings=findings)
+    return found._replace(instances=tuple(_as_far_as_known(one, ids) for one in found.instances), findings=findings)
 
 
-def _told(instance: VrrpInstance, ids: bool) -> VrrpInstance:
+def _as_far_as_known(instance: VrrpInstance, ids: bool) -> VrrpInstance:
     """An instance without what was only put in for want of a variable."""
     if instance.interface == UNTOLD:
         addresses = tuple(vip._replace(interface="") for vip in instance.addresses)
@@ -59,7 +61,7 @@ def _generated(environ: Mapping[str, str]) -> Iterator[str]:
     check = f"chk_{_name(environ).replace('-', '_')}"
     command = environ.get("OPENSHIFT_HA_CHECK_SCRIPT", "")
     if command:
-        interval = environ.get("OPENSHIFT_HA_CHECK_INTERVAL") or INTERVAL
+        interval = environ.get("OPENSHIFT_HA_CHECK_INTERVAL") or DEFAULT_INTERVAL
         yield from (f"vrrp_script {check} {{", f'script "{command}"', f"interval {interval}", "}")
     interface = environ.get("OPENSHIFT_HA_NETWORK_INTERFACE") or UNTOLD
     # OPENSHIFT_HA_USE_UNICAST is read nowhere: unicast is what has peers.
@@ -79,7 +81,7 @@ def _generated(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _name(environ: Mapping[str, str]) -> str:
-    return environ.get("OPENSHIFT_HA_CONFIG_NAME") or NAME
+    return environ.get("OPENSHIFT_HA_CONFIG_NAME") or DEFAULT_NAME
 
 
 def _offset(environ: Mapping[str, str]) -> int | None:
@@ -134,7 +136,7 @@ def expanded(text: str) -> list[str]:
             addresses = _ipv6_range(first, last)
         else:
             continue
-        found += addresses[: MOST - len(found)]
+        found += addresses[: MAX_VIPS - len(found)]
     return found
 
 
@@ -154,7 +156,7 @@ def _ipv4_range(first: str, last: str) -> list[str]:
     end = last.rpartition(".")[2]
     if not re.fullmatch("[0-9]{1,9}", end, re.ASCII):
         return []
-    return [f"{base}.{number}" for number in range(int(start), min(int(end), int(start) + MOST) + 1)]
+    return [f"{base}.{number}" for number in range(int(start), min(int(end), int(start) + MAX_VIPS) + 1)]
 
 
 def _ipv6_range(first: str, last: str) -> list[str]:
@@ -163,4 +165,4 @@ def _ipv6_range(first: str, last: str) -> list[str]:
     base, _, start = first.rpartition(":")
     if not re.fullmatch("[0-9a-fA-F]{1,4}", last) or not re.fullmatch("[0-9a-fA-F]{1,4}", start):
         return []
-    return [f"{base}:{number:x}" for number in range(int(start, 16), min(int(last, 16), int(start, 16) + MOST) + 1)]
+    return [f"{base}:{number:x}" for number in range(int(start, 16), min(int(last, 16), int(start, 16) + MAX_VIPS) + 1)]

@@ -1,4 +1,4 @@
-"""Does Keepalived run? Its process tells where it can be seen; a sidecar sees no more than its sockets.
+"""Keepalived's process: whether it runs, as its process tells where that can be seen; a sidecar sees only its sockets.
 
 Keepalived's VRRP process has raw sockets of IP protocol 112, which /proc/net/raw and /proc/net/raw6 show to everybody
 in the network namespace. Tried with 2.2.7: they are there in MASTER, BACKUP and FAULT alike, whether a script failed or

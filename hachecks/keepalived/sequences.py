@@ -15,9 +15,10 @@ LIST = re.compile(r"~LST[ \t]*\(([^)]*)\)[ \t]*(.*)", re.DOTALL)
 ROW = re.compile(r"\{([^{}]*)\}|([^ \t,{}]+)")
 ROWS = re.compile(r"[ \t]*(?:\{[^{}]*\}|[^ \t,{}]+)[ \t]*(?:,[ \t]*(?:\{[^{}]*\}|[^ \t,{}]+)[ \t]*)*")
 NUMBER = re.compile(r"\s*([+-]?)(?:0x([0-9a-f]+)|(0[0-7]*)|([1-9][0-9]*)|)[ \t]*([,)])", re.ASCII | re.IGNORECASE)
-LONGEST = 64
+MAX_NUMBERS_LENGTH = 64
 """Characters of the numbers of a sequence, with their closing bracket."""
-LARGEST = 2**63 - 1
+MAX_NUMBER = 2**63 - 1
+"""What Keepalived's 64 bits hold."""
 
 
 def sequence(line: str, resolve: Callable[[str], str]) -> Repetition | None:
@@ -28,7 +29,7 @@ def sequence(line: str, resolve: Callable[[str], str]) -> Repetition | None:
     found = SEQUENCE.match(line)
     if found:
         numbers = found[3].lstrip(" \t")
-        values = _values(resolve(numbers)) if len(numbers) < LONGEST else None
+        values = _values(resolve(numbers)) if len(numbers) < MAX_NUMBERS_LENGTH else None
         if values is None or (found[1] and min(values[0], values[-1]) < 0):
             return None
         form = "{:x}" if found[1] else "{}"
@@ -48,7 +49,7 @@ def _values(text: str) -> range | None:
     while match:
         sign, hexadecimal, octal, decimal = match[1], match[2], match[3], match[4]
         number = int(hexadecimal, 16) if hexadecimal else int(octal, 8) if octal else int(decimal or "0")
-        numbers.append(max(-LARGEST, min(LARGEST, -number if sign == "-" else number)))
+        numbers.append(max(-MAX_NUMBER, min(MAX_NUMBER, -number if sign == "-" else number)))
         if match[5] == ")":
             break
         match = NUMBER.match(text, match.end())

@@ -1,4 +1,4 @@
-"""How is Keepalived signalled, and nobody else? The default of a signal that a process does not expect is its death.
+"""Signals to Keepalived, and to nobody else: the default of a signal that a process does not expect is its death.
 
 A pid file may be stale, and its number another's by now: an exporter that trusts it kills the innocent.
 """
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROGRAM = "keepalived"
-PLACES = "/usr/local/sbin:/usr/sbin:/sbin"
+SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Where Keepalived may be, beside PATH."""
 JSON_SIGNALS = (36, 37)
 """SIGRTMIN + 2 of glibc and of musl. Keepalived uses none of their neighbours, so the one of them it takes is it."""
 REAL_TIME = range(32, 65)
-LARGEST_PID = 2**22
-ANSWERS = 1.0
+"""Signals that a program may give a meaning of its own (signal(7))."""
+MAX_PID = 2**22
+"""The kernel's limit on 64 bits (PID_MAX_LIMIT)."""
+PROGRAM_TIMEOUT = 1.0
 """Seconds within which `keepalived --signum` tells a number; it takes 3 ms."""
 
 
@@ -69,10 +72,10 @@ def keepalived(pid_file: str) -> Iterator[tuple[int, Process]]:
         os.close(descriptor)
 
 
-def send_json_signal(descriptor: int, process: Process, told: int | None) -> None:
-    """Have it dump its JSON, by the signal we were `told` if it takes that one; raises `Unavailable`."""
+def send_json_signal(descriptor: int, process: Process, from_program: int | None) -> None:
+    """Have it dump its JSON, by the signal `from_program` if it takes that one; raises `Unavailable`."""
     who = f"Keepalived (process {process.pid})"
-    number = next((one for one in (told, *JSON_SIGNALS) if one and process.takes(one)), None)
+    number = next((one for one in (from_program, *JSON_SIGNALS) if one and process.takes(one)), None)
     if number is None:
         raise Unavailable(f"{who} takes no signal for JSON; use one that was built with --enable-json")
     # These signals queue up. One that hung for an hour must not answer an hour's questions when it goes on.
@@ -88,7 +91,7 @@ def send_json_signal(descriptor: int, process: Process, told: int | None) -> Non
 
 async def number_from_program() -> int | None:
     """The signal by `keepalived --signum=JSON`; None where there is no such program, or it knows no JSON."""
-    program = shutil.which(PROGRAM, path=f"{os.environ.get('PATH', os.defpath)}:{PLACES}")
+    program = shutil.which(PROGRAM, path=f"{os.environ.get('PATH', os.defpath)}:{SEARCH_PATH}")
     if program is None:
         return None
     nothing, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
@@ -99,7 +102,7 @@ async def number_from_program() -> int | None:
     except OSError:
         return None
     try:
-        said, _ = await asyncio.wait_for(process.communicate(), ANSWERS)
+        said, _ = await asyncio.wait_for(process.communicate(), PROGRAM_TIMEOUT)
     except asyncio.TimeoutError:
         process.kill()
         await process.wait()
@@ -132,7 +135,7 @@ def _pid(path: str) -> int:
             text = file.read(64).strip()
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}; start Keepalived, or give its pid file") from None
-    if not (text.isdigit() and 0 < int(text) <= LARGEST_PID):
+    if not (text.isdigit() and 0 < int(text) <= MAX_PID):
         raise Unavailable(f"{path} holds no process id; give Keepalived's pid file")
     return int(text)
 

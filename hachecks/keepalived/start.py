@@ -1,4 +1,4 @@
-"""Does Keepalived start its VRRP process for a configuration?
+"""Whether Keepalived starts its VRRP process for a configuration.
 
 Its first process reads the file too. It knows the keywords of global_defs only, and passes over all other blocks by
 counting braces: what it does not find at the top level is not started, though the VRRP process would read it (parser.c

@@ -37,7 +37,8 @@ async def main():
     while not following.done():
         if source.version != version:
             version = source.version
-            on = {one: addresses.interfaces_with(one, *sys.argv[1:]) for one in addresses.on}
+            present = addresses.present()
+            on = {one: present.interfaces_with(one, *sys.argv[1:]) for one in present.links}
             print(json.dumps({"at": time.monotonic(), "up": source.up, "on": on}), flush=True)
         await asyncio.sleep(0.002)
     following.result()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hachecks.exporter.configuration import PATIENCE, ConfigurationSource
+from hachecks.exporter.configuration import UNFINISHED_SECONDS, ConfigurationSource
 from hachecks.exporter.source import SourceHealth
 from tests.failover.namespace import wait_until
 from tests.nodes import node_at
@@ -60,7 +60,7 @@ def test_a_block_that_is_open_for_a_while_leaves_the_former_in_force(watched: Wa
 def test_a_block_that_stays_open_counts_as_keepalived_takes_it(watched: Watched) -> None:
     watched.after(WHOLE)
     assert watched.after(WHOLE.replace("10.0.0.1", "10.0.0.2")[:-2]) == ["10.0.0.1"]
-    wait_until("it counts", lambda: watched.vips() == ["10.0.0.2"], within=PATIENCE + 20)
+    wait_until("it counts", lambda: watched.vips() == ["10.0.0.2"], within=UNFINISHED_SECONDS + 20)
     assert watched.source.up
     assert "a } is missing" in watched.configuration.configuration.findings[0]
 

@@ -6,7 +6,7 @@ import pytest
 
 from hachecks.exporter.consistency import expected, hints, mismatch
 from hachecks.exporter.view import Instance
-from hachecks.keepalived.configuration import VirtualAddress, VrrpInstance, family_of
+from hachecks.keepalived.configuration import VirtualAddress, VrrpInstance, family_of, read_text
 
 ADDRESS = "10.0.0.100"
 
@@ -68,12 +68,12 @@ def test_many_are_not_all_named() -> None:
     assert "VI_0, VI_1, VI_2 and 252 more" in said
 
 
-def test_an_id_that_is_used_twice_on_a_network_is_told() -> None:
-    same = [configured("VI_1", 51, "10.0.0.1"), configured("VI_2", 51, "10.0.0.2")]
-    assert [hint for hint in hints(same, [], True) if "virtual_router_id 51 on eth0" in hint]
-    other_network = [same[0], configured("VI_2", 51, "10.0.0.2", "eth1")]
-    other_family = [same[0], configured("VI_2", 51, "2001:db8::2")]
-    assert list(hints(other_network, [], True)) == list(hints(other_family, [], True)) == []
+def test_an_id_that_is_used_twice_is_a_finding_of_the_configuration_and_told_once() -> None:
+    block = "vrrp_instance {} {{\n  interface eth0\n  virtual_router_id 51\n  virtual_ipaddress {{\n  {}\n  }}\n}}\n"
+    text = block.format("VI_1", "10.0.0.1") + block.format("VI_2", "10.0.0.2")
+    found = read_text(text, "keepalived.conf")
+    assert len([one for one in found.findings if "virtual_router_id 51 on eth0" in one]) == 1
+    assert list(hints(found.instances, [], True)) == []
 
 
 def test_a_vip_of_two_instances_is_told() -> None:

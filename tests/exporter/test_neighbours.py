@@ -17,7 +17,7 @@ import bcrypt
 import pytest
 import trustme
 
-from hachecks.exporter.connections import MOST, MOST_WITH_TLS
+from hachecks.exporter.connections import MAX_CONNECTIONS, MAX_TLS_CONNECTIONS
 from tests.exporter.running import Exporter, configuration, exporter, say
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def serves(running: Exporter) -> None:
 def test_idle_connections_end_for_new_ones(running: Exporter, first: bytes) -> None:
     with connected(running, 1200, first) as connections:
         serves(running)
-        assert files(running) < MOST + 60
+        assert files(running) < MAX_CONNECTIONS + 60
         assert memory(running) < MOST_MEMORY
         assert has_ended(connections[0])
     assert [line for line in running.lines if "serving" not in line and "nothing is recorded" not in line] == []
@@ -115,7 +115,7 @@ def test_a_scraper_keeps_its_connection_whatever_others_open(running: Exporter) 
         ask = b"GET /-/healthy HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         scraper.sendall(ask)
         assert scraper.recv(4096).startswith(b"HTTP/1.1 200")
-        with connected(running, MOST + 50):
+        with connected(running, MAX_CONNECTIONS + 50):
             scraper.sendall(ask)
             assert scraper.recv(4096).startswith(b"HTTP/1.1 200")
 
@@ -217,7 +217,7 @@ def test_unfinished_handshakes_end_for_new_ones(tls: tuple[Exporter, ssl.SSLCont
     with connected(running, 240, hello) as connections:
         serves(running)
         assert memory(running) < MOST_MEMORY
-        assert files(running) < MOST_WITH_TLS + 60
+        assert files(running) < MAX_TLS_CONNECTIONS + 60
         began = time.monotonic()
         assert all(map(has_ended, connections))
         assert time.monotonic() - began < 20
@@ -227,7 +227,7 @@ def test_unfinished_handshakes_end_for_new_ones(tls: tuple[Exporter, ssl.SSLCont
 def test_idle_connections_with_tls_fit_the_memory(tls: tuple[Exporter, ssl.SSLContext]) -> None:
     running, context = tls
     with contextlib.ExitStack() as opened:
-        for _ in range(2 * MOST_WITH_TLS):
+        for _ in range(2 * MAX_TLS_CONNECTIONS):
             plain = opened.enter_context(socket.create_connection(place(running), 10))
             opened.enter_context(context.wrap_socket(plain, server_hostname="127.0.0.1"))
         serves(running)

@@ -17,6 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from hachecks.exporter import page
+from hachecks.exporter.consistency import headline
 from hachecks.exporter.view import Check, Instance, Notifier, SourceStatus, View, Vip
 from tests.browser import (
     axe_violations,
@@ -419,7 +420,7 @@ UNKNOWN = replace(vip(1, "MASTER"), present=None)
     ],
 )
 def test_the_headline_says_whether_the_vips_are_where_keepalived_says(view: View, tone: str, sentence: str) -> None:
-    top = page.headline(view)
+    top = headline(view)
     assert (top.tone, top.sentence) == (tone, sentence)
     assert f"<h1>{sentence}</h1>" in page.render(view)
 
@@ -446,6 +447,14 @@ def test_a_page_of_255_vips_is_small_and_soon_made() -> None:
     for _ in range(10):
         page.render(view)
     assert (time.process_time() - began) / 10 < 0.05, "15 ms on a quiet machine"
+
+
+def test_only_what_is_ours_is_put_into_the_page_as_it_is() -> None:
+    template = (page.HERE / "page.html").read_text()
+    assert re.findall(r"(\w+(?:\.\w+)?) \| safe", template) == [
+        "style", "definitions", "axis", "one.strip", "script",
+    ]  # fmt: skip
+    assert "autoescape" not in template
 
 
 def test_a_name_cannot_hide_or_turn_what_follows() -> None:
@@ -489,7 +498,7 @@ def test_what_looks_well_on_the_page_is_what_agrees() -> None:
                 held = replace(vip(0, first), present=present, expected=True if first == "MASTER" else None)
                 instances = (instance(0, first), instance(1, second))
                 view = replace(agreeing(), keepalived_runs=runs, vips=(held,), instances=instances)
-                assert (page.headline(view).tone == "good") == view.agrees, (runs, states, present)
+                assert (headline(view).tone == "good") == view.agrees, (runs, states, present)
 
 
 def test_findings_are_shown_beside_the_rest() -> None:

@@ -14,22 +14,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hachecks.checks.results import CheckResults
-from hachecks.exporter import compatibility, metrics, page, queues
-from hachecks.exporter.checks import DEFAULT_INTERVAL, FORGOTTEN, STALE, Checks
+from hachecks.exporter import body, compatibility, metrics, page, queues
+from hachecks.exporter.checks import DEFAULT_INTERVAL, FORGET_SECONDS, NEVER_RAN, STALE_SECONDS, CheckSource
 from hachecks.exporter.configuration import ConfigurationSource
 from hachecks.exporter.document import document
 from hachecks.exporter.exposition import TEXT, rendered
-from hachecks.exporter.node import SOME, NodeSources
+from hachecks.exporter.instance_history import InstanceHistories
+from hachecks.exporter.journal_source import EVENTS_PER_CLOCK_LOOK
 from hachecks.exporter.source import SourceHealth
-from hachecks.exporter.stories import InstanceHistories
+from hachecks.exporter.sources import Sources
+from hachecks.exporter.view import Instance
+from hachecks.exporter.view_builder import ViewBuilder, with_reasons
 from hachecks.keepalived.configuration import Configuration, VrrpScript
 from hachecks.transitions import journal
 from tests import nodes
 from tests.exporter.running import configuration, say
+from tests.monitors import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from hachecks.exporter.body import CachedSection
+    from hachecks.exporter.view import View
 
 
 # How a source fares
@@ -97,8 +104,8 @@ def published(name: str, at: float, *, good: bool = True, interval: float = 0.0)
     return one
 
 
-def checks(directory: Path, *scripts: VrrpScript) -> Checks:
-    found = Checks(lambda: [str(directory)], {}, SourceHealth("verdicts", lambda _: None))
+def checks(directory: Path, *scripts: VrrpScript) -> CheckSource:
+    found = CheckSource(lambda: [str(directory)], {}, SourceHealth("verdicts", lambda _: None))
     found.configure(Configuration((), scripts, {}, ()))
     return found
 
@@ -114,68 +121,76 @@ def write(directory: Path, one: CheckResults) -> None:
 def test_a_verdict_says_something_about_now_for_a_minute_or_five_intervals(tmp_path: Path) -> None:
     found, now = checks(tmp_path, script("quick", "web"), script("slow", "backup", 600.0)), time.time()
     for name, age, fresh in (
-        ("web", STALE - 1, True),
-        ("web", STALE + 1, False),
+        ("web", STALE_SECONDS - 1, True),
+        ("web", STALE_SECONDS + 1, False),
         ("backup", 5 * 600 - 1, True),
         ("backup", 5 * 600 + 1, False),
     ):
-        assert found.is_fresh(published(name, now - age), now) is fresh, (name, age)
+        assert found.checks.is_fresh(published(name, now - age), now) is fresh, (name, age)
 
 
-@pytest.mark.parametrize("ahead", [STALE + 1, 1e9, 1e300])
+@pytest.mark.parametrize("ahead", [STALE_SECONDS + 1, 1e9, 1e300])
 def test_a_verdict_from_the_future_says_nothing_about_now(tmp_path: Path, ahead: float) -> None:
     now = time.time()
     write(tmp_path, published("web", now + ahead))
     found = checks(tmp_path, script("web", "web"))
     found.refresh()
-    assert [check.status for check in found.view(now)] == [""]
-    assert found.why(["web"], now) == ""
+    assert [(check.status, check.passes) for check in found.checks.view(now)] == [("", None)]
 
 
 def test_a_check_that_nobody_configured_is_forgotten_after_an_hour(tmp_path: Path) -> None:
     found, now = checks(tmp_path, script("web", "web")), time.time()
-    for name, age in (("web", 2 * FORGOTTEN), ("lately", FORGOTTEN - 60), ("once", FORGOTTEN + 60)):
+    for name, age in (("web", 2 * FORGET_SECONDS), ("lately", FORGET_SECONDS - 60), ("once", FORGET_SECONDS + 60)):
         write(tmp_path, published(name, now - age))
     found.refresh()
-    assert sorted(name for name, _ in found.shown(now)) == ["lately", "web"]
+    assert sorted(name for name, _ in found.checks.shown(now)) == ["lately", "web"]
 
 
 def test_a_check_that_never_ran_is_shown_as_that(tmp_path: Path) -> None:
     found = checks(tmp_path, script("chk", "web", None))
     found.refresh()
-    (one,) = found.view(time.time())
+    (one,) = found.checks.view(time.time())
     assert (one.name, one.status, one.reason, one.interval) == (
-        "web", "", "it has never run: can Keepalived start it?", DEFAULT_INTERVAL,
+        "web", "", NEVER_RAN, DEFAULT_INTERVAL,
     )  # fmt: skip
 
 
 def test_a_script_that_is_no_check_is_left_to_keepalived(tmp_path: Path) -> None:
     odd = VrrpScript("odd", "hacheck nonsense", 1.0, None, None, None)
     other = VrrpScript("other", "/bin/true", 1.0, None, None, None)
-    assert checks(tmp_path, odd, other).of_script == {}
+    assert checks(tmp_path, odd, other).checks.of_script == {}
 
 
-def test_the_reason_is_of_the_first_check_that_fails_right_now(tmp_path: Path) -> None:
+def test_the_reason_of_a_fault_is_of_the_first_tracked_check_that_fails_right_now(tmp_path: Path) -> None:
     now = time.time()
     found = checks(tmp_path, script("a", "passes"), script("b", "stale"), script("c", "fails"), script("d", "too"))
     write(tmp_path, published("passes", now))
-    write(tmp_path, published("stale", now - 2 * STALE, good=False))
+    write(tmp_path, published("stale", now - 2 * STALE_SECONDS, good=False))
     write(tmp_path, published("fails", now, good=False))
     write(tmp_path, published("too", now, good=False))
     found.refresh()
-    assert found.why(["a", "b", "none", "c", "d"], now).startswith("fails said so")
-    assert found.why(["a", "b"], now) == ""
+    instances = [
+        Instance(name, "lo", 1, "ipv4", 100, state, now, 100, "", {}, 0.0, (), scripts=tuple(scripts.split()))
+        for name, state, scripts in (
+            ("VI_1", "FAULT", "a b none c d"),
+            ("VI_2", "FAULT", "a b"),
+            ("VI_3", "BACKUP", "c"),
+        )
+    ]
+    first, second, third = with_reasons(instances, found.checks.view(now))
+    assert first.why.startswith("fails said so")
+    assert (second.why, third.why) == ("", "")
 
 
 def test_verdicts_are_read_again_when_one_has_come(tmp_path: Path) -> None:
     found, now = checks(tmp_path), time.time()
     found.refresh()
-    before = found.source.version
+    before = found.health.version
     found.refresh()
-    assert (found.source.version, found.verdicts) == (before, {})
+    assert (found.health.version, found.checks.verdicts) == (before, {})
     write(tmp_path, published("web", now))
     found.refresh()
-    assert (list(found.verdicts), found.source.version > before) == (["web"], True)
+    assert (list(found.checks.verdicts), found.health.version > before) == (["web"], True)
 
 
 # The configuration
@@ -218,40 +233,44 @@ def test_an_odd_name_is_one_name_wherever_it_is_read(tmp_path: Path, told: list[
     blocks = (b"vrrp_instance %s {\n  interface lo\n  virtual_router_id %d\n}\n" % (name, 7),
               b"vrrp_instance %s {\n  interface lo\n  virtual_router_id %d\n}\n" % (other, 8))  # fmt: skip
     (tmp_path / "keepalived.conf").write_bytes(b"".join(blocks))
-    node = node_at(tmp_path, told)
+    sources = sources_at(tmp_path, told)
     for one in (name, other):
         command = [os.fsencode(sys.executable), b"-m", b"hachecks", b"notify", b"INSTANCE", one, b"BACKUP", b"100"]
         subprocess.run(command, env={**os.environ, "HACHECK_STATE_DIR": str(tmp_path)}, check=True)
-    heard_all(node)
-    assert len(node.instances) == 2
-    for instance in node.instances:
+    heard_all(sources)
+    assert len(view(sources).instances) == 2
+    for instance in view(sources).instances:
         assert instance.name.isprintable()
-        assert node.told[instance.name].state == "BACKUP", "what is said and what is configured have one name"
-    assert rendered(metrics.known(node), TEXT).count("hachecks_vrrp_transitions_total{") == 8
-    json.dumps(document(node.view()), ensure_ascii=False).encode()
-    page.render(node.view()).encode()
+        assert sources.journal.said.instances[instance.name].state == "BACKUP", (
+            "what is said and what is configured have one name"
+        )
+    assert rendered([metrics.INSTANCES], view(sources), TEXT).count("hachecks_vrrp_transitions_total{") == 8
+    json.dumps(document(view(sources)), ensure_ascii=False).encode()
+    page.render(view(sources)).encode()
 
 
 def test_findings_are_counted_and_told_beside_the_rest(tmp_path: Path, told: list[str]) -> None:
     (tmp_path / "keepalived.conf").write_text(configuration(2))
-    node = node_at(tmp_path, told)
-    heard_all(node)
-    before = node.view().findings
+    sources = sources_at(tmp_path, told)
+    heard_all(sources)
+    before = view(sources).findings
     (tmp_path / "keepalived.conf").write_text(configuration(2) + "}\n")
-    heard_all(node)
-    after = node.view().findings
+    heard_all(sources)
+    after = view(sources).findings
     assert len(after) > len(before)
-    assert document(node.view())["findings"] == list(after)
-    assert len(node.instances) == 2
-    assert f"\nhachecks_configuration_findings {len(after)}\n" in rendered(metrics.configured(node), TEXT)
+    assert document(view(sources))["findings"] == list(after)
+    assert len(view(sources).instances) == 2
+    assert f"\nhachecks_configuration_findings {len(after)}\n" in rendered([metrics.FINDINGS], view(sources), TEXT)
 
 
 def test_an_instance_without_vips_has_its_series(tmp_path: Path, told: list[str]) -> None:
     (tmp_path / "keepalived.conf").write_text("vrrp_instance VI_9 {\n  interface lo\n  virtual_router_id 9\n}\n")
-    node = node_at(tmp_path, told)
-    heard_all(node)
-    assert 'hachecks_vrrp_state{vrrp_instance="VI_9",state="UNKNOWN"} 1' in rendered(metrics.known(node), TEXT)
-    text = rendered(compatibility.families(node), TEXT)
+    sources = sources_at(tmp_path, told)
+    heard_all(sources)
+    assert 'hachecks_vrrp_state{vrrp_instance="VI_9",state="UNKNOWN"} 1' in rendered(
+        [metrics.INSTANCES], view(sources), TEXT
+    )
+    text = rendered(compatibility.TABLES, view(sources), TEXT)
     assert 'keepalived_vrrp_state{iname="VI_9",intf="lo",vrid="9",ip_address=""} 0' in text
 
 
@@ -305,8 +324,8 @@ def test_of_two_queues_of_a_notifier_the_one_that_was_told_last_counts(tmp_path:
 def test_a_queue_file_may_hold_anything(tmp_path: Path, fact: str, odd: object) -> None:
     queue(tmp_path, "slack", **{fact: odd})
     (one,) = queues.latest([str(tmp_path)])
-    assert 0 <= one.waiting <= queues.LARGEST
-    assert 0 <= one.deliveries <= queues.LARGEST
+    assert 0 <= one.waiting <= queues.MAX_COUNT
+    assert 0 <= one.deliveries <= queues.MAX_COUNT
     assert 0 <= one.seconds < 1e12
     assert one.last_success is None or 0 <= one.last_success < 1e12
     assert list(one.durations) == sorted(one.durations)
@@ -314,23 +333,23 @@ def test_a_queue_file_may_hold_anything(tmp_path: Path, fact: str, odd: object) 
 
 
 def test_many_queues_do_not_fill_the_memory(tmp_path: Path) -> None:
-    for number in range(queues.MOST + 10):
+    for number in range(queues.MAX_QUEUES + 10):
         queue(tmp_path, f"n{number}")
-    assert len(queues.latest([str(tmp_path)])) == queues.MOST
+    assert len(queues.latest([str(tmp_path)])) == queues.MAX_QUEUES
 
 
-# The node
+# All sources of a node
 
 
-def node_at(directory: Path, told: list[str]) -> NodeSources:
+def sources_at(directory: Path, told: list[str]) -> Sources:
     configured = str(directory / "keepalived.conf")
-    return NodeSources(nodes.node_at(directory, os.environ, keepalived_config=configured), told.append)
+    return Sources(nodes.node_at(directory, os.environ, keepalived_config=configured), told.append)
 
 
 @pytest.fixture
-def node(tmp_path: Path, told: list[str]) -> NodeSources:
+def sources(tmp_path: Path, told: list[str]) -> Sources:
     (tmp_path / "keepalived.conf").write_text(configuration(2))
-    return node_at(tmp_path, told)
+    return sources_at(tmp_path, told)
 
 
 @contextmanager
@@ -346,65 +365,141 @@ def no_more_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
-def heard_all(node: NodeSources) -> None:
-    node.refresh()
-    while node.is_behind:
-        node.refresh()
+def view(sources: Sources) -> View:
+    return ViewBuilder(sources).view()
+
+
+def heard_all(sources: Sources) -> None:
+    sources.refresh()
+    while sources.is_behind:
+        sources.refresh()
 
 
 def test_a_long_history_is_read_bit_by_bit_and_believed_when_it_is_read(
-    node: NodeSources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hachecks.exporter.node.MOMENT", 0.0)
-    for number in range(2 * SOME):
-        say(tmp_path, "VI_1", ("BACKUP", "MASTER")[number % 2], seconds_ago=(2 * SOME - number) / 100)
-    node.refresh()
-    assert node.is_behind
-    assert not node.is_ready
-    assert node.instances[0].state == "UNKNOWN", "what is read so far is old news"
-    heard_all(node)
-    assert node.stories.of["VI_1"].entered["MASTER"] == SOME
+    monkeypatch.setattr("hachecks.exporter.journal_source.READING_SECONDS", 0.0)
+    for number in range(2 * EVENTS_PER_CLOCK_LOOK):
+        say(tmp_path, "VI_1", ("BACKUP", "MASTER")[number % 2], seconds_ago=(2 * EVENTS_PER_CLOCK_LOOK - number) / 100)
+    sources.refresh()
+    assert sources.is_behind
+    assert not sources.is_ready
+    assert sources.journal.said.instances == {}, "what is read so far is old news"
+    heard_all(sources)
+    assert sources.journal.said.instances["VI_1"].entered["MASTER"] == EVENTS_PER_CLOCK_LOOK
 
 
 def test_a_source_that_breaks_leaves_the_others_and_is_read_again(
-    node: NodeSources, tmp_path: Path, told: list[str]
+    sources: Sources, tmp_path: Path, told: list[str]
 ) -> None:
-    heard_all(node)
+    heard_all(sources)
     say(tmp_path, "VI_1", "BACKUP")
     with no_more_files():
-        node.refresh()
-        node.refresh()
+        sources.refresh()
+        sources.refresh()
     lacking = [line for line in told if "Too many open files" in line]
     assert lacking
     assert len(lacking) == len(set(lacking)), "each is told once"
-    assert [one.name for one in node.instances] == ["VI_1", "VI_2"]
-    heard_all(node)
-    assert not [name for name, one in node.sources.items() if "Too many" in one.trouble]
-    assert node.stories.of["VI_1"].state == "BACKUP"
+    assert [one.name for one in view(sources).instances] == ["VI_1", "VI_2"]
+    heard_all(sources)
+    assert not [name for name, one in sources.health.items() if "Too many" in one.trouble]
+    assert sources.journal.said.instances["VI_1"].state == "BACKUP"
 
 
 def test_a_mistake_of_ours_in_one_source_leaves_the_others(
-    node: NodeSources, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+    sources: Sources, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(*_: object) -> None:
         raise TypeError("'>' not supported between instances of 'str' and 'int'")
 
     say(tmp_path, "VI_1", "BACKUP")
     with monkeypatch.context() as patch:
-        patch.setattr(InstanceHistories, "hear", mistaken)
-        node.refresh()
+        patch.setattr(InstanceHistories, "add", mistaken)
+        sources.refresh()
     (line,) = [line for line in told if "internal" in line]
     assert line.startswith("journal: what it says is not understood (internal error at test_sources.py:")
-    assert [one.name for one in node.instances] == ["VI_1", "VI_2"]
-    heard_all(node)
-    assert node.stories.of["VI_1"].state == "BACKUP", "what was lost by the mistake is read again"
+    assert [one.name for one in view(sources).instances] == ["VI_1", "VI_2"]
+    heard_all(sources)
+    assert sources.journal.said.instances["VI_1"].state == "BACKUP", "what was lost by the mistake is read again"
 
 
-def test_nothing_recorded_is_told_with_what_to_do(node: NodeSources, tmp_path: Path) -> None:
-    heard_all(node)
-    if not node.sources["journal"].up:  # something else may have left a journal in /dev/shm
-        assert "have Keepalived call `hacheck notify`" in node.sources["journal"].trouble
+def test_nothing_recorded_is_told_with_what_to_do(sources: Sources, tmp_path: Path) -> None:
+    heard_all(sources)
+    if not sources.health["journal"].up:  # something else may have left a journal in /dev/shm
+        assert "have Keepalived call `hacheck notify`" in sources.health["journal"].trouble
     say(tmp_path, "VI_1", "BACKUP")
-    heard_all(node)
-    assert node.sources["journal"].up
+    heard_all(sources)
+    assert sources.health["journal"].up
     assert (tmp_path / journal.NAME).exists()
+
+
+def test_the_death_of_keepalived_is_in_the_histories_and_its_return(sources: Sources, tmp_path: Path) -> None:
+    say(tmp_path, "VI_1", "MASTER")
+    sources.journal.refresh()
+    for alive in (True, False, False, True):
+        sources.journal.settle(keepalived_alive=alive)
+    found = sources.journal.said.instances["VI_1"]
+    assert [state for _, state in found.changes] == ["MASTER", "UNKNOWN", "MASTER"]
+    assert found.entered["MASTER"] == 1
+
+
+def test_what_was_said_stays_the_same_object_until_there_is_news(sources: Sources, tmp_path: Path) -> None:
+    say(tmp_path, "VI_1", "MASTER")
+    say(tmp_path, "VI_2", "BACKUP")
+    heard_all(sources)
+    before, version = sources.journal.said, sources.fingerprint()
+    heard_all(sources)
+    assert sources.journal.said is before
+    assert sources.fingerprint() == version
+    say(tmp_path, "VI_1", "BACKUP")
+    heard_all(sources)
+    after = sources.journal.said
+    assert after.instances["VI_1"].state == "BACKUP"
+    assert after.instances["VI_2"] is before.instances["VI_2"]
+    assert sources.fingerprint() != version
+
+
+def scraped(sections: list[CachedSection], views: ViewBuilder) -> str:
+    views.sources.refresh()
+    return body.joined(sections, views.view(), TEXT).decode()
+
+
+def test_news_of_every_source_are_in_the_next_scrape(sources: Sources, tmp_path: Path) -> None:
+    views, sections = ViewBuilder(sources), metrics.sections(compatible=True)
+    instances, keyword, script = configuration(2).partition("vrrp_script")  # it is tracked by what stands below it
+    (tmp_path / "keepalived.conf").write_text(keyword + script + instances)
+    assert "hachecks_check_up" not in scraped(sections, views)
+    write(tmp_path, published("web", time.time()))
+    text = scraped(sections, views)
+    assert 'hachecks_check_up{check="web",probe="file"} 1\n' in text
+    assert 'keepalived_script_status{name="web"} 1\n' in text
+    assert (
+        'keepalived_exporter_check_script_status{iname="VI_1",intf="eth0",vrid="1",ip_address="10.250.0.1"} 1' in text
+    )
+    write(tmp_path, published("web", time.time(), good=False))
+    text = scraped(sections, views)
+    assert 'hachecks_check_up{check="web",probe="file"} 0\n' in text
+    assert 'keepalived_script_status{name="web"} 0\n' in text
+    say(tmp_path, "VI_1", "MASTER")
+    text = scraped(sections, views)
+    assert 'hachecks_vrrp_transitions_total{vrrp_instance="VI_1",state="MASTER"} 1\n' in text
+    assert 'hachecks_notify_events_total{type="INSTANCE",state="MASTER"} 1\n' in text
+    assert 'keepalived_become_master_total{iname="VI_1",intf="eth0",vrid="1"} 1\n' in text
+    queue(tmp_path, "slack", waiting=3)
+    assert 'hachecks_notify_queue_length{notifier="slack"} 3\n' in scraped(sections, views)
+    queue(tmp_path, "slack", waiting=4)
+    assert 'hachecks_notify_queue_length{notifier="slack"} 4\n' in scraped(sections, views)
+    (tmp_path / "keepalived.conf").write_text(configuration(3))
+    text = scraped(sections, views)
+    assert 'hachecks_vip_info{vrrp_instance="VI_3",vip="10.250.0.3",vrid="3"' in text
+    assert 'hachecks_vip_present{vrrp_instance="VI_1"' not in text, "no address has been read"
+    sources.health["netlink"].succeeded(changed=True)
+    assert 'hachecks_vip_present{vrrp_instance="VI_1",vip="10.250.0.1"} 0\n' in scraped(sections, views)
+
+
+def test_a_verdict_that_grows_old_is_no_more_told_though_nothing_came(sources: Sources, tmp_path: Path) -> None:
+    views, sections = ViewBuilder(sources), metrics.sections(compatible=True)
+    write(tmp_path, published("web", time.time() - STALE_SECONDS + 2))
+    assert 'hachecks_check_up{check="web",probe="file"} 1\n' in scraped(sections, views)
+    until(lambda: "hachecks_check_up" not in scraped(sections, views))
+    assert 'hachecks_check_runs_total{check="web",probe="file"} 1\n' in scraped(sections, views)

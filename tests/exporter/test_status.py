@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hachecks.exporter import consistency, page
 from hachecks.exporter.document import document
 from hachecks.exporter.view import Instance, SourceStatus, View, Vip
 from hachecks.status import headline, table
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 AT = 1_790_000_000.0
 READ = (SourceStatus("configuration", True, "", AT, 0),)
+LOST = (SourceStatus("configuration", False, "it is not there", AT, 1),)
 
 
 def instance(name: str, state: str, why: str = "") -> Instance:
@@ -32,7 +34,7 @@ def vip(name: str, *, present: bool | None, expected: bool | None, trouble: str 
 
 
 def seen(runs: bool | None, *instances: Instance, vips: tuple[Vip, ...] = (), read: bool = True) -> dict[str, Any]:
-    return document(View("node-a", "1", AT, runs, vips, instances, sources=READ if read else ()))
+    return document(View("node-a", "1", AT, runs, vips, instances, sources=READ if read else LOST))
 
 
 HERE = (vip("VI_1", present=True, expected=True),)
@@ -43,47 +45,51 @@ LEFT = (vip("VI_1", present=True, expected=False, trouble="Keepalived does not r
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        pytest.param(seen(True, instance("VI_1", "MASTER"), vips=HERE), "the VIP is where Keepalived says", id="well"),
+        pytest.param(seen(True, instance("VI_1", "MASTER"), vips=HERE), "The VIP is where Keepalived says", id="well"),
         pytest.param(
             seen(None, instance("VI_1", "MASTER"), vips=HERE),
-            "it cannot be told whether Keepalived runs; nothing is known to be wrong, but not all is known",
+            "Not known: whether Keepalived runs",
             id="hidden",
         ),
         pytest.param(
             seen(False, instance("VI_1", "UNKNOWN"), vips=LEFT),
-            "Keepalived does not run; 1 of 1 VIP is on this node still",
+            "Keepalived does not run, and 1 of 1 VIP is still here",
             id="killed",
         ),
         pytest.param(
             seen(False, instance("VI_1", "STOP"), vips=AWAY),
-            "Keepalived does not run; no VIP is on this node",
+            "Keepalived does not run, and the VIP is not here",
             id="stopped",
         ),
         pytest.param(
             seen(True, instance("VI_1", "BACKUP"), vips=LEFT), "1 of 1 VIP is not where Keepalived says", id="wrong"
         ),
         pytest.param(
-            seen(True, instance("VI_1", "UNKNOWN"), vips=AWAY),
-            "it is not known where 1 of 1 VIP should be, or are",
+            seen(True, instance("VI_1", "UNKNOWN"), vips=(vip("VI_1", present=False, expected=None),)),
+            "Not known: whether the VIP is where Keepalived says",
             id="unknown",
         ),
         pytest.param(
             seen(True, instance("VI_1", "MASTER"), instance("VI_2", "UNKNOWN"), vips=HERE),
-            "the state of 1 of 2 instances is not known",
+            "Not known: the state of 1 of 2 instances",
             id="silent",
         ),
-        pytest.param(seen(True, instance("VI_1", "MASTER")), "no VIP is configured", id="without-vips"),
-        pytest.param(seen(True, instance("VI_1", "MASTER"), read=False), "no VIP is known", id="no-configuration"),
+        pytest.param(seen(True, instance("VI_1", "MASTER")), "1 instance without VIPs", id="without-vips"),
+        pytest.param(
+            seen(True, instance("VI_1", "MASTER"), read=False),
+            "Not known: which VIPs this node has (1 source down)",
+            id="no-configuration",
+        ),
         pytest.param(
             seen(True, instance("VI_1", "MASTER"), vips=HERE, read=False),
-            "nothing is known to be wrong, but not all is known",
+            "The VIP is where Keepalived says (1 source down)",
             id="configuration-lost",
         ),
     ],
 )
 def test_the_first_line_says_how_things_are(found: dict[str, Any], sentence: str) -> None:
     assert headline(found) == sentence
-    assert ("where Keepalived says" in sentence and "not" not in sentence) <= found["agrees"]
+    assert (sentence.endswith("where Keepalived says") and "ot" not in sentence) <= found["agrees"]
 
 
 def test_an_instance_without_vips_has_a_line() -> None:
@@ -106,10 +112,35 @@ def test_names_cannot_act_on_the_terminal() -> None:
     assert all(line.isprintable() for line in text.splitlines())
 
 
-def test_a_document_of_an_older_exporter_is_understood() -> None:
-    found = seen(True, instance("VI_1", "MASTER"), vips=HERE)
-    del found["findings"]
-    assert next(table(found)) == "node-a: the VIP is where Keepalived says"
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (seen(True, instance("VI_1", "MASTER"), vips=HERE), "All is where Keepalived says"),
+        (seen(True, instance("VI_1", "BACKUP"), vips=LEFT), "1 of 1 VIPs is not where Keepalived says"),
+        (seen(None, instance("VI_1", "MASTER"), vips=HERE), "Not known: whether all is where Keepalived says"),
+    ],
+)
+def test_a_document_of_an_older_exporter_is_understood(found: dict[str, Any], sentence: str) -> None:
+    older = {name: value for name, value in found.items() if name not in ("headline", "but", "findings")}
+    assert next(table(older)) == f"node-a: {sentence}"
+
+
+def test_the_table_the_page_and_the_document_have_one_headline() -> None:
+    view = View("node-a", "1", AT, False, LEFT, (instance("VI_1", "UNKNOWN"),), sources=LOST)
+    top = consistency.headline(view)
+    found = document(view)
+    assert (found["headline"], found["but"]) == (top.sentence, ["1 source down"])
+    assert next(table(found)) == f"node-a: {top.sentence} (1 source down)"
+    assert f"<h1>{top.sentence}</h1>" in page.render(view)
+
+
+def test_the_worst_stand_first_in_the_document_and_the_table() -> None:
+    named = {"VI_1": "BACKUP", "VI_2": "MASTER", "VI_3": "FAULT", "VI_4": "BACKUP"}
+    vips = [replace(AWAY[0], instance=name, state=state) for name, state in named.items()]
+    vips[3] = replace(vips[3], present=True, trouble="Keepalived says BACKUP, but 10.0.0.1 is on eth0")
+    found = seen(True, *(instance(name, state) for name, state in named.items()), vips=tuple(vips))
+    assert [one["vrrp_instance"] for one in found["vips"]] == ["VI_4", "VI_3", "VI_2", "VI_1"]
+    assert [line.split()[1] for line in table(found) if line.startswith("10.0.0.1")] == ["VI_4", "VI_3", "VI_2", "VI_1"]
 
 
 @pytest.fixture
@@ -140,7 +171,7 @@ def answering() -> Iterator[Any]:
     [
         b"no JSON", b"[]", b"{}", b'{"vips": []}', b'{"vips": 1}', b'{"vips": null}',
         json.dumps({**seen(True), "vips": [1]}).encode(),
-        json.dumps({**seen(True), "keepalived": None}).encode(),
+        json.dumps({**seen(True), "disagreements": None}).encode(),
         json.dumps({**seen(True, instance("VI_1", "MASTER")), "at": "now"}).encode(),
         json.dumps({**seen(True), "checks": [{"check": "a"}]}).encode(),
     ],

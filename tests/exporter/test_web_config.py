@@ -21,10 +21,10 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from hachecks.exporter.web_config.ciphers import SUITES
 from hachecks.exporter.web_config.config import WebConfig
-from hachecks.exporter.web_config.tls import SUITES
+from hachecks.exporter.web_config.rate import Rate
 from hachecks.settings import Invalid
-from tests.logdaemons import eventually
 from tests.monitors import free_port
 
 if TYPE_CHECKING:
@@ -201,11 +201,13 @@ def test_more_requests_than_the_rate_are_told_so(place: Place) -> None:
         assert server.status() == 429
 
 
-def test_the_bucket_fills_up_again(place: Place) -> None:
-    config = place.config("rate_limit: {interval: 20ms, burst: 1}")
-    assert config.allows()
-    assert not config.allows()
-    eventually(config.allows)
+def test_the_bucket_fills_up_again() -> None:
+    rate, now = Rate(interval=2.0, burst=2), time.monotonic()
+    assert [rate.take(now) for _ in range(3)] == [True, True, False]
+    assert not rate.take(now + 1.9)
+    assert rate.take(now + 2.1)
+    assert not rate.take(now + 2.2)
+    assert [rate.take(now + 100) for _ in range(3)] == [True, True, False], "no more at once, however long it was quiet"
 
 
 def test_an_interval_of_zero_is_no_limit(place: Place) -> None:

@@ -247,7 +247,7 @@ def test_the_status_of_the_terminal_is_that_of_the_exporter(pair: Pair) -> None:
     asked = pair.a.node.run("sh", "/etc/keepalive/hacheck", "status", "--url", f"http://127.0.0.1:{PORT}/")
     for told in (looked, asked):
         assert told.returncode == 0, told
-        assert "the VIP is where Keepalived says" in told.stdout
+        assert "The VIP is where Keepalived says" in told.stdout
         assert VIP in told.stdout
 
 

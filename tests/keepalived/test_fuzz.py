@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hachecks.keepalived.configuration import Unreadable, hacheck_command, read_configuration, read_text
-from hachecks.keepalived.files import MOST_ENTRIES, MOST_FILES, MOST_FINDINGS, MOST_PATTERNS, Files, Findings, Include
-from hachecks.keepalived.lines import LONGEST, MOST_LINES, Lines
-from hachecks.keepalived.openshift import MOST, configuration, expanded, instances
+from hachecks.keepalived.files import MAX_ENTRIES, MAX_FILES, MAX_FINDINGS, MAX_PATTERNS, Files, Findings, Include
+from hachecks.keepalived.lines import MAX_LINE_BYTES, MAX_LINES, Lines
+from hachecks.keepalived.openshift import MAX_VIPS, configuration, expanded, instances
 
 if TYPE_CHECKING:
     from hachecks.keepalived.configuration import Configuration
@@ -52,9 +52,9 @@ def judge(found: Configuration) -> None:
     names = [one.name for one in found.instances]
     assert len(set(names)) == len(names)
     assert all(name in names for members in found.groups.values() for name in members)
-    assert len(found.findings) <= 2 * MOST_FINDINGS + 1
+    assert len(found.findings) <= 2 * MAX_FINDINGS + 1
     assert all(finding.isprintable() for finding in found.findings)
-    assert len(found.files) <= 2 * MOST_FILES
+    assert len(found.files) <= 2 * MAX_FILES
     for one in found.instances:
         assert one.family in ("ipv4", "ipv6")
         assert one.vrid is None or 1 <= one.vrid <= 255
@@ -88,9 +88,9 @@ def test_any_text_is_read_in_bounded_work(text: str) -> None:
             break
         count += 1
         assert line
-        assert len(line) <= LONGEST
+        assert len(line) <= MAX_LINE_BYTES
         assert line in ("{", "}") or '"' in line or not set(line) & {"{", "}"}
-    assert count <= MOST_LINES
+    assert count <= MAX_LINES
     judge(read_text(text))
 
 
@@ -104,8 +104,8 @@ def test_any_include_looks_at_a_bounded_number_of_files(tmp_path: Path, pattern:
     (tmp_path / "a" / "b").touch()
     files = Files(Findings())
     found = list(files.included(Include(pattern, (f"{tmp_path}/keepalived.conf", 1), "a", files.findings), []))
-    assert len(found) <= MOST_ENTRIES + MOST_PATTERNS
-    assert len(files.seen) <= 2 * MOST_FILES
+    assert len(found) <= MAX_ENTRIES + MAX_PATTERNS
+    assert len(files.seen) <= 2 * MAX_FILES
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_any_include_looks_at_a_bounded_number_of_files(tmp_path: Path, pattern:
 def test_what_is_written_to_be_large_stays_small(text: str) -> None:
     lines = Lines("id", Findings())
     lines.read_text(text.encode())
-    assert sum(1 for _ in iter(lines.next_line, None)) <= MOST_LINES
+    assert sum(1 for _ in iter(lines.next_line, None)) <= MAX_LINES
     judge(read_text(text))
 
 
@@ -150,6 +150,6 @@ def test_any_variables_are_survived(vips: str, groups: str, offset: str, script:
         "OPENSHIFT_HA_NETWORK_INTERFACE": groups,
         "OPENSHIFT_HA_UNICAST_PEERS": script,
     }
-    assert sum(map(len, instances(environ).values())) == len(expanded(vips)) <= MOST
+    assert sum(map(len, instances(environ).values())) == len(expanded(vips)) <= MAX_VIPS
     judge(configuration(environ))
     hacheck_command(script)

@@ -1,4 +1,4 @@
-"""Who may ask the exporter, and how? The `web.config.file` of the Prometheus exporters: TLS, users, headers, a rate.
+"""The `web.config.file` of the Prometheus exporters: who may ask, and how, by TLS, users, headers and a rate.
 
 The format is exporter-toolkit's web-configuration.md. What Python's ssl cannot honour is refused in one line, never
 ignored; the rest means what it means there.
@@ -6,7 +6,6 @@ ignored; the rest means what it means there.
 
 from __future__ import annotations
 
-import re
 import ssl
 import time
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hachecks.config import nearest
 from hachecks.exporter.web_config.file import Files, Table, mapping_of, stamp_of
+from hachecks.exporter.web_config.rate import Rate, rate_limit
 from hachecks.exporter.web_config.tls import TLS_KEYS, Rotating, tls_context
 from hachecks.exporter.web_config.users import HASH, Busy, Users
 from hachecks.settings import Invalid
@@ -30,8 +30,6 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "X-XSS-Protection": (),
 }
 """The headers that may be set, and their values where not every one is allowed."""
-GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
-GO_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class WebConfig:
@@ -121,7 +119,7 @@ class _Content:
     headers: Mapping[str, str]
     notes: tuple[str, ...]
     users: Users | None
-    rate: _Rate | None
+    rate: Rate | None
     files: Mapping[str, tuple[int, ...] | None]
 
     @classmethod
@@ -142,7 +140,7 @@ class _Content:
             headers=_headers(http.table("headers")),
             notes=tuple(notes),
             users=_users(document.table("basic_auth_users")),
-            rate=_rate(document.table("rate_limit")),
+            rate=rate_limit(document.table("rate_limit")),
             files=files.stamps,
         )
 
@@ -168,41 +166,3 @@ def _users(table: Table) -> Users | None:
             raise table.invalid(name, "is no bcrypt hash ($2y$10$…); make one with htpasswd -nBC 10 NAME")
         hashes[name.encode()] = table.text(name).encode()
     return Users(hashes) if hashes else None
-
-
-class _Rate:
-    """A token bucket: `burst` requests at once, and one more each `interval` seconds."""
-
-    def __init__(self, interval: float, burst: int) -> None:
-        self.interval = interval
-        self.burst = burst
-        self._tokens = float(burst)
-        self._at = time.monotonic()
-
-    def same_as(self, other: _Rate | None) -> bool:
-        """Whether it is the same rate."""
-        return other is not None and (other.interval, other.burst) == (self.interval, self.burst)
-
-    def take(self, now: float) -> bool:
-        """Whether there was a token at this monotonic time, which is now gone."""
-        self._tokens = min(float(self.burst), self._tokens + (now - self._at) / self.interval)
-        self._at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
-
-
-def _rate(table: Table) -> _Rate | None:
-    table.refuse_unknown(("interval", "burst"))
-    text = table.text("interval") or "0"
-    parts = GO_DURATION.findall(text)
-    if text != "0" and "".join(number + unit for number, unit in parts) != text:
-        raise table.invalid("interval", f"{text!r} is no duration; write 1s or 500ms, or 0 for no limit")
-    interval = sum(float(number) * GO_UNITS[unit] for number, unit in parts)
-    burst = table.text("burst") or "0"
-    if not (burst.isascii() and burst.isdigit() and len(burst) < 10):
-        raise table.invalid("burst", f"{burst!r} is not a whole number")
-    if interval and int(burst) < 1:
-        raise table.invalid("burst", "no request would ever be answered; write 1 or more")
-    return _Rate(interval, int(burst)) if interval else None

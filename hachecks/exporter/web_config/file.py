@@ -1,4 +1,4 @@
-"""What is in the files of the `web.config.file`: YAML as Go reads it, and what it names beside itself."""
+"""The `web.config.file` as a file: YAML as Go reads it, and the files that it names beside itself."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-LARGEST = 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024
 """Bytes of a file: certificates of a whole authority are 250 kB."""
-YOUNG = 2.0
+MTIME_GRANULARITY = 2.0
 """Seconds in which a file may change again and keep its size and its time, which file systems count in coarse steps."""
 
 
@@ -33,7 +33,7 @@ class Files:
         """The bytes of a file; raises `Invalid`."""
         path = os.path.join(within, name)
         stamp = stamp_of(path)  # taken before the file is read, so that what is written meanwhile is a change
-        self.stamps[path] = None if stamp and abs(time.time() - stamp[0] / 1e9) < YOUNG else stamp
+        self.stamps[path] = None if stamp and abs(time.time() - stamp[0] / 1e9) < MTIME_GRANULARITY else stamp
         named = "" if path == where else f" {path}"
         try:
             # Read again and again: whatever stands there one day is not waited for.
@@ -41,11 +41,11 @@ class Files:
             with open(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise Invalid(f"{where}:{named} is no file; name a file that this user may read")
-                data = file.read(LARGEST + 1)
+                data = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             raise Invalid(f"{where}:{named} {error.strerror}; name a file that this user may read") from None
-        if len(data) > LARGEST:
-            raise Invalid(f"{where}:{named} is larger than {LARGEST // 1024} KiB; name the right file")
+        if len(data) > MAX_FILE_BYTES:
+            raise Invalid(f"{where}:{named} is larger than {MAX_FILE_BYTES // 1024} KiB; name the right file")
         return data
 
 
@@ -103,7 +103,8 @@ class Table:
         return word == "true" if word else default
 
 
-DEEPEST = 32
+MAX_YAML_DEPTH = 32
+"""Mappings and lists within each other."""
 
 
 class _Loader(yaml.BaseLoader):
@@ -126,7 +127,7 @@ def _is_deep(data: bytes) -> bool:
     depth = 0
     for byte in data:
         depth += (byte in b"[{") - (byte in b"]}")
-        if depth > DEEPEST:
+        if depth > MAX_YAML_DEPTH:
             return True
     return False
 

@@ -1,4 +1,4 @@
-"""Who is a user? Passwords are compared with bcrypt's hashes, and whoever guesses does not keep others waiting.
+"""The users of the `web.config.file`: passwords against bcrypt's hashes, where a guesser keeps nobody else waiting.
 
 bcrypt takes 50 ms to 300 ms by design. What was verified once is known by a keyed hash; the rest is compared one at a
 time, in a thread, and of what waits that of the peer with the fewest wrong passwords lately comes first, and then the
@@ -24,21 +24,24 @@ if TYPE_CHECKING:
 
 # The last letter of the salt has two bits of it only; bcrypt compares with nothing else.
 HASH = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
-LONGEST_PASSWORD = 72
+MAX_PASSWORD_BYTES = 72
 """Bytes of a password that bcrypt looks at; htpasswd and Go leave out the rest, where Python's bcrypt complains."""
-LONGEST_NAME = 256
-MOST_KNOWN = 1000
-MOST_WAITING = 16
+MAX_NAME_BYTES = 256
+"""Of a user's name; a longer one is nobody's."""
+MAX_VERIFIED = 1000
+"""Passwords that are remembered to be right, so that they need not be compared again."""
+MAX_WAITING = 16
 """Passwords that wait to be compared; more than these are refused, which costs nothing."""
-PATIENCE = 5.0
+MAX_WAIT_SECONDS = 5.0
 """Seconds that a password waits at most: Prometheus gives a scrape 10 s, and tries again at the next."""
-FREE = 5
+FORGIVEN_GUESSES = 5
 """Wrong passwords of a peer that are forgiven: a person mistypes."""
-REST = 2.0
+REST_FACTOR = 2.0
 """How many times as long as a guess took nothing is compared for a peer that goes on guessing."""
-FORGIVEN_AFTER = 60.0
+FORGET_GUESSES_SECONDS = 60.0
 """Seconds without a wrong password after which a peer's are forgotten."""
-MOST_PEERS = 1000
+MAX_PEERS = 1000
+"""Peers whose wrong passwords are remembered."""
 
 
 class Busy(Exception):  # noqa: N818 - the name says what it is
@@ -80,26 +83,26 @@ class Users:
     async def admit(self, authorization: str | None, peer: str) -> bool:
         """Whether the header names a user and the right password; raises `Busy`."""
         name, colon, password = _basic(authorization).partition(b":")
-        if not colon or len(name) > LONGEST_NAME:
+        if not colon or len(name) > MAX_NAME_BYTES:
             return False
-        password = password[:LONGEST_PASSWORD]
+        password = password[:MAX_PASSWORD_BYTES]
         pair = self._keyed(len(name).to_bytes(4, "big") + name + password)
         if pair in self._known:
             return True
         guess = self._waiting.get(pair) or self._line_up(pair, _Guess(name, password, peer, self._number))
-        done, _ = await asyncio.wait({guess.answer}, timeout=PATIENCE)
+        done, _ = await asyncio.wait({guess.answer}, timeout=MAX_WAIT_SECONDS)
         if not done:
             self._waiting.pop(pair, None)
         if not done or guess.answer.cancelled():
             raise Busy
-        if guess.answer.result() and len(self._known) < MOST_KNOWN:
+        if guess.answer.result() and len(self._known) < MAX_VERIFIED:
             self._known.add(pair)
         return guess.answer.result()
 
     def _line_up(self, pair: bytes, guess: _Guess) -> _Guess:
         self._number += 1
         self._waiting[pair] = guess
-        if len(self._waiting) > MOST_WAITING:
+        if len(self._waiting) > MAX_WAITING:
             self._waiting.pop(min(self._waiting, key=self._preference)).answer.cancel()
         if self._news and not self._news.done():
             self._news.set_result(None)
@@ -114,13 +117,13 @@ class Users:
 
     def _wrong_of(self, peer: str) -> int:
         count, at = self._wrong.get(peer, (0, 0.0))
-        return count if time.monotonic() < at + FORGIVEN_AFTER else 0
+        return count if time.monotonic() < at + FORGET_GUESSES_SECONDS else 0
 
     async def _compare_all(self) -> None:
         while self._waiting:
             pair = max(self._waiting, key=self._preference)
             rest = self._rest_until - time.monotonic()
-            if rest > 0 and self._wrong_of(self._waiting[pair].peer) > FREE:
+            if rest > 0 and self._wrong_of(self._waiting[pair].peer) > FORGIVEN_GUESSES:
                 await self._news_within(rest)
                 continue
             await self._compare(self._waiting.pop(pair))
@@ -137,7 +140,7 @@ class Users:
         right = await loop.run_in_executor(self._thread, self._is_right, guess.name, guess.password)
         if not right:
             now = time.monotonic()
-            self._rest_until = now + REST * (now - began)
+            self._rest_until = now + REST_FACTOR * (now - began)
             self._note_wrong(guess.peer, now)
         if not guess.answer.done():
             guess.answer.set_result(right)
@@ -145,7 +148,7 @@ class Users:
     def _note_wrong(self, peer: str, now: float) -> None:
         count = self._wrong_of(peer) + 1
         self._wrong.pop(peer, None)
-        if len(self._wrong) >= MOST_PEERS:
+        if len(self._wrong) >= MAX_PEERS:
             del self._wrong[next(iter(self._wrong))]
         self._wrong[peer] = count, now
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hachecks.exporter.picture import GROUP_SLACK, RESTART_SLACK, Picture, Sources, picture
-from hachecks.exporter.stories import InstanceHistories
+from hachecks.exporter.addresses import Link, Present
+from hachecks.exporter.checks import Checks
+from hachecks.exporter.instance_history import InstanceHistories
+from hachecks.exporter.snapshot import Snapshot
+from hachecks.exporter.view_builder import GROUP_SLACK, RESTART_SLACK, Picture, Pictures
 from hachecks.keepalived.configuration import Configuration, VirtualAddress, VrrpInstance
 from hachecks.keepalived.process import Running
 from hachecks.transitions.event import Event
@@ -34,10 +37,15 @@ TWO = (instance("VI_1", "10.0.0.1"), instance("VI_2", "10.0.0.2"))
 
 def seen(*events: Event, running: Running = RUNS, configured: tuple[VrrpInstance, ...] = TWO,
          groups: dict[str, tuple[str, ...]] | None = None) -> Picture:  # fmt: skip
-    stories = InstanceHistories()
-    stories.hear(events)
+    histories = InstanceHistories()
+    histories.add(events)
+    return Pictures().of(snapshot(histories, running, configured, groups))
+
+
+def snapshot(histories: InstanceHistories, running: Running = RUNS, configured: tuple[VrrpInstance, ...] = TWO,
+             groups: dict[str, tuple[str, ...]] | None = None, present: Present | None = None) -> Snapshot:  # fmt: skip
     configuration = Configuration(configured, (), groups or {}, ())
-    return picture(Sources(configuration, stories, {}, running, BOOT, None))
+    return Snapshot("node-a", BOOT, configuration, histories.frozen(), {}, running, present, Checks(), (), (), (), ())
 
 
 def states(found: Picture) -> list[str]:
@@ -73,7 +81,7 @@ def test_the_members_of_a_group_are_in_its_state_where_they_say_nothing_themselv
     assert [one.entered["MASTER"] for one in found.instances] == [1, 1]
     assert [one.priority for one in found.instances] == [None, None], "0 is what Keepalived says of every group"
     assert [vip.expected for vip in found.vips] == [True, True]
-    assert found.told["VI_2"].served_at(NOW + 7) == 7
+    assert found.instances[1].master_seconds_at(NOW + 7) == 7
 
 
 def test_only_the_members_of_a_group_are_in_its_state() -> None:
@@ -118,3 +126,29 @@ def test_an_instance_without_vips_is_shown() -> None:
 def test_where_no_configuration_is_known_all_that_keepalived_speaks_of_is_shown() -> None:
     assert [one.name for one in seen(event("MASTER"), event("MASTER", name="G", kind="GROUP"),
                                      configured=(), running=HIDDEN).instances] == ["VI_1"]  # fmt: skip
+
+
+def test_what_has_no_news_is_the_same_object_as_before() -> None:
+    """Its lines are not made again for a scrape then."""
+    pictures, histories = Pictures(), InstanceHistories()
+    on_lo = Present({"10.0.0.2": (Link("eth0", is_up=True, is_loopback=False),)}, frozenset({"eth0"}))
+    histories.add([event("BACKUP"), event("MASTER", name="VI_2")])
+    first = pictures.of(snapshot(histories, present=on_lo))
+    assert pictures.of(snapshot(histories, present=on_lo)) is first
+    histories.add([event("MASTER", NOW + 1)])
+    second = pictures.of(snapshot(histories, present=on_lo))
+    assert (second.instances[0].state, second.vips[0].expected) == ("MASTER", True)
+    assert second.instances[1] is first.instances[1]
+    assert second.vips[1] is first.vips[1]
+    gone = pictures.of(snapshot(histories, present=Present({}, frozenset())))
+    assert (gone.vips[1].present, gone.vips[1].trouble) == (
+        False, "Keepalived says MASTER, but 10.0.0.2 is on no interface",
+    )  # fmt: skip
+    assert gone.instances[1] is first.instances[1]
+
+
+def test_the_death_of_keepalived_is_news_of_every_instance() -> None:
+    pictures, histories = Pictures(), InstanceHistories()
+    histories.add([event("BACKUP"), event("MASTER", name="VI_2")])
+    assert states(pictures.of(snapshot(histories))) == ["BACKUP", "MASTER"]
+    assert states(pictures.of(snapshot(histories, GONE))) == ["UNKNOWN", "UNKNOWN"]
