@@ -173,8 +173,4 @@ class PagerdutyNotifier(HttpOptions):
 
 
 def _is_success(response: Response) -> bool:
-    try:
-        document = json_value.parse(response.text)
-    except ValueError:
-        return False
-    return isinstance(document, dict) and document.get("status") == "success"
+    return (json_value.parse_object(response.text) or {}).get("status") == "success"

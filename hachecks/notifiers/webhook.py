@@ -134,8 +134,4 @@ def _topic_of(url: Url) -> tuple[Url, str]:
 
 
 def _has_id(response: Response) -> bool:
-    try:
-        document = json_value.parse(response.text)
-    except ValueError:
-        return False
-    return isinstance(document, dict) and bool(document.get("id"))
+    return bool((json_value.parse_object(response.text) or {}).get("id"))

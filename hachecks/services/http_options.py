@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from hachecks.http.exchange import exchange
-from hachecks.http.headers import Header, basic, from_file, refuse_secret
+from hachecks.http.connection import ProxiedConnection
+from hachecks.http.headers import Header, from_file, refuse_secret
+from hachecks.http.login import HttpLogin
 from hachecks.http.request import Request
 from hachecks.http.response import BODY_LIMIT
-from hachecks.http.url import ProxyUrl, Url
+from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
-from hachecks.net.tls import TlsOptions
-from hachecks.net.transport import NetworkOptions
 from hachecks.secret_file import read_secret
 from hachecks.services.acceptance import encodings_of, secrets_of
 from hachecks.settings import option, settings
@@ -48,29 +47,14 @@ class ExtraHeader(Header):
 
 
 @settings
-class HttpOptions(NetworkOptions, TlsOptions):
+class HttpOptions(ProxiedConnection):
     """The way to a service that is told over HTTP."""
-
-    proxy: ProxyUrl | None = option(
-        default=None,
-        metavar="URL",
-        help="Go through the HTTP proxy http://HOST:PORT; none is taken from the environment.",
-    )
-    proxy_basic: str | None = option(
-        default=None, secret=True, metavar="USER:PASSWORD", help="Log in to the proxy with this."
-    )
-    proxy_basic_file: str | None = option(
-        default=None, metavar="FILE", help="Log in to the proxy with the USER:PASSWORD in this file."
-    )
 
     def validate_http(self, *urls: Url | None) -> None:
         """Refuse what contradicts itself; a URL that is not known yet is None."""
         self.validate_network()
         self.validate_tls(any(url is None or url.scheme == "https" for url in urls), "an https:// URL")
-        if self.proxy is not None and self.connect_to is not None:
-            raise ValueError("--proxy and --connect-to exclude each other")
-        if self.proxy is None and (self.proxy_basic or self.proxy_basic_file):
-            raise ValueError("--proxy-basic-file needs --proxy")
+        self.validate_proxy()
 
     def ask(
         self,
@@ -86,18 +70,16 @@ class HttpOptions(NetworkOptions, TlsOptions):
         Of the response's body no more than `body_limit` bytes are kept.
         """
         try:
-            user = read_secret(self.proxy_basic_file) if self.proxy_basic_file else self.proxy_basic
-            proxy_headers = [Header("Proxy-Authorization", basic(user))] if user else []
             request = Request(
                 url,
                 headers,
                 method=method,
                 body=body,
                 proxy=self.proxy,
-                proxy_headers=proxy_headers,
+                proxy_headers=self.proxy_headers(),
                 body_limit=body_limit,
             )
-            return exchange(request, self, self, deadline)
+            return self.exchange(request, deadline)
         except (Failure, CannotLook) as error:
             raise NotDelivered(str(error), retryable=True) from None
 
@@ -131,13 +113,9 @@ class HookOptions(HttpOptions):
 
 
 @settings
-class LoginOptions:
+class LoginOptions(HttpLogin):
     """Who writes."""
 
-    basic: str | None = option(default=None, secret=True, metavar="USER:PASSWORD", help="Log in with this.")
-    basic_file: str | None = option(default=None, metavar="FILE", help="Log in with the USER:PASSWORD in this file.")
-    bearer: str | None = option(default=None, secret=True, metavar="TOKEN", help="Log in with this token.")
-    bearer_file: str | None = option(default=None, metavar="FILE", help="Log in with the token in this file.")
     header: tuple[ExtraHeader, ...] = option(
         default=(), metavar="'NAME: VALUE'", help="Send this header too.", refuse_on_argv=refuse_secret_header
     )
@@ -145,24 +123,13 @@ class LoginOptions:
         default=(), metavar="FILE", help="Send the headers in this file too, one on a line."
     )
 
-    def validate_login(self) -> None:
-        """Refuse what contradicts itself."""
-        given = [name for name in ("basic", "basic_file", "bearer", "bearer_file") if getattr(self, name) is not None]
-        if len(given) > 1:
-            one, other = (f"--{name.replace('_', '-')}" for name in given[:2])
-            raise ValueError(f"{one} and {other} exclude each other")
-
     def login_headers(self) -> list[Header]:
         """The headers to send, those from files as they are now; raises `NotDelivered`."""
         try:
-            headers = [*self.header, *(header for path in self.header_file for header in from_file(path))]
-            user = read_secret(self.basic_file) if self.basic_file else self.basic
-            if user:
-                headers.append(Header("Authorization", basic(user)))
+            from_files = (header for path in self.header_file for header in from_file(path))
+            return [*self.header, *from_files, *self.authorization()]
         except CannotLook as error:
             raise NotDelivered(str(error), retryable=True) from None
-        token = secret_in(self.bearer_file) if self.bearer_file else self.bearer
-        return [*headers, Header("Authorization", f"Bearer {token}")] if token else headers
 
 
 def get(

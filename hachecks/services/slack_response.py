@@ -70,11 +70,7 @@ def judge_api(response: Response, where: str, secrets: Iterable[str]) -> dict[st
 
 
 def _document(response: Response) -> dict[str, Any]:
-    try:
-        document = json_value.parse(response.text)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
+    return json_value.parse_object(response.text) or {}
 
 
 def _refusal(response: Response, where: str, error: str, said: str) -> NotDelivered:
