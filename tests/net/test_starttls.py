@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hachecks.deadline import Deadline, TimedOut
+from hachecks.net import mysql_handshake
 from hachecks.net.line_protocols import Caller
 from hachecks.net.starttls import PROTOCOLS, request_tls
 from hachecks.net.transport import Stream
@@ -424,3 +425,24 @@ def test_an_answer_that_does_not_end_times_out(name: str, data: st.DataObject) -
         theirs.sendall(whole[: data.draw(st.integers(0, len(whole) - 1))])
         with pytest.raises(TimedOut):
             request_tls(name, Stream(ours, Deadline.after(0.005), "it"), Caller(host="localhost"))
+
+
+def test_a_mysql_server_that_asks_again_is_answered_in_its_own_count() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for number, payload in ((7, b"\xfeclient_ed25519\0" + bytes(32)), (9, b"\xff\x15\x04denied")):
+            theirs.sendall(len(payload).to_bytes(3, "little") + bytes([number]) + payload)
+        mysql_handshake.part(Stream(ours, Deadline.after(5), "it"), 1)
+        heard = theirs.recv(65536)
+    login, answer = heard[:-68], heard[-68:]
+    assert login[3] == 1
+    assert answer == b"\x40\0\0\x08" + bytes(64)
+
+
+@pytest.mark.parametrize("length", [b"\x04", b"\x82\x10\x01", b"\x84\x7f\xff\xff\xff"])
+def test_an_ldap_message_that_cannot_be_an_answer_is_not_waited_for(length: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"\x30" + length)
+        with pytest.raises(Failure, match="instead of an LDAP message"):
+            request_tls("ldap", Stream(ours, Deadline.after(2), "it"), Caller())

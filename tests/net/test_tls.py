@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import Literal
 
 OPENSSL = shutil.which("openssl")
 VERSIONS = {"1.0": "-tls1", "1.1": "-tls1_1", "1.2": "-tls1_2", "1.3": "-tls1_3"}
@@ -265,15 +264,13 @@ def test_a_server_that_wants_a_certificate_refuses_whoever_has_none(version: str
         assert hacheck(*where, "--cert-file", chain.chain_file, "--key-file", chain.chain_key).code == 0
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_the_handshake_is_not_over_before_the_server_had_its_chance_to_refuse(
-    version: Literal["1.2", "1.3"], chain: Chain
-) -> None:
-    network, options = NetworkOptions(), TlsOptions(ca_file=chain.root_file, tls_max=version)
-    with talking(greet_and_echo, context=wanting(chain)) as talker:
-        stream = network.connect(Target.parse(talker.address), Deadline.after(5))
+def test_the_handshake_is_not_over_before_the_server_had_its_chance_to_refuse(chain: Chain) -> None:
+    wants = ("-Verify", "3", "-verify_return_error", "-CAfile", chain.root_file, "-num_tickets", "0")
+    context = TlsOptions(ca_file=chain.root_file).context()
+    with s_server(chain, "-tls1_3", *wants) as port:  # a process of its own, which refuses a little later
+        stream = NetworkOptions().connect(Target("127.0.0.1", port), Deadline.after(5))
         with stream, pytest.raises(Failure, match=r"client certificate \(--cert-file\)"):
-            stream.start_tls(options.context(), "localhost")
+            stream.start_tls(context, "localhost")
 
 
 def test_a_certificate_of_somebody_else_is_refused(chain: Chain) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.probes.asking import is_plain, line_of
+from tests.probes.asking import is_plain, line_of, verdict_of
 from tests.servers import Http, Route
 from tests.talker import Talker, talking
 
@@ -236,3 +236,18 @@ def test_whatever_a_server_sends_ends_in_a_plain_line(said: bytes, words: tuple[
         line = line_of("http", f"http://{talker.address}/", *words, timeout=2.0)
     assert line.startswith(("PASS - ", "FAIL - "))
     assert is_plain(line)
+
+
+def test_a_proxy_that_wants_a_login_is_told_from_one_that_has_no_way() -> None:
+    for status, kind in ((b"407 Proxy Authentication Required", "auth"), (b"502 Bad Gateway", "status")):
+
+        def refuse(connection: socket.socket, _: Talker, status: bytes = status) -> None:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
+
+        with talking(refuse) as talker:
+            verdict = verdict_of("http", "https://shop.example/", "--proxy", f"http://{talker.address}")
+        assert verdict.kind == kind
+        assert (
+            verdict.reason == f"the proxy {talker.address} answered {status[:3].decode()} to CONNECT shop.example:443"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -250,3 +251,16 @@ def test_a_text_without_backslashes_is_sent_as_it_is(text: str) -> None:
 
 def test_escapes_are_what_they_are_in_c() -> None:
     assert unescaped(r"a\r\n\t\0\\\x41") == b"a\r\n\t\0\\A"
+
+
+def test_of_what_does_not_match_no_more_is_read_than_the_limit() -> None:
+    ended = threading.Event()
+
+    def talk_on(connection: socket.socket, _: Talker) -> None:
+        connection.sendall(b"x" * 70_000)
+        ended.wait(20)
+
+    with talking(talk_on) as talker:
+        answer = hacheck("tcp", talker.address, "--expect", "y")
+        ended.set()
+    assert answer.line == f"FAIL - {talker.address} sent 65536 bytes without 'y'"
