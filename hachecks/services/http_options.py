@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hachecks.http.connection import ProxiedConnection
 from hachecks.http.headers import Header, from_file, refuse_secret
-from hachecks.http.login import HttpLogin
-from hachecks.http.request import Request
+from hachecks.http.request import HttpLogin, Request
 from hachecks.http.response import BODY_LIMIT
 from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
