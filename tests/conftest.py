@@ -36,6 +36,10 @@ BEFORE = {directory: os.stat(directory).st_dev for directory in ("/run", "/dev/s
 
 LONG = (
     "tests/test_executable.py",
+    "tests/failover/test_exporter.py",
+    "tests/failover/test_failover.py",
+    "tests/net/test_starttls.py",
+    "tests/net/test_goodbyes.py",
     "tests/delivery/test_deliverer.py",
 )
 """Files whose tests share something dear and take long together: they come first, or a worker had them at the end."""

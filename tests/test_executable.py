@@ -145,6 +145,7 @@ def test_fits_into_a_configmap_with_room_for_the_configuration(executable: Path)
     assert executable.stat().st_size <= LIMIT - RESERVE
 
 
+@pytest.mark.xdist_group("two builds")
 def test_is_the_same_bytes_from_another_checkout_at_another_time(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "another checkout"
     shutil.copytree(ROOT / "hachecks", one / "hachecks", ignore=shutil.ignore_patterns("__pycache__"))
