@@ -70,7 +70,8 @@ TOML = {
 POSTGRESQL = {"base64", "hashlib", "pg8000", "scramp", "struct", "unicodedata", "warnings", *PATTERNS}
 MYSQL = {"base64", "hashlib", "pymysql", "selectors", "socket", "ssl", "struct", "warnings", *OS, *PATTERNS}
 OURS = {
-    *("argv", "checks", "checks.results", "checks.runner", "cli", "deadline", "net", "probes", "registry", "settings"),
+    *("argv", "checks", "checks.command_line", "checks.publish", "checks.results", "checks.runner", "checks.watchdog"),
+    *("cli", "deadline", "net", "node", "probes", "registry", "settings"),
     *("state", "units", "verdict"),
 }
 """What every check imports of ours."""
