@@ -46,6 +46,7 @@ class Carried:
         self.packages = packages
         self.streams = streams
         self.modules: "dict[str, tuple[int, bool, int, int, int]]" = {}  # noqa: UP037 - nothing is of __future__
+        self.texts: "dict[int, bytes]" = {}  # noqa: UP037
         self.sources: "list[tuple[int, int]]" = []  # noqa: UP037
         self.codes: "dict[int, dict[str, bytes]]" = {}  # noqa: UP037
 
@@ -93,8 +94,9 @@ class Carried:
         if code is not None:
             return loads(code) if code else ""
         path = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
-        source = self.inflated(*self.sources[group])[start:end]
-        return compile(source, path, "exec", dont_inherit=True)
+        if group not in self.texts:
+            self.texts[group] = self.inflated(*self.sources[group])
+        return compile(self.texts[group][start:end], path, "exec", dont_inherit=True)
 
     def codes_of(self, stream: int) -> "dict[str, bytes]":
         """What the stream holds: module -> code; nothing where it is not compiled for this version."""
