@@ -140,6 +140,25 @@ def test_when_all_is_told_there_is_nothing_to_do_until_something_is_recorded(pla
         assert place.told() == ["V1", "V2"]
 
 
+def test_where_nothing_is_recorded_there_is_nothing_to_wait_for(place: Place) -> None:
+    with place.loop() as loop:
+        assert loop.step(0.0) == float("inf")
+        assert (place.state / "journal").exists(), "it is there to be watched"
+
+
+def test_of_a_long_journal_no_more_is_read_than_can_be_told(place: Place) -> None:
+    place.config.write_text(f'[notifier.file]\nnotifier = "log"\nfile = "{place.log}"\nrate = "1h"\n')
+    one = Transition.of_now("INSTANCE", "V", "MASTER")
+    with (place.state / "journal").open("wb") as file:
+        for one.pid in range(30_000):
+            file.write(one.record())
+    with place.loop() as loop:
+        for now in range(6):
+            loop.step(now)
+        assert loop.reader.has_more
+        assert 0 < len(place.told()) <= loop.backlog.last < 15_000
+
+
 def test_an_idle_step_opens_no_file(place: Place) -> None:
     place.record("V1")
     with place.loop() as loop:
