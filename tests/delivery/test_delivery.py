@@ -698,6 +698,10 @@ def test_a_day_that_a_service_asks_for_is_an_hour_and_the_fallback_is_told_meanw
     one.queues["hook"].not_before = 0
     (said,) = deliver(one, now(1))
     assert "log: wrote" not in said, "once is enough"
+    one = delivery(tmp_path, channel(receiver, fallback="log"), log)
+    one.queues["hook"].not_before = 0
+    (said,) = deliver(one, now(1))
+    assert "log: wrote" not in said, "also after a restart"
     one.queues["hook"].not_before = 0
     receiver.answers(BROKEN)
     (said,) = deliver(one, now(1), now(2))
@@ -843,6 +847,26 @@ def test_who_lags_behind_the_memory_is_told_from_the_history_in_portions(receive
     assert [name for told in receiver.told() for name in told.names] == [f"V{number:03d}" for number in range(6, 101)]
     assert max(len(told.names) for told in receiver.told()) == 15
     assert backlog.recent == []
+
+
+def test_the_history_is_not_read_for_who_is_to_be_left_alone(receiver: Receiver, tmp_path: Path) -> None:
+    everything = many(1, 100)
+    read: list[int] = []
+
+    def remembered() -> list[Event]:
+        read.append(1)
+        return everything
+
+    receiver.answers(Route(b"slow down", 429, {"Retry-After": "3600"}))
+    backlog = Backlog(everything, remembered, most_in_memory=20)
+    one = delivery(tmp_path, channel(receiver))
+    one.queues["hook"].mark_delivered(5)
+    (_, said), *_ = one.deliver(backlog)
+    assert "trying again" in said
+    assert read
+    read.clear()
+    assert list(one.deliver(backlog)) == []
+    assert read == []
 
 
 def test_what_the_history_has_forgotten_before_it_was_told_is_counted_and_said(

@@ -74,7 +74,7 @@ def settle(loop: DeliveryLoop, now: float = 0.0) -> float:
 def test_one_record_is_told_when_none_has_come_for_a_second(place: Place) -> None:
     place.record("V1")
     with place.loop() as loop:
-        assert loop.step(100.0) == pytest.approx(0.1, abs=0.05), "how the storm goes on is looked at"
+        assert 0 < loop.step(100.0) <= 0.1, "how the storm goes on is looked at"
         loop.step(100.99)
         assert place.told() == []
         loop.step(101.0)
@@ -140,6 +140,25 @@ def test_when_all_is_told_there_is_nothing_to_do_until_something_is_recorded(pla
         assert place.told() == ["V1", "V2"]
 
 
+def test_where_nothing_is_recorded_there_is_nothing_to_wait_for(place: Place) -> None:
+    with place.loop() as loop:
+        assert loop.step(0.0) == float("inf")
+        assert (place.state / "journal").exists(), "it is there to be watched"
+
+
+def test_of_a_long_journal_no_more_is_read_than_can_be_told(place: Place) -> None:
+    place.config.write_text(f'[notifier.file]\nnotifier = "log"\nfile = "{place.log}"\nrate = "1h"\n')
+    one = Transition.of_now("INSTANCE", "V", "MASTER")
+    with (place.state / "journal").open("wb") as file:
+        for one.pid in range(30_000):
+            file.write(one.record())
+    with place.loop() as loop:
+        for now in range(6):
+            loop.step(now)
+        assert loop.reader.has_more
+        assert 0 < len(place.told()) <= loop.backlog.last < 15_000
+
+
 def test_an_idle_step_opens_no_file(place: Place) -> None:
     place.record("V1")
     with place.loop() as loop:
@@ -158,7 +177,7 @@ def test_a_step_is_due_when_a_notifier_may_be_told_again(place: Place) -> None:
     place.record("V1")
     with place.loop() as loop:
         loop.step(0.0)
-        assert loop.step(1.0) == pytest.approx(1.0, abs=0.5), "the first pause"
+        assert 0 < loop.step(1.0) <= 1.0, "the first pause"
         assert not loop.is_idle
         (queue,) = queues(str(place.state))
         assert (queue.attempts, queue.waiting) == (1, 1)
@@ -208,14 +227,27 @@ def test_a_notifier_that_is_declared_later_is_told_from_then_on(place: Place, tm
     with place.loop() as loop:
         place.record("V1")
         now = settle(loop)
-        (place.state / "queue-file").unlink()
         place.declare("other", tmp_path / "other")
         loop.configure()
         place.record("V2")
         loop.step(now)
         loop.step(now + 1)
-        assert place.told() == ["V1", "V2"], "where its queue stands is known without the file"
+        assert place.told() == ["V1", "V2"]
         assert "V2" in (tmp_path / "other").read_text()
+
+
+def test_a_new_configuration_forgets_no_queue_that_could_not_be_saved(place: Place, tmp_path: Path) -> None:
+    command = f"echo tried >> {tmp_path}/tried; exit 75"
+    place.config.write_text(f'[notifier.run]\nnotifier = "exec"\ncommand = ["sh", "-c", "{command}"]\n')
+    place.record("V1")
+    with place.loop() as loop:
+        loop.step(0.0)
+        loop.step(1.0)
+        loop.delivery.queues["run"].retry_in(300, waiting=1)
+        (place.state / "queue-run").unlink()
+        loop.configure()
+        loop.step(2.0)
+    assert (tmp_path / "tried").read_text() == "tried\n"
 
 
 def test_a_notifier_of_a_command_line_is_told_after_a_new_start_and_a_new_configuration(

@@ -93,6 +93,18 @@ def test_what_is_old_or_too_much_is_forgotten(tmp_path: Path) -> None:
     assert sorted(kept) == [number for number in range(2, history.MOST_CLOSED + 2) if number != 5]
 
 
+def test_a_closed_journal_that_has_been_read_is_deleted_by_the_reader_that_read_it(tmp_path: Path) -> None:
+    record(tmp_path, "MASTER")
+    with History.locked(str(tmp_path), [str(tmp_path)], journal_closed_at_bytes=1) as reader:
+        reader.read_on()
+        (closed,) = tmp_path.glob("journal.*")
+        long_ago = time.time() - journal.GRACE_SECONDS - 1
+        os.utime(closed, (long_ago, long_ago))
+        record(tmp_path, "FAULT")
+        assert [event.state for event in reader.read_on()] == ["FAULT"]
+        assert not closed.exists()
+
+
 @contextmanager
 def small_disk(directory: Path, options: str) -> Iterator[Path]:
     """A file system with little room."""
