@@ -1,4 +1,4 @@
-"""One virtual_router_id may serve two instances of a network if they are of two families; each VMAC has its own name."""
+"""One virtual_router_id may serve two instances of a network if they are of two families; each VMAC has one name."""
 
 from __future__ import annotations
 
