@@ -136,7 +136,7 @@ def headline(found: Mapping[str, Any]) -> str:
 
 
 def _short_headline(found: Mapping[str, Any]) -> str:
-    """What the document of an exporter before 0.2 comes to, which has no headline."""
+    """What the document of an older exporter comes to, which has no headline."""
     wrong = sum(bool(vip["trouble"]) for vip in found["vips"])
     if wrong:
         return f"{wrong} of {len(found['vips'])} VIPs {'is' if wrong == 1 else 'are'} not where Keepalived says"

@@ -14,7 +14,7 @@ from hachecks.keepalived.configuration import VrrpInstance
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from hachecks.delivery.queue_state import Queue
     from hachecks.exporter.snapshot import Snapshot
@@ -219,7 +219,9 @@ class ViewBuilder:
             at=now,
             keepalived_runs=runs,
             vips=picture.vips,
-            instances=self._with_reasons(picture.instances, checks),
+            instances=self._cached(
+                "instances", (picture.instances, checks), lambda: with_reasons(picture.instances, checks)
+            ),
             checks=checks,
             notifiers=self._cached("notifiers", queues, lambda: map(_notifier, queues)),
             sources=snapshot.sources,
@@ -243,12 +245,6 @@ class ViewBuilder:
         if before is None or before[0] != made_of:
             before = self._kept[name] = (made_of, tuple(make()))
         return before[1]
-
-    def _with_reasons(self, instances: tuple[Instance, ...], checks: Sequence[Check]) -> tuple[Instance, ...]:
-        """The instances, those in FAULT with what a check says to that."""
-        if not any(instance.state == "FAULT" for instance in instances):
-            return instances
-        return self._cached("reasons", (instances, checks), lambda: with_reasons(instances, checks))
 
 
 def _notifier(queue: Queue) -> Notifier:

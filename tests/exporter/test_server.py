@@ -69,7 +69,7 @@ def test_promtool_has_nothing_to_say(state: Path, compatible: Exporter) -> None:
     assert promtool_complaints(compatible.get().body.decode()) == ""
 
 
-def test_both_forms_are_served_by_accept_and_compressed(compatible: Exporter) -> None:
+def test_both_formats_are_served_by_accept_and_compressed(compatible: Exporter) -> None:
     plain = compatible.get()
     assert plain.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     open_metrics = compatible.get(Accept=OPENMETRICS)
