@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hachecks import __version__
-from hachecks.exporter.exposition import Table, counter, gauge, single, untyped
 from hachecks.exporter.view import Vip
+from hachecks.services.exposition import Table, counter, gauge, single, untyped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.kept import LATEST
+from hachecks.transitions.transition import ENTERED
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from hachecks.transitions.event import Event
 
-COUNTED_STATES = ("BACKUP", "MASTER", "FAULT", "STOP")
-"""What Keepalived can say that an instance has become."""
 TIMELINE_SECONDS = 86400.0
 """Seconds for which changes are remembered."""
 MAX_CHANGES = 2000
@@ -44,7 +43,7 @@ class History(NamedTuple):
     since: float | None = None
     boot: str = ""
     priority: int | None = None
-    entered: Mapping[str, int] = dict.fromkeys(COUNTED_STATES, 0)
+    entered: Mapping[str, int] = dict.fromkeys(ENTERED, 0)
     left_master: int = 0
     master_seconds: float = 0.0
     master_since: float | None = None
@@ -81,7 +80,7 @@ class InstanceHistory:
         self.master_since: float | None = None
         self.priority: int | None = None
         self.boot = ""
-        self.entered = dict.fromkeys(COUNTED_STATES, 0)
+        self.entered = dict.fromkeys(ENTERED, 0)
         self.left_master = 0
         self.master_seconds = 0.0
         self.changes: deque[tuple[float, str]] = deque(maxlen=MAX_CHANGES)
@@ -92,7 +91,7 @@ class InstanceHistory:
         self._frozen = None
         if event.priority is not None and 0 <= event.priority <= MAX_PRIORITY:
             self.priority = event.priority
-        if event.late or event.state not in COUNTED_STATES:
+        if event.late or event.state not in ENTERED:
             return
         self.boot = event.order[0]
         if event.state == self.state:

@@ -13,7 +13,8 @@ from hachecks.checks.results import BUCKETS, KINDS
 from hachecks.delivery.queue_state import DURATIONS
 from hachecks.exporter import compatibility
 from hachecks.exporter.body import CachedSection
-from hachecks.exporter.exposition import (
+from hachecks.services import instance_metrics
+from hachecks.services.exposition import (
     OPENMETRICS,
     Histogram,
     Table,
@@ -24,13 +25,12 @@ from hachecks.exporter.exposition import (
     histogram,
     single,
 )
-from hachecks.exporter.view import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hachecks.exporter.exposition import Description
     from hachecks.exporter.view import Check, View
+    from hachecks.services.exposition import Description
 
 PROCESS = CollectorRegistry()
 PROCESS.register(PROCESS_COLLECTOR)
@@ -81,19 +81,7 @@ INSTANCES = Table(
     lambda one: (one.name,),
     (
         gauge("hachecks_vrrp_base_priority", "The priority that is configured.", lambda one: one.base_priority),
-        gauge(
-            "hachecks_vrrp_state",
-            "Whether the instance is in this state, as Keepalived says.",
-            lambda one: {state: state == one.state for state in STATES},
-            "state",
-        ),
-        counter("hachecks_vrrp_transitions_total", "Changes into this state.", lambda one: one.entered, "state"),
-        gauge(
-            "hachecks_vrrp_last_transition_timestamp_seconds",
-            "When the instance changed its state, in seconds of the epoch.",
-            lambda one: one.since,
-        ),
-        gauge("hachecks_vrrp_priority", "The priority that Keepalived said last.", lambda one: one.priority),
+        *instance_metrics.METRICS,
     ),
 )
 EVENTS = Table(

@@ -11,7 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 from hachecks.exporter import body, page
 from hachecks.exporter.document import document
-from hachecks.exporter.exposition import OPENMETRICS, TEXT
+from hachecks.services.exposition import OPENMETRICS, TEXT
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 WORST_FIRST = ("UNKNOWN", "FAULT", "MASTER", "BACKUP", "STOP")
 """The states in the order in which a person looks at them."""
-STATES = ("UNKNOWN", "BACKUP", "MASTER", "FAULT", "STOP")
-"""What an instance can be in; UNKNOWN is one of which Keepalived has said nothing, or that has nobody to speak for."""
 
 
 @dataclass(frozen=True)

@@ -8,41 +8,14 @@ from __future__ import annotations
 
 import re
 
-from hachecks.services.exposition import TEXT, Family, labels, rendered
+from hachecks.services.exposition import TEXT, Table, counter, gauge, rendered
 from hachecks.transitions.transition import ENTERED, STATES
 from hachecks.verdict import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from typing import Protocol
-
     from hachecks.messages.message import Message
     from hachecks.transitions.event import Event
-
-    class Known(Protocol):
-        """What is known of one instance."""
-
-        @property
-        def name(self) -> str:
-            """Keepalived's name for it."""
-
-        @property
-        def state(self) -> str:
-            """One of `STATES`."""
-
-        @property
-        def entered(self) -> Mapping[str, int]:
-            """How often it changed into each state."""
-
-        @property
-        def since(self) -> float | None:
-            """When it changed last, in seconds of the epoch."""
-
-        @property
-        def priority(self) -> int | None:
-            """What Keepalived said last."""
-
 
 STATE = "hachecks_vrrp_state"
 TRANSITIONS = "hachecks_vrrp_transitions_total"
@@ -55,22 +28,19 @@ SAMPLE = re.compile(
 ESCAPED = re.compile(r"\\([\\\"])")
 
 
-def families(instances: Sequence[Known]) -> Iterator[Family]:
-    """The four families about instances; what is not known is absent."""
-    states = [
-        (labels(vrrp_instance=one.name, state=state), int(state == one.state)) for one in instances for state in STATES
-    ]
-    yield Family(STATE, "gauge", "Whether the instance is in this state, as Keepalived says.", states)
-    counts = [
-        (labels(vrrp_instance=one.name, state=state), count)
-        for one in instances
-        for state, count in one.entered.items()
-    ]
-    yield Family(TRANSITIONS, "counter", "Changes into this state.", counts)
-    times = [(labels(vrrp_instance=one.name), one.since) for one in instances if one.since is not None]
-    yield Family(LAST_TRANSITION, "gauge", "When the instance changed its state, in seconds of the epoch.", times)
-    priorities = [(labels(vrrp_instance=one.name), one.priority) for one in instances if one.priority is not None]
-    yield Family(PRIORITY, "gauge", "The priority that Keepalived said last.", priorities)
+METRICS = (
+    gauge(
+        STATE,
+        "Whether the instance is in this state, as Keepalived says.",
+        lambda one: {state: state == one.state for state in STATES},
+        "state",
+    ),
+    counter(TRANSITIONS, "Changes into this state.", lambda one: one.entered, "state"),
+    gauge(LAST_TRANSITION, "When the instance changed its state, in seconds of the epoch.", lambda one: one.since),
+    gauge(PRIORITY, "The priority that Keepalived said last.", lambda one: one.priority),
+)
+"""Rows about an instance that has `state`, `entered` (how often, by state), `since` (seconds) and `priority`."""
+TABLE = Table(lambda instances: instances, ("vrrp_instance",), lambda one: (one.name,), METRICS)
 
 
 class Instance:
@@ -146,4 +116,4 @@ class InstanceMetrics:
 
     def __str__(self) -> str:
         instances = [self.instances[name] for name in sorted(self.instances)]
-        return f"{LAST_MESSAGE}{self.key}\n{rendered(families(instances), TEXT)}"
+        return f"{LAST_MESSAGE}{self.key}\n{rendered([TABLE], instances, TEXT)}"

@@ -18,7 +18,6 @@ from hachecks.exporter import body, compatibility, metrics, page, queues
 from hachecks.exporter.checks import DEFAULT_INTERVAL, FORGET_SECONDS, NEVER_RAN, STALE_SECONDS, CheckSource
 from hachecks.exporter.configuration import ConfigurationSource
 from hachecks.exporter.document import document
-from hachecks.exporter.exposition import TEXT, rendered
 from hachecks.exporter.instance_history import InstanceHistories
 from hachecks.exporter.journal_source import EVENTS_PER_CLOCK_LOOK
 from hachecks.exporter.source import SourceHealth
@@ -26,6 +25,7 @@ from hachecks.exporter.sources import Sources
 from hachecks.exporter.view import Instance
 from hachecks.exporter.view_builder import ViewBuilder, with_reasons
 from hachecks.keepalived.configuration import Configuration, VrrpScript
+from hachecks.services.exposition import TEXT, rendered
 from hachecks.transitions import journal
 from tests import nodes
 from tests.exporter.running import configuration, say

@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from hachecks.exporter import body, metrics
 from hachecks.exporter.body import CachedSection
-from hachecks.exporter.exposition import (
+from hachecks.exporter.view import View
+from hachecks.services.exposition import (
     OPENMETRICS,
     TEXT,
     Histogram,
@@ -27,7 +28,6 @@ from hachecks.exporter.exposition import (
     rendered,
     single,
 )
-from hachecks.exporter.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
