@@ -56,8 +56,12 @@ class Checks(NamedTuple):
                 yield name, verdict
 
     def is_fresh(self, verdict: CheckResults, now: float) -> bool:
-        """Whether the verdict says something about now; one from the future is of a clock that was set back since."""
-        return abs(now - verdict.at) < max(STALE_SECONDS, STALE_INTERVALS * self.intervals.get(verdict.name, 0.0))
+        """Whether the verdict says something about now; one from the future is of a clock that was set back since.
+
+        How often the check is run says Keepalived's configuration, or the check itself where others run it.
+        """
+        interval = max(self.intervals.get(verdict.name, 0.0), min(verdict.interval, MAX_INTERVAL))
+        return abs(now - verdict.at) < max(STALE_SECONDS, STALE_INTERVALS * interval)
 
     def freshness(self, now: float) -> object:
         """What changes when a verdict begins or ceases to say something about now."""

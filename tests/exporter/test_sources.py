@@ -129,6 +129,14 @@ def test_a_verdict_says_something_about_now_for_a_minute_or_five_intervals(tmp_p
         assert found.checks.is_fresh(published(name, now - age), now) is fresh, (name, age)
 
 
+def test_a_check_that_says_how_often_it_is_run_is_waited_for_as_long(tmp_path: Path) -> None:
+    found, now = checks(tmp_path), time.time()
+    for age, fresh in ((5 * 600 - 1, True), (5 * 600 + 1, False)):
+        one = published("by-cron", now - age)
+        one.interval = 600.0
+        assert found.checks.is_fresh(one, now) is fresh, age
+
+
 @pytest.mark.parametrize("ahead", [STALE_SECONDS + 1, 1e9, 1e300])
 def test_a_verdict_from_the_future_says_nothing_about_now(tmp_path: Path, ahead: float) -> None:
     now = time.time()
