@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
 
+import hachecks
 from hachecks.click_settings import SettingsCommand, Value
 from hachecks.commands import tree
 from hachecks.config import Configuration
@@ -147,7 +148,7 @@ class Completion:
 def command() -> str:
     """How this hacheck is started, as a shell reads it: `hacheck`, or `sh /path/hacheck` for the executable."""
     path = sys.argv[0]
-    if getattr(sys.modules["hachecks"].__spec__, "origin", "").startswith("hacheck/"):  # see executable.loader
+    if not os.path.exists(str(getattr(hachecks, "__file__", ""))):  # see executable.loader
         words = ["sh", os.path.abspath(path)]
     elif os.path.basename(path) == "hacheck":
         words = [os.path.abspath(path) if "/" in path else path]
