@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.ipfailover.constraints import APART, PREFER, TOGETHER, Units
 from hachecks.ipfailover.ledger import Entry, Kept, Ledger, numbered
+from hachecks.ipfailover.losses import holder
 from hachecks.ipfailover.spread import HIGHEST, by_hash, fullest_by_hash, in_order, spread
 from hachecks.settings import Invalid
 
@@ -184,11 +186,14 @@ def _ranks(
         return {}
     units = Units(settings, [one.vips for one in entries], nodes)
     before: dict[str, str] = {}
+    displaced: set[str] = set()
     for one in entries:
         stays = next((node for node in one.nodes if node in nodes), None)
         if stays:
             before.setdefault(units.of[one.vips[0]], stays)
-    orders = spread(units.units, nodes, before)
+            if stays != one.nodes[0]:
+                displaced.add(units.of[one.vips[0]])
+    orders = spread(units.units, nodes, before, displaced)
     priorities = range(HIGHEST, HIGHEST - len(nodes), -1)
     return {one.vips[0]: tuple(zip(orders[units.of[one.vips[0]]], priorities)) for one in entries}
 
@@ -216,10 +221,33 @@ def _notes(
         )
     if "OPENSHIFT_HA_REPLICA_COUNT" in settings.places and nodes and settings.replicas != len(nodes):
         yield f"{where('OPENSHIFT_HA_REPLICA_COUNT')}: it is {settings.replicas}, and {len(nodes)} nodes are named"
+    if placement == EVEN:
+        yield from _brought_together(settings, instances)
     if placement == UNKNOWN:
         yield _unevenness(len(instances), settings.replicas)
     if placement == HASH:
         yield from _equal(instances)
+
+
+def _brought_together(settings: Settings, instances: Sequence[Instance]) -> Iterator[str]:
+    """For each set of VIPs that are apart, the first loss of one node or two that brings some of them together."""
+    of = {vip: one for one in instances for vip in one.vips}
+    for apart in settings.apart:
+        members = {str(vip): of[str(vip)].ranks for vip in apart.addresses}
+        masters = sorted({ranks[0][0] for ranks in members.values()})
+        for lost in (*combinations(masters, 1), *combinations(masters, 2)):
+            there: dict[str, str] = {}
+            for vip, ranks in members.items():
+                node = holder(ranks, lost)
+                if node in there:
+                    are = "is" if len(lost) == 1 else "are"
+                    when = f"{' and '.join(lost)} {are} lost"
+                    yield f"{settings.where(APART)}: {there[node]} and {vip} are both on {node} when {when}"
+                    break
+                there[node or ""] = vip
+            else:
+                continue
+            break
 
 
 def _unevenness(instances: int, nodes: int) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 HIGHEST = 254
 """The highest priority: 255 is the address owner's, which no weight can lower and which forbids nopreempt."""
@@ -74,25 +74,30 @@ def fullest_by_hash(vips: int, nodes: int, certainty: float) -> int:
     return most
 
 
-def spread(units: Sequence[Unit], nodes: Sequence[str], before: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def spread(
+    units: Sequence[Unit], nodes: Sequence[str], before: Mapping[str, str], displaced: Collection[str] = ()
+) -> dict[str, tuple[str, ...]]:
     """The order of nodes for each unit; raises `Invalid` where units cannot be kept apart.
 
     The VIPs of any two nodes differ by at most one, unless a unit has several or is preferred somewhere; so they do
-    when any one node is lost. `before` has the node that a unit is on, where that is known: as few as possible move.
-    Nothing depends on the order in which units and nodes are given.
+    when any one node is lost. `before` has the node that a unit is on, where that is known: as few as possible move,
+    the `displaced` first, which have lost a better node. Nothing depends on the order of units and nodes.
     """
-    return _Spread(units, nodes, before).orders()
+    return _Spread(units, nodes, before, displaced).orders()
 
 
 class _Spread:
     """The work of `spread`, rank by rank."""
 
-    def __init__(self, units: Sequence[Unit], nodes: Sequence[str], before: Mapping[str, str]) -> None:
+    def __init__(
+        self, units: Sequence[Unit], nodes: Sequence[str], before: Mapping[str, str], displaced: Collection[str]
+    ) -> None:
         # Those that have fewest nodes to go to are placed first.
         self.units = sorted(units, key=lambda one: (-len(one.apart), -one.weight, one.key))
         self.by_key = {one.key: one for one in units}
         self.nodes = sorted(nodes)
         self.before = before
+        self.displaced = displaced
         self.scores = {one.key: {node: score(node, one.key) for node in self.nodes} for one in units}
         self.ranks: dict[str, list[str]] = {one.key: [] for one in units}
         self.loads = dict.fromkeys(self.nodes, 0)
@@ -175,7 +180,11 @@ class _Spread:
                 for one in self.on[source]
                 if one.weight < difference and not one.prefer and self._master_is_free(one, target)
             ),
-            key=lambda one: (abs(difference - 2 * one.weight), -self.scores[one.key][target]),
+            key=lambda one: (
+                abs(difference - 2 * one.weight),
+                one.key not in self.displaced,
+                -self.scores[one.key][target],
+            ),
             default=None,
         )
 
@@ -218,8 +227,11 @@ class _Spread:
         if preferred:
             node = preferred[0]
         else:
-            others = {holder(key) for key in unit.apart}
-            node = self._emptiest(unit, [node for node in loads if node not in others] or loads, loads)
+            holders = {holder(key) for key in unit.apart}
+            free = [node for node in loads if node not in holders] or list(loads)
+            # Where those apart go next is left out, too: when two of their nodes are lost they would meet there.
+            nexts = {other for key in unit.apart for other in self.ranks[key][1:2]}
+            node = self._emptiest(unit, [node for node in free if node not in nexts] or free, loads)
         ranks.append(node)
         loads[node] += unit.weight
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from hachecks.ipfailover.ledger import Ledger
 from hachecks.ipfailover.plan import Plan, plan_all
 from hachecks.ipfailover.settings import NEWEST, VARIABLES, Given, Settings, settings_of, version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXAMPLES = int(os.environ.get("IPFAILOVER_EXAMPLES", "300"))
+    from hachecks.ipfailover.ledger import Ledger
+
+EXAMPLES = int(os.environ.get("IPFAILOVER_EXAMPLES", "200"))
 """How many examples each property is tried with."""
 
 many = hypothesis_settings(max_examples=EXAMPLES, deadline=None)
@@ -31,9 +32,9 @@ def variables(**short: str) -> dict[str, str]:
     return {f"OPENSHIFT_HA_{name}" if name != "HA_EXCLUDED_VRRP_IDS" else name: text for name, text in short.items()}
 
 
-def plan(ledger: Ledger | None = None, stock: str = NEWEST, placement: str | None = None, **short: str) -> Plan:
-    """The plan of one configuration."""
-    (found,), _ = plan_all([settings(variables(**short), stock)], ledger or {}, placement)
+def plan(stock: str = NEWEST, placement: str | None = None, **short: str) -> Plan:
+    """The plan of one configuration without a ledger."""
+    (found,), _ = plan_all([settings(variables(**short), stock)], {}, placement)
     return found
 
 
@@ -100,7 +101,8 @@ environments = st.fixed_dictionaries(
         "HA_EXCLUDED_VRRP_IDS": st.lists(numbers, max_size=5).map(" ".join),
         "OPENSHIFT_HA_NODES": st.one_of(node_lists.map(",".join), any_text),
         "OPENSHIFT_HA_PREEMPTION": st.one_of(
-            st.sampled_from(["nopreempt", "preempt_delay 300", "preempt", "preempt 300", "preempt_nodelay 300"]), any_text
+            st.sampled_from(["nopreempt", "preempt_delay 300", "preempt", "preempt 300", "preempt_nodelay 300"]),
+            any_text,
         ),
         "OPENSHIFT_HA_APART": st.one_of(odd_lists, any_text),
         "OPENSHIFT_HA_TOGETHER": st.one_of(odd_lists, any_text),

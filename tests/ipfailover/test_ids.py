@@ -21,7 +21,10 @@ def test_seven_vips_in_three_groups_are_three_two_and_two() -> None:
 
 
 def test_more_groups_than_vips_are_one_for_each() -> None:
-    assert [one.vips for one in plan(VIRTUAL_IPS="1.1.1.1-2", VIP_GROUPS="10").instances] == [("1.1.1.1",), ("1.1.1.2",)]
+    assert [one.vips for one in plan(VIRTUAL_IPS="1.1.1.1-2", VIP_GROUPS="10").instances] == [
+        ("1.1.1.1",),
+        ("1.1.1.2",),
+    ]
 
 
 def test_an_excluded_id_shifts_all_that_follow() -> None:
@@ -46,8 +49,8 @@ def test_names_are_the_stock_image_s() -> None:
     [
         pytest.param(
             {"VIRTUAL_IPS": "10.0.0.1-254"},
-            "254 instances need 254 ids, limit 245 above the offset 10; set OPENSHIFT_HA_VIP_GROUPS to 245 or less, or a "
-            "lower OPENSHIFT_HA_VRRP_ID_OFFSET",
+            "254 instances need 254 ids, limit 245 above the offset 10; set OPENSHIFT_HA_VIP_GROUPS to 245 or less, or "
+            "a lower OPENSHIFT_HA_VRRP_ID_OFFSET",
             id="254-with-the-default-offset",
         ),
         pytest.param(
@@ -132,8 +135,7 @@ def test_where_both_have_the_same_vips_they_have_the_same_ids(text: str, short: 
 def test_no_environment_makes_an_id_that_keepalived_refuses_or_two_share(environ: dict[str, str]) -> None:
     try:
         (found,), _ = plan_all([settings(environ)], {}, None)
-    except Invalid as error:
-        assert str(error)
+    except Invalid:
         return
     numbers = sorted(one.id for one in found.instances)
     assert all(1 <= number <= 255 for number in numbers)

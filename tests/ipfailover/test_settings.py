@@ -10,7 +10,6 @@ from hachecks.ipfailover.settings import FIELDS, Settings, version
 from hachecks.settings import Invalid
 from tests.ipfailover.given import any_environments, many, settings, variables
 
-
 STOCK = (
     "CONFIG_NAME MONITOR_PORT NETWORK_INTERFACE REPLICA_COUNT VIRTUAL_IPS VIP_GROUPS VRRP_ID_OFFSET IPTABLES_CHAIN "
     "NFTABLES_RULE CHECK_SCRIPT CHECK_INTERVAL NOTIFY_SCRIPT PREEMPTION USE_UNICAST UNICAST_PEERS ADMIN_EMAILS "
@@ -50,7 +49,9 @@ def test_an_empty_variable_is_none() -> None:
         pytest.param("MONITOR_PORT", "tcp/8080", "'tcp/8080' is no whole number", id="port-with-a-protocol"),
         pytest.param("CHECK_INTERVAL", "0", "0 is not 1 to 86400", id="interval"),
         pytest.param("CONFIG_NAME", "a { b", "'a { b' is no name", id="name-with-braces"),
-        pytest.param("NETWORK_INTERFACE", "enp0s31f6-bridge", "is no interface; expected at most 15", id="long-interface"),
+        pytest.param(
+            "NETWORK_INTERFACE", "enp0s31f6-bridge", "is no interface; expected at most 15", id="long-interface"
+        ),
         pytest.param("CHECK_SCRIPT", 'sh -c "x"', "it has a double quote", id="quote"),
         pytest.param("NOTIFY_SCRIPT", "a\nb", "a character that cannot be printed", id="line-end"),
         pytest.param("USE_UNICAST", "maybe", "'maybe' is neither true nor false", id="bool"),
@@ -123,7 +124,6 @@ def test_any_text_of_any_variable_is_taken_or_refused(environ: dict[str, str]) -
     try:
         found = settings(environ)
         plan_all([found], {}, None)
-    except Invalid as error:
-        assert str(error)
-    else:
-        assert isinstance(found, Settings)
+    except Invalid:
+        return
+    assert isinstance(found, Settings)

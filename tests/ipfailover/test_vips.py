@@ -52,15 +52,21 @@ def test_each_form_is_expanded_in_its_order(text: str, addresses: list[str]) -> 
             id="prefix-of-a-VIP",
         ),
         pytest.param("10.0.0.1,10.0.0.9-7", "item 2, '10.0.0.9-7': 10.0.0.7 comes before 10.0.0.9", id="reversed"),
-        pytest.param("10.0.0.2-10.0.0.1", "10.0.0.1 comes before 10.0.0.2; write 10.0.0.1-10.0.0.2", id="full-reversed"),
+        pytest.param(
+            "10.0.0.2-10.0.0.1", "10.0.0.1 comes before 10.0.0.2; write 10.0.0.1-10.0.0.2", id="full-reversed"
+        ),
         pytest.param("10.2.2.254-257", "item 1, '10.2.2.254-257': the last part 257 is not 0 to 255", id="beyond-255"),
         pytest.param("10.2.2.1-08", "the last part 08 is not 0 to 255", id="octal-end"),
         pytest.param("10.0.0.300", "item 1, '10.0.0.300': '10.0.0.300' is no address", id="bad-octet"),
         pytest.param("010.0.0.1", "'010.0.0.1' is no address", id="octal"),
         pytest.param("www.example.test", "'www.example.test' is no address", id="host-name"),
         pytest.param("10.0.0.1-fd00::1", "10.0.0.1 and fd00::1 are of different families", id="families-mixed"),
-        pytest.param("10.0.0.1,10.0.0.1", "item 2, '10.0.0.1': 10.0.0.1 is already in item 1, '10.0.0.1'", id="duplicate"),
-        pytest.param("10.0.0.1-9 10.0.0.5-12", "10.0.0.5 is already in item 1, '10.0.0.1-9'; name it once", id="overlap"),
+        pytest.param(
+            "10.0.0.1,10.0.0.1", "item 2, '10.0.0.1': 10.0.0.1 is already in item 1, '10.0.0.1'", id="duplicate"
+        ),
+        pytest.param(
+            "10.0.0.1-9 10.0.0.5-12", "10.0.0.5 is already in item 1, '10.0.0.1-9'; name it once", id="overlap"
+        ),
         pytest.param("fd00::1,fd00:0::1", "fd00::1 is already in item 1", id="duplicate-in-another-spelling"),
         pytest.param("10.0.0.1-", "item 2, '-': expected one address, FIRST-LAST, or a CIDR block", id="no-end"),
         pytest.param("-10.0.0.1", "expected one address", id="no-start"),
@@ -84,7 +90,7 @@ def test_each_form_is_expanded_in_its_order(text: str, addresses: list[str]) -> 
     ],
 )
 def test_what_is_wrong_is_named_with_its_item(text: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match="^item [0-9]+, ") as caught:
+    with pytest.raises(ValueError, match=r"^item [0-9]+, ") as caught:
         parse(text)
     assert complaint in str(caught.value)
 
@@ -106,7 +112,11 @@ def test_any_text_makes_usable_addresses_or_a_complaint(text: str) -> None:
     try:
         addresses = parse(text).addresses
     except ValueError as error:
-        assert str(error).startswith("item ")
+        complaint = str(error)
+    else:
+        complaint = ""
+    if complaint:
+        assert complaint.startswith("item ")
         return
     assert len(set(addresses)) == len(addresses) <= LIMIT
     assert not any(one.is_multicast or one.is_loopback or one.is_unspecified for one in addresses)
