@@ -89,24 +89,43 @@ odd_lists = st.builds(
     st.lists(st.one_of(well_formed, odd), min_size=1, max_size=6),
     st.sampled_from([",", ", ", " ", "\n", ",,"]),
 )
+good_lists = st.builds(
+    lambda parts, more: ",".join([*(f"10.0.0.{part}" for part in parts), *more]),
+    st.lists(st.integers(1, 12), min_size=1, max_size=12, unique=True),
+    st.lists(
+        st.sampled_from(["10.0.1.250-10.0.2.5", "10.1.0.0/28", "fd00::a-f", "fd01::/124"]), max_size=3, unique=True
+    ),
+)
+sets = st.lists(
+    st.lists(st.integers(1, 12).map("10.0.0.{}".format), min_size=2, max_size=3, unique=True).map(",".join), max_size=2
+).map(";".join)
 numbers = st.one_of(st.integers(0, 260).map(str), st.sampled_from(["", "010", "-1", "a[$(id)]", " 7 ", "٣", "9" * 30]))
 node_lists = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=True)
 any_text = st.text(max_size=20)
+
+
+def mostly(good: st.SearchStrategy[str], bad: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Seven good ones of eight, so that not every environment is refused for one of its variables."""
+    return st.integers(0, 7).flatmap(lambda chosen: good if chosen else bad)
+
+
+preemptions = st.sampled_from(["nopreempt", "preempt_delay 300", "preempt", "preempt 300", "preempt_nodelay 300"])
+preferences = st.builds("10.0.0.{}={}".format, st.integers(1, 12), node_lists.map(",".join))
 environments = st.fixed_dictionaries(
-    {"OPENSHIFT_HA_VIRTUAL_IPS": odd_lists},
+    {"OPENSHIFT_HA_VIRTUAL_IPS": mostly(good_lists, odd_lists)},
     optional={
-        "OPENSHIFT_HA_VIP_GROUPS": numbers,
-        "OPENSHIFT_HA_VRRP_ID_OFFSET": numbers,
-        "OPENSHIFT_HA_REPLICA_COUNT": numbers,
-        "HA_EXCLUDED_VRRP_IDS": st.lists(numbers, max_size=5).map(" ".join),
-        "OPENSHIFT_HA_NODES": st.one_of(node_lists.map(",".join), any_text),
-        "OPENSHIFT_HA_PREEMPTION": st.one_of(
-            st.sampled_from(["nopreempt", "preempt_delay 300", "preempt", "preempt 300", "preempt_nodelay 300"]),
-            any_text,
+        "OPENSHIFT_HA_VIP_GROUPS": mostly(st.integers(0, 20).map(str), numbers),
+        "OPENSHIFT_HA_VRRP_ID_OFFSET": mostly(st.integers(0, 250).map(str), numbers),
+        "OPENSHIFT_HA_REPLICA_COUNT": mostly(st.integers(1, 9).map(str), numbers),
+        "HA_EXCLUDED_VRRP_IDS": mostly(
+            st.lists(st.integers(1, 255).map(str), max_size=5).map(" ".join),
+            st.lists(numbers, max_size=5).map(" ".join),
         ),
-        "OPENSHIFT_HA_APART": st.one_of(odd_lists, any_text),
-        "OPENSHIFT_HA_TOGETHER": st.one_of(odd_lists, any_text),
-        "OPENSHIFT_HA_PREFER": st.one_of(st.builds("{}={}".format, odd_lists, node_lists.map(",".join)), any_text),
+        "OPENSHIFT_HA_NODES": mostly(node_lists.map(",".join), any_text),
+        "OPENSHIFT_HA_PREEMPTION": mostly(preemptions, any_text),
+        "OPENSHIFT_HA_APART": mostly(sets, any_text),
+        "OPENSHIFT_HA_TOGETHER": mostly(sets, any_text),
+        "OPENSHIFT_HA_PREFER": mostly(preferences, any_text),
     },
 )
 """Environments as people and machines get them wrong."""
