@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.ids import LARGEST_ID
 from hachecks.ipfailover.losses import losses, returned
-from hachecks.ipfailover.plan import UNKNOWN, Instance, Plan
+from hachecks.ipfailover.plan import Instance, Plan
 from hachecks.ipfailover.preemption import Preemption
 from hachecks.ipfailover.settings import FIELDS
+from hachecks.ipfailover.spread import UNKNOWN
 from hachecks.ipfailover.vips import Vips, parse_address
 from hachecks.settings import Invalid
 

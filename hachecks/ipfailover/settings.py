@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.config import nearest
-from hachecks.ipfailover import preemption, vips
+from hachecks.ipfailover import preemption, values, vips
 from hachecks.settings import Invalid
 from hachecks.units import parse_bool
 from hachecks.verdict import visible
@@ -23,16 +23,7 @@ if TYPE_CHECKING:
 PREFIX = "OPENSHIFT_HA_"
 NEWEST = "5.1"
 """The stock image whose defaults hold where no version is named."""
-LONGEST_INTERFACE = 15
-"""Characters of an interface's name in Linux."""
-MOST_NODES = 254
-"""Nodes of one plan, since each has a priority of its own: 254, 253 and so on down to 1."""
-LARGEST_NUMBER = 1_000_000
 VERSION = re.compile(r"([345])\.([0-9]{1,2})", re.ASCII)
-CONFIG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
-NODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
-WORD = re.compile(r"[A-Za-z0-9_.-]{1,253}", re.ASCII)
-LABELS = re.compile(r"[A-Za-z0-9_./-]+=[A-Za-z0-9_.-]*", re.ASCII)
 
 
 class Given(NamedTuple):
@@ -78,102 +69,6 @@ def _declared(
     return dataclasses.field(metadata={"variable": Variable(name, flag, defaults, parse, help, metavar)})
 
 
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or len(text) > len(str(LARGEST_NUMBER)):
-            raise ValueError(f"{text!r} is no whole number; expected {least} to {most}")
-        if len(text) > 1 and text[0] == "0":
-            raise ValueError(f"{text!r} is octal to the stock image; write it without the 0 in front")
-        if not least <= int(text) <= most:
-            raise ValueError(f"{text} is not {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text and not pattern.fullmatch(text):
-            raise ValueError(f"{text!r} is no {what}")
-        return text
-
-    return parse
-
-
-def _excluded(text: str) -> tuple[int, ...]:
-    parse = _number(1, 255)
-    return tuple(sorted({parse(word) for word in re.split(r"[\s,]+", text) if word}))
-
-
-def _nodes(text: str) -> tuple[str, ...]:
-    found: list[str] = []
-    for word in re.split(r"[\s,]+", text):
-        if not word:
-            continue
-        # `oc get nodes -o name` has the kind before each.
-        name = _node(word[len("node/") :] if word.startswith("node/") else word)
-        if name in found:
-            raise ValueError(f"{name} is named twice")
-        found.append(name)
-    if len(found) > MOST_NODES:
-        raise ValueError(f"these are {len(found)} nodes, limit {MOST_NODES}")
-    return tuple(found)
-
-
-def _node(word: str) -> str:
-    if ":" in word or re.fullmatch(r"[0-9.]+", word, re.ASCII):
-        return str(vips.parse_address(word))
-    if not NODE.fullmatch(word):
-        raise ValueError(f"{word!r} is no node; expected a name or an address")
-    return word
-
-
-def _peers(text: str) -> tuple[str, ...]:
-    for word in re.split(r"[\s,]+", text):
-        if word:
-            vips.parse_address(word)
-    return _nodes(text)
-
-
-def _address(text: str) -> str:
-    return str(vips.parse_address(text)) if text else ""
-
-
-def _line(text: str) -> str:
-    """A text that stands between double quotes in keepalived.conf, or as a word in it."""
-    if '"' in text or not text.isprintable():
-        raise ValueError("it has a double quote or a character that cannot be printed, which breaks keepalived.conf")
-    return text
-
-
-def _interface(text: str) -> str:
-    if len(text) > LONGEST_INTERFACE or (text and not re.fullmatch(r"[A-Za-z0-9_.@:-]+", text, re.ASCII)):
-        raise ValueError(f"{text!r} is no interface; expected at most {LONGEST_INTERFACE} letters, digits, _ . @ : -")
-    return text
-
-
-def _preference(text: str) -> tuple[tuple[Vips, tuple[str, ...]], ...]:
-    """`VIPS=NODE,NODE; VIPS=NODE`: VIPs, and the nodes that should have them, the best first."""
-    found = []
-    for entry in text.split(";"):
-        if not entry.strip():
-            continue
-        addresses, equals, nodes = entry.partition("=")
-        if not equals or not addresses.strip() or not nodes.strip():
-            raise ValueError(f"{entry.strip()!r} is no preference; expected VIPS=NODE,NODE")
-        found.append((vips.parse(addresses), _nodes(nodes)))
-    return tuple(found)
-
-
-def _sets(text: str) -> tuple[Vips, ...]:
-    """`VIPS; VIPS`: sets of at least two VIPs each."""
-    found = tuple(vips.parse(part) for part in text.split(";") if part.strip())
-    for one in found:
-        if len(one.addresses) < 2:
-            raise ValueError(f"{one.addresses[0]} stands alone; expected two VIPs or more, sets parted by ;")
-    return found
-
-
 @dataclass(frozen=True)
 class Settings:
     """What the variables come to; `places` has where each was given that was, by the variable's name."""
@@ -182,7 +77,7 @@ class Settings:
     stock: tuple[int, int]
     config_name: str = _declared(
         "OPENSHIFT_HA_CONFIG_NAME",
-        _matching(CONFIG_NAME, "name; expected letters, digits, . _ and -, 63 at most"),
+        values.matching(values.CONFIG_NAME, "name; expected letters, digits, . _ and -, 63 at most"),
         "OpenShift-IPFailover",
         flag="config-name",
         metavar="NAME",
@@ -197,7 +92,7 @@ class Settings:
     )
     virtual_ip_groups: int = _declared(
         "OPENSHIFT_HA_VIP_GROUPS",
-        _number(0, LARGEST_NUMBER),
+        values.number(0, values.LARGEST_NUMBER),
         "0",
         flag="virtual-ip-groups",
         metavar="N",
@@ -205,7 +100,7 @@ class Settings:
     )
     vrrp_id_offset: int = _declared(
         "OPENSHIFT_HA_VRRP_ID_OFFSET",
-        _number(0, 254),
+        values.number(0, 254),
         (("3.0", "0"), ("4.20", "10")),
         flag="vrrp-id-offset",
         metavar="N",
@@ -213,14 +108,14 @@ class Settings:
     )
     excluded_vrrp_ids: tuple[int, ...] = _declared(
         "HA_EXCLUDED_VRRP_IDS",
-        _excluded,
+        values.excluded_ids,
         flag="excluded-vrrp-ids",
         metavar="IDS",
         help="Ids that others have on this segment",
     )
     replicas: int = _declared(
         "OPENSHIFT_HA_REPLICA_COUNT",
-        _number(1, LARGEST_NUMBER),
+        values.number(1, values.LARGEST_NUMBER),
         "1",
         flag="replicas",
         metavar="N",
@@ -228,7 +123,7 @@ class Settings:
     )
     interface: str = _declared(
         "OPENSHIFT_HA_NETWORK_INTERFACE",
-        _interface,
+        values.interface,
         flag="interface",
         metavar="NAME",
         help="Where VRRP runs: configurations on different interfaces may have the same ids",
@@ -249,56 +144,67 @@ class Settings:
     )
     unicast_peers: tuple[str, ...] = _declared(
         "OPENSHIFT_HA_UNICAST_PEERS",
-        _peers,
+        values.peers,
         flag="unicast-peers",
         metavar="ADDRESSES",
         help="The nodes by address, which then use unicast",
     )
     nodes: tuple[str, ...] = _declared(
         "OPENSHIFT_HA_NODES",
-        _nodes,
+        values.nodes,
         flag="nodes",
         metavar="NODES",
         help="The nodes by name or address, ours (default the unicast peers)",
     )
     prefer: tuple[tuple[Vips, tuple[str, ...]], ...] = _declared(
         "OPENSHIFT_HA_PREFER",
-        _preference,
+        values.preference,
         flag="prefer",
         metavar="VIPS=NODES",
         help="Nodes that should have a VIP, the best first; several parted by ;, ours",
     )
     apart: tuple[Vips, ...] = _declared(
         "OPENSHIFT_HA_APART",
-        _sets,
+        values.sets,
         flag="apart",
         metavar="VIPS",
         help="VIPs that should be on different nodes; several sets parted by ;, ours",
     )
     together: tuple[Vips, ...] = _declared(
         "OPENSHIFT_HA_TOGETHER",
-        _sets,
+        values.sets,
         flag="together",
         metavar="VIPS",
         help="VIPs that should be on one node; several sets parted by ;, ours",
     )
     monitor_port: int = _declared(
-        "OPENSHIFT_HA_MONITOR_PORT", _number(0, 65535), "80", help="The port that the default check connects to; 0 none"
+        "OPENSHIFT_HA_MONITOR_PORT",
+        values.number(0, 65535),
+        "80",
+        help="The port that the default check connects to; 0 none",
     )
-    check_script: str = _declared("OPENSHIFT_HA_CHECK_SCRIPT", _line, help="The check, in place of the default one")
+    check_script: str = _declared(
+        "OPENSHIFT_HA_CHECK_SCRIPT", values.line, help="The check, in place of the default one"
+    )
     check_interval: int = _declared(
-        "OPENSHIFT_HA_CHECK_INTERVAL", _number(1, 86400), "2", help="Seconds between two checks"
+        "OPENSHIFT_HA_CHECK_INTERVAL", values.number(1, 86400), "2", help="Seconds between two checks"
     )
-    notify_script: str = _declared("OPENSHIFT_HA_NOTIFY_SCRIPT", _line, help="What is told of each change of state")
+    notify_script: str = _declared(
+        "OPENSHIFT_HA_NOTIFY_SCRIPT", values.line, help="What is told of each change of state"
+    )
     iptables_chain: str = _declared(
-        "OPENSHIFT_HA_IPTABLES_CHAIN", _matching(WORD, "chain of iptables"), help="Where VRRP is let in, before 4.23"
+        "OPENSHIFT_HA_IPTABLES_CHAIN",
+        values.matching(values.WORD, "chain of iptables"),
+        help="Where VRRP is let in, before 4.23",
     )
-    nftables_rule: str = _declared("OPENSHIFT_HA_NFTABLES_RULE", _line, help="Whether VRRP is let in, since 4.23")
-    admin_emails: str = _declared("OPENSHIFT_HA_ADMIN_EMAILS", _line, "root@localhost", help="Who is mailed")
-    smtp_server: str = _declared("OPENSHIFT_HA_SMTP_SERVER", _line, "127.0.0.1", help="By which server")
-    selector: str = _declared("OPENSHIFT_HA_SELECTOR", _matching(LABELS, "label; expected NAME=VALUE"), help="Of nodes")
-    unicast_source: str = _declared("UNICAST_SOURCE_IPADDRESS", _address, help="A node's own address for unicast")
-    multicast_source: str = _declared("MULTICAST_SOURCE_IPADDRESS", _address, help="A node's own for multicast")
+    nftables_rule: str = _declared("OPENSHIFT_HA_NFTABLES_RULE", values.line, help="Whether VRRP is let in, since 4.23")
+    admin_emails: str = _declared("OPENSHIFT_HA_ADMIN_EMAILS", values.line, "root@localhost", help="Who is mailed")
+    smtp_server: str = _declared("OPENSHIFT_HA_SMTP_SERVER", values.line, "127.0.0.1", help="By which server")
+    selector: str = _declared(
+        "OPENSHIFT_HA_SELECTOR", values.matching(values.LABELS, "label; expected NAME=VALUE"), help="Of nodes"
+    )
+    unicast_source: str = _declared("UNICAST_SOURCE_IPADDRESS", values.address, help="A node's own address for unicast")
+    multicast_source: str = _declared("MULTICAST_SOURCE_IPADDRESS", values.address, help="A node's own for multicast")
 
     def where(self, name: str) -> str:
         """Where a variable was given, or its name."""

@@ -83,6 +83,8 @@ def documents(texts: Iterable[tuple[str, str]]) -> list[Source]:
         if len(found) == before:
             raise Invalid(f"{place}: no {', '.join(WORKLOADS)} or ConfigMap is in it")
     maps = {_name(one): (place, _table(one, "data", place)) for place, one in found if one["kind"] == "ConfigMap"}
+    if len(maps) < sum(one["kind"] == "ConfigMap" for _, one in found):
+        raise Invalid(f"{', '.join(dict.fromkeys(place for place, _ in found))}: a ConfigMap is in it twice; keep one")
     used: set[str] = set()
     sources = [
         source

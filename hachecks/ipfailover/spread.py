@@ -15,6 +15,8 @@ from hachecks.settings import Invalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+EVEN, HASH, UNKNOWN = "even", "hash", "unknown"
+"""How VIPs are placed: by who knows all nodes, by each node for itself, or not at all where none is named."""
 HIGHEST = 254
 """The highest priority: 255 is the address owner's, which no weight can lower and which forbids nopreempt."""
 LOWEST_HASHED = 155

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.losses import Loads, losses, returned
-from hachecks.ipfailover.plan import EVEN, UNKNOWN
+from hachecks.ipfailover.spread import EVEN, HASH, UNKNOWN
 from hachecks.verdict import in_words, visible
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SHOWN_NODES = 8
 SHOWN_RANKS = 3
 STOCK_DELAY = 300.0
 """Seconds of preempt_delay that the stock image has, shown where the plan has no other."""
-SPREADS = {EVEN: "spread evenly", "hash": "spread by hash"}
+SPREADS = {EVEN: "spread evenly", HASH: "spread by hash"}
 
 
 def lines(plans: Sequence[Plan], changes: Sequence[Change] | None) -> Iterator[str]:

@@ -150,6 +150,11 @@ def test_texts_stay_as_they_are_written() -> None:
             id="secret",
         ),
         pytest.param(
+            config_map("vips", a="b") + "---\n" + config_map("vips", a="c"),
+            "F: a ConfigMap is in it twice; keep one",
+            id="config-map-twice",
+        ),
+        pytest.param(
             workload(envFrom=[{"configMapRef": {"name": "vips"}}]),
             "F: Deployment ipf: it has variables of the ConfigMap vips, which is not given; add it by --file",
             id="config-map-elsewhere",
