@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from hachecks.ipfailover import document, sources, table
+from hachecks.ipfailover import document, sources, table, workloads
 from hachecks.ipfailover.against import ALARMING, against
 from hachecks.ipfailover.files import LedgerFile, Reader
 from hachecks.ipfailover.ledger import read, released, write
@@ -38,9 +38,9 @@ class StockVersion(str):
 def _flag(field: str, short: str | None = None) -> Any:
     """The option of a variable, with the help that its declaration has."""
     variable = FIELDS[field]
-    return option(
-        default=None, metavar=variable.metavar, short=short, help=f"{variable.help}; in place of {variable.name}."
-    )
+    whose = ", a variable of ours" if variable.ours else ""
+    text = f"{variable.help}; in place of {variable.name}{whose}."
+    return option(default=None, metavar=variable.metavar, short=short, help=text)
 
 
 @settings
@@ -156,7 +156,7 @@ class Ipfailover:
     ) -> tuple[list[Settings], list[tuple[str, ...]]]:
         """The settings of each source, under what the options say, and what is to be said of the source."""
         found = [
-            *(sources.documents(reader.texts(self.file)) if self.file else ()),
+            *(workloads.documents(reader.texts(self.file)) if self.file else ()),
             *(sources.env_file(*one) for one in reader.texts(self.env_file)),
         ] or [sources.environment(environ)]
         flags = dict(self._flags(reader))

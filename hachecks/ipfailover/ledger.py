@@ -102,7 +102,7 @@ def _next_id(entries: Sequence[Entry], offset: int, excluded: Collection[int], t
     number = next(free_ids(offset, excluded, taken, used), None)
     if number is None:
         resting = sum(not one.vips for one in entries)
-        free = f"; {resting} rest, and are free with --rolled-out once every node has the last plan" if resting else ""
+        free = f"; ids that rest, {resting}, are freed by --rolled-out once every node has this plan" if resting else ""
         live = sum(bool(one.vips) for one in entries)
         raise Invalid(f"{no_room(live + 1, live, offset)}{free}")
     return number

@@ -34,7 +34,10 @@ class Given(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """A variable: its name, its flag, defaults by the stock version since which they hold, validation and help."""
+    """A variable: its name, its flag, defaults by the stock version since which they hold, validation and help.
+
+    `ours` are those that hachecks adds, and the stock image does not know.
+    """
 
     name: str
     flag: str
@@ -42,6 +45,7 @@ class Variable(NamedTuple):
     parse: Callable[[str], Any]
     help: str
     metavar: str
+    ours: bool
 
     def default(self, stock: tuple[int, int]) -> str:
         """What the stock image of a version takes where nothing is given."""
@@ -64,9 +68,10 @@ def _declared(
     help: str,
     flag: str = "",
     metavar: str = "",
+    ours: bool = False,
 ) -> Any:
     defaults = (("3.0", default),) if isinstance(default, str) else default
-    return dataclasses.field(metadata={"variable": Variable(name, flag, defaults, parse, help, metavar)})
+    return dataclasses.field(metadata={"variable": Variable(name, flag, defaults, parse, help, metavar, ours)})
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class Settings:
         "0",
         flag="virtual-ip-groups",
         metavar="N",
-        help="So many instances for all VIPs; 0 is one for each",
+        help="Number of instances for all VIPs; 0 is one for each",
     )
     vrrp_id_offset: int = _declared(
         "OPENSHIFT_HA_VRRP_ID_OFFSET",
@@ -119,7 +124,7 @@ class Settings:
         "1",
         flag="replicas",
         metavar="N",
-        help="So many nodes there are, where they are not named",
+        help="Number of nodes, where they are not named",
     )
     interface: str = _declared(
         "OPENSHIFT_HA_NETWORK_INTERFACE",
@@ -153,29 +158,33 @@ class Settings:
         "OPENSHIFT_HA_NODES",
         values.nodes,
         flag="nodes",
+        ours=True,
         metavar="NODES",
-        help="The nodes by name or address, ours (default the unicast peers)",
+        help="The nodes by name or address (default the unicast peers)",
     )
     prefer: tuple[tuple[Vips, tuple[str, ...]], ...] = _declared(
         "OPENSHIFT_HA_PREFER",
         values.preference,
         flag="prefer",
+        ours=True,
         metavar="VIPS=NODES",
-        help="Nodes that should have a VIP, the best first; several parted by ;, ours",
+        help="Nodes that should have a VIP, the best first; several separated by ;",
     )
     apart: tuple[Vips, ...] = _declared(
         "OPENSHIFT_HA_APART",
         values.sets,
         flag="apart",
+        ours=True,
         metavar="VIPS",
-        help="VIPs that should be on different nodes; several sets parted by ;, ours",
+        help="VIPs that should be on different nodes; several sets separated by ;",
     )
     together: tuple[Vips, ...] = _declared(
         "OPENSHIFT_HA_TOGETHER",
         values.sets,
         flag="together",
+        ours=True,
         metavar="VIPS",
-        help="VIPs that should be on one node; several sets parted by ;, ours",
+        help="VIPs that should be on one node; several sets separated by ;",
     )
     monitor_port: int = _declared(
         "OPENSHIFT_HA_MONITOR_PORT",

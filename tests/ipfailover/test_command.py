@@ -202,6 +202,25 @@ def test_bad_input_is_one_line_and_nothing_on_standard_output(words: list[str], 
     assert complaint in answer.err
 
 
+def without_yaml(*words: object) -> Answer:
+    """As where hachecks is installed without what its extra [agent] brings."""
+    script = "import sys; sys.modules['yaml'] = None; from hachecks.cli import main; main()"
+    command = [sys.executable, "-c", script, "ipfailover", "plan", *map(str, words)]
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def test_only_files_in_yaml_need_the_package_for_it(tmp_path: Path) -> None:
+    assert without_yaml(*THREE) == plan(*THREE)
+    answer = without_yaml("--file", DEPLOYMENT)
+    assert (answer.code, answer.out) == (2, "")
+    assert "ipfailover: it needs the package hachecks[agent]: pip install 'hachecks[agent]'" in answer.err
+    variables = {"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1"}
+    (tmp_path / "map.json").write_text(json.dumps({"kind": "ConfigMap", "data": variables}))
+    assert without_yaml("--file", tmp_path / "map.json").code == 0
+
+
 @pytest.mark.parametrize("word", ["render", "lint"])
 def test_only_the_plan_is_offered(word: str) -> None:
     answer = hacheck("ipfailover", word)

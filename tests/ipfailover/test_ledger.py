@@ -94,7 +94,7 @@ def test_a_full_ledger_is_told_with_what_rests() -> None:
     with pytest.raises(Invalid) as caught:
         after(ledger, "10.0.0.2-255,10.0.1.1")
     assert "255 instances need 255 ids, limit 254 above the offset 0" in str(caught.value)
-    assert "1 rest, and are free with --rolled-out once every node has the last plan" in str(caught.value)
+    assert "; ids that rest, 1, are freed by --rolled-out once every node has this plan" in str(caught.value)
     ledger = {name: released(kept) for name, kept in ledger.items()}
     assert after(ledger, "10.0.0.2-255,10.0.1.1")[0]["10.0.1.1"] == 1
 

@@ -115,6 +115,9 @@ def test_every_variable_is_declared_once_with_its_help() -> None:
         *("HA_EXCLUDED_VRRP_IDS", "UNICAST_SOURCE_IPADDRESS", "MULTICAST_SOURCE_IPADDRESS"),
     }
     assert all(variable.help and not variable.help.endswith(".") for variable in FIELDS.values())
+    assert {variable.name for variable in FIELDS.values() if variable.ours} == {
+        *variables(NODES="", PREFER="", APART="", TOGETHER="")
+    }
     assert all(bool(variable.metavar) == bool(variable.flag) for variable in FIELDS.values())
 
 

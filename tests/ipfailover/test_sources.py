@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hachecks.ipfailover.sources import documents, env_file, environment
+from hachecks.ipfailover.sources import env_file, environment
+from hachecks.ipfailover.workloads import documents
 from hachecks.settings import Invalid
 from tests.cli import ROOT
 from tests.ipfailover.given import many
