@@ -116,6 +116,8 @@ def preference(text: str) -> tuple[tuple[Vips, tuple[str, ...]], ...]:
         if not equals or not addresses.strip() or not preferred.strip():
             raise ValueError(f"{entry.strip()!r} is no preference; expected VIPS=NODE,NODE")
         found.append((vips.parse(addresses), nodes(preferred)))
+        if not all((found[-1][0].addresses, found[-1][1])):
+            raise ValueError(f"{entry.strip()!r} names no VIP or no node; expected VIPS=NODE,NODE")
     return tuple(found)
 
 
@@ -124,5 +126,6 @@ def sets(text: str) -> tuple[Vips, ...]:
     found = tuple(vips.parse(part) for part in text.split(";") if part.strip())
     for one in found:
         if len(one.addresses) < 2:
-            raise ValueError(f"{one.addresses[0]} stands alone; expected two VIPs or more, sets parted by ;")
+            alone = ", ".join(map(str, one.addresses)) or "no VIP"
+            raise ValueError(f"{alone} is no set; expected two VIPs or more, sets separated by ;")
     return found
