@@ -51,7 +51,7 @@ def _by_vip(plans: Sequence[Plan]) -> Mapping[str, tuple[Plan, Instance]]:
 
 def _changes(vip: str, was_plan: Plan, was: Instance, plan: Plan, instance: Instance) -> Iterator[tuple[str, str]]:
     if was.ranks and instance.ranks and was.nodes[0] != instance.nodes[0]:
-        gone = "" if was.nodes[0] in plan.nodes else ", which is no node of the plan any more"
+        gone = "" if was.nodes[0] in plan.nodes else ", which is no node of the plan any more,"
         yield MOVES, f"from {was.nodes[0]}{gone} to {instance.nodes[0]}"
     if was.id != instance.id:
         yield RENUMBERS, f"from id {was.id} to {instance.id}"

@@ -205,7 +205,7 @@ def test_nodes_are_ordered_by_number_not_as_words() -> None:
     assert in_order(["10.0.0.10", "10.0.0.9", "fd00::1", "b", "a"]) == ("a", "b", "10.0.0.9", "10.0.0.10", "fd00::1")
 
 
-@pytest.mark.parametrize(("vips", "nodes"), [(7, 4), (100, 10), (255, 50)])
+@pytest.mark.parametrize(("vips", "nodes"), [(7, 4), (60, 10)])
 def test_the_unevenness_that_is_told_is_what_hashes_make(vips: int, nodes: int) -> None:
     fullest = []
     for trial in range(200):
