@@ -453,3 +453,15 @@ def _(choice: str, stage: Stage) -> None:
 def _(choice: str, stage: Stage) -> None:
     with exporter(stage.path, "--compat", choice) as running:
         assert ("\nkeepalived_up " in running.get().body.decode()) == (choice == "keepalived")
+
+
+@run_of("Ipfailover VERB")
+@run_of("Ipfailover --spread")
+@run_of("Ipfailover --format")
+def _(choice: str, _stage: Stage) -> None:
+    option = {"plan": "", "even": "--spread", "hash": "--spread"}.get(choice, "--format")
+    given = (option, choice) if option else ()
+    answer = hacheck("ipfailover", "plan", "--virtual-ips", "10.0.0.1", "--nodes", "a,b", *given)
+    assert answer.code == 0
+    expected = {"hash": "spread by hash", "json": '{"hachecks_ipfailover_plan": 1'}.get(choice, "spread evenly")
+    assert expected in answer.out
