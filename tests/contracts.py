@@ -47,7 +47,7 @@ BY_TYPE = {
 """A value of each type that several commands have; a type of one command alone has its value in `SAMPLES` there."""
 
 
-def tests_of(name: str) -> ModuleType:
+def module_of_tests(name: str) -> ModuleType:
     """The test module of a probe or notifier."""
     path = f"tests/{'probes' if name in PROBES else 'notifiers'}/test_{name}.py"
     assert (ROOT / path).exists(), f"{name} has no test module {path}"
@@ -56,14 +56,14 @@ def tests_of(name: str) -> ModuleType:
 
 def declared(name: str, constant: str) -> Any:
     """What the test module of a probe or notifier declares."""
-    module = tests_of(name)
+    module = module_of_tests(name)
     assert hasattr(module, constant), f"{module.__file__} declares no {constant} (tests/contracts.py says what it is)"
     return getattr(module, constant)
 
 
 def sample(name: str, setting: Setting) -> str:
     """A value that is valid for a setting of this command, and not its default."""
-    own = getattr(tests_of(name), "SAMPLES", {}) if name in (*PROBES, *NOTIFIERS) else {}
+    own = getattr(module_of_tests(name), "SAMPLES", {}) if name in (*PROBES, *NOTIFIERS) else {}
     if setting.flag in own:
         return str(own[setting.flag])
     if setting.is_flag:

@@ -26,7 +26,7 @@ from hachecks.registry import COMMANDS, NOTIFIERS, PROBES
 from hachecks.settings import settings_of
 from tests import nginx, postgresql
 from tests.cli import hacheck
-from tests.contracts import RUNS, Stage, run_of, tests_of
+from tests.contracts import RUNS, Stage, module_of_tests, run_of
 from tests.exporter.running import exporter, say
 from tests.logdaemons import listening, rsyslog
 from tests.net.test_starttls import Authority, authority, directory, secure  # noqa: F401 - fixtures
@@ -49,7 +49,7 @@ def every_choice() -> list[object]:
     found: dict[tuple[str, str], tuple[str, Setting]] = {}
     classes = {name: classes_of(name) for name in (*PROBES, *NOTIFIERS)}
     for name in classes:
-        tests_of(name)  # where runs may be declared
+        module_of_tests(name)  # where runs may be declared
     classes.update({name: (cls,) for name, cls in ELSEWHERE.items()})
     for name, of_command in classes.items():
         for setting in (setting for cls in of_command for setting in settings_of(cls)):
@@ -311,7 +311,7 @@ def pair() -> Iterator[Pair]:
         yield Pair(primary, standby)
 
 
-@run_of("SqlProbe --role")
+@run_of("SqlOptions --role")
 def _(choice: str, stage: Stage) -> None:
     pair = stage.want("pair")
     assert isinstance(pair, Pair)
@@ -453,6 +453,21 @@ def _(choice: str, stage: Stage) -> None:
 def _(choice: str, stage: Stage) -> None:
     with exporter(stage.path, "--compat", choice) as running:
         assert ("\nkeepalived_up " in running.get().body.decode()) == (choice == "keepalived")
+
+
+@run_of("Completion SHELL")
+def _(choice: str, _stage: Stage) -> None:
+    word = {"bash": "complete -F", "fish": "complete --no-files", "zsh": "#compdef hacheck"}[choice]
+    assert word in hacheck("completion", choice).out
+
+
+@run_of("Notifications VERB")
+def _(choice: str, stage: Stage) -> None:
+    words = ("1h", "planned work") if choice == "silence" else ()
+    answer = hacheck("notifications", choice, *words, HACHECK_STATE_DIR=str(stage.path))
+    expected = {"drop": "dropped 0 dead letters", "list": "log: nothing waiting", "silence": "silenced for 60 min"}
+    assert (answer.code, answer.err) == (0, "")
+    assert expected.get(choice, "") in answer.out
 
 
 @run_of("Ipfailover VERB")
