@@ -11,7 +11,7 @@ needed() {
     test)
         needed demo
         needed bench
-        echo "mariadbd=mariadb-server pgbouncer dnsmasq=dnsmasq-base busybox bash shellcheck openssl"
+        echo "mariadbd=mariadb-server pgbouncer dnsmasq=dnsmasq-base busybox bash shellcheck openssl zsh fish"
         echo "slapd dovecot=dovecot-imapd dovecot_pop3=dovecot-pop3d dovecot_sieve=dovecot-managesieved dovecot_lmtp=dovecot-lmtpd vsftpd prosody kubectl=kubernetes-client strace setpriv=util-linux"
         echo "prometheus-alertmanager prometheus-pushgateway prometheus-node-exporter prometheus promtool=prometheus chromium chromedriver=chromium-driver rsyslogd=rsyslog rsyslog_openssl=rsyslog-openssl journalctl=systemd"
         ;;
