@@ -90,7 +90,7 @@ def test_the_age_of_an_event_does_not_depend_on_a_clock_that_is_set() -> None:
 def test_a_record_from_the_future_makes_nothing_late() -> None:
     log = TransitionLog()
     ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS)
-    words = [("MASTER", ticks + 10**9, 1), ("FAULT", ticks, 2)]
+    words = [("MASTER", ticks + 10**9, 1), ("FAULT", ticks + TICKS // 2, 2)]
     said = [Transition("INSTANCE", "V", state, 1, boot=boot_id(), started=at, pid=pid) for state, at, pid in words]
     assert [one.late for one in log.events_from(said)] == [False, False]
     assert log.latest["INSTANCE", "V"].state == "FAULT"
