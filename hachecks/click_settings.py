@@ -80,7 +80,7 @@ def default_of(setting: Setting) -> str:
     """` (default 1.5)`, where there is one worth telling."""
     if setting.default is REQUIRED:
         return " (required)"
-    return f" (default {setting.default})" if setting.default not in (None, ()) and not setting.is_flag else ""
+    return f" (default {setting.default})" if setting.default not in (None, (), "") and not setting.is_flag else ""
 
 
 class Flag(click.Option):

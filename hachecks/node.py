@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+CONFIG_FILE = "/etc/keepalive/hacheck.toml"
 PORT = 10112
 """The exporter's: of 112, the number of VRRP among the IP protocols; 9100 to 9999 and some more are registered."""
 
@@ -32,7 +33,7 @@ class ConfigOptions:
 
     heading = "Configuration"
 
-    config: str = option(default="/etc/keepalive/hacheck.toml", metavar="FILE", help="The configuration file.")
+    config: str = option(default=CONFIG_FILE, metavar="FILE", help="The configuration file.")
 
 
 def config_id_in(options: str) -> str:
@@ -45,10 +46,15 @@ def config_id_in(options: str) -> str:
 
 @settings
 class NodeOptions(StateOptions, ConfigOptions):
-    """What the node is known from."""
+    """What the node is known from: the same flags for every command about it, so that one line can be made another."""
 
     heading = "What the node is known from"
 
+    config: str = option(
+        default=CONFIG_FILE,
+        metavar="FILE",
+        help="Where notifiers are declared: for deliver and notifications; the others read nothing of it.",
+    )
     keepalived_config: str = option(
         default="/etc/keepalived/keepalived.conf",
         metavar="FILE",
@@ -67,7 +73,7 @@ class NodeOptions(StateOptions, ConfigOptions):
         default="",
         metavar="NAME",
         variables={"NODE_NAME": str},
-        help="The node as Kubernetes calls it, also by NODE_NAME (default: the host's name).",
+        help="The node as Kubernetes calls it, also by NODE_NAME (default: the host's name); history does not say it.",
     )
 
 

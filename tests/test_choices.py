@@ -29,7 +29,8 @@ from tests.cli import hacheck
 from tests.contracts import RUNS, Stage, module_of_tests, run_of
 from tests.exporter.running import exporter, say
 from tests.logdaemons import listening, rsyslog
-from tests.net.test_starttls import Authority, authority, directory, secure  # noqa: F401 - fixtures
+from tests.net.conftest import directory  # noqa: F401 - a fixture
+from tests.net.test_starttls import Authority, authority, secure  # noqa: F401 - fixtures
 from tests.receivers import Always, Discord, Ntfy, PagerDuty, SlackApi, Teams
 from tests.servers import Http, Route
 from tests.test_help import classes_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import pytest
 from hachecks import state
 from tests.cli import ROOT, hacheck
 from tests.failover.namespace import namespace
+from tests.locks import stopped_with_the_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,26 +102,9 @@ def test_a_reader_never_sees_half_of_it(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
-@contextmanager
-def stopped_with_the_lock(directory: Path) -> Iterator[None]:
-    """A process that was stopped in the middle of a change."""
-    script = "import sys; from hachecks import state\nstate.exchange(sys.argv[1], sys.argv[2], lambda _: input('go'))"
-    process = subprocess.Popen(
-        python(script, directory, "name"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.read(2) == b"go"
-        process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            process.kill()
-
-
 def test_a_stopped_process_is_not_waited_for_long(tmp_path: Path) -> None:
     state.exchange(str(tmp_path), "name", append)
-    with stopped_with_the_lock(tmp_path):
+    with stopped_with_the_lock(tmp_path, "name"):
         started = time.monotonic()
         with pytest.raises(BlockingIOError):
             state.exchange(str(tmp_path), "name", append)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +26,7 @@ from hachecks.verdict import KINDS, Status, Verdict, one_line
 from tests import servers
 from tests.cli import ROOT, Answer, hacheck
 from tests.failover.namespace import namespace
+from tests.locks import stopped_with_the_lock
 from tests.talker import talking
 
 if TYPE_CHECKING:
@@ -303,20 +303,6 @@ def test_the_verdict_is_told_before_it_is_published_and_both_exit_codes_hold(tmp
             told = time.monotonic()
             assert process.wait(10) == 2
             assert time.monotonic() - told > 0.1
-
-
-@contextmanager
-def stopped_with_the_lock(directory: Path, name: str) -> Iterator[None]:
-    script = "import sys; from hachecks import state\nstate.exchange(sys.argv[1], sys.argv[2], lambda _: input('go'))"
-    words = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-c", script, str(directory), name]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        assert process.stdout.read(2) == b"go"
-        process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            process.kill()
 
 
 def test_a_stopped_run_holds_up_no_other(tmp_path: Path) -> None:

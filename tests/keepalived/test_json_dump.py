@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import sys
 import time
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hachecks.keepalived.json_dump import dumps_of
-from tests.failover.namespace import PATH, Namespace, Process, covered, namespace, wait_until
+from tests.failover.namespace import Namespace, Process, covered, namespace, wait_until
+from tests.failover.requirements import missing_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,16 +111,6 @@ with open("/run/keepalived.pid", "w") as file:
 WHOLE = '[{"data":{"iname":"one","state":2},"stats":{"advert_sent":7}}]'
 
 
-def lacking() -> str | None:
-    if os.geteuid() != 0:
-        return "network namespaces need root: run it as root"
-    programs = {"keepalived": "keepalived", "ip": "iproute2", "unshare": "util-linux", "setpriv": "util-linux"}
-    for program, package in programs.items():
-        if shutil.which(program, path=PATH) is None:
-            return f"{program} is not installed: apt-get install {package}"
-    return None
-
-
 class Scene:
     """A namespace in which Keepalived, or who is taken for it, runs and is asked."""
 
@@ -188,7 +178,7 @@ class Scene:
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    lack = lacking()
+    lack = missing_command("keepalived", "ip", "unshare", "setpriv")
     if lack:
         pytest.fail(lack) if os.environ.get("CI") else pytest.skip(lack)
     with namespace(SETUP) as inside:

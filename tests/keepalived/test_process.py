@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hachecks.keepalived.process import FIRST_PID_NAMESPACE, GONE_AFTER, Running
-from tests.failover.namespace import ENVIRONMENT, PATH, Namespace, Process, namespace, wait_until
+from tests.failover.namespace import ENVIRONMENT, Namespace, Process, namespace, wait_until
+from tests.failover.requirements import missing_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,17 +61,7 @@ for line in sys.stdin:
 """
 
 
-def missing() -> str | None:
-    if os.geteuid() != 0:
-        return "network namespaces need root: run it as root"
-    programs = {"keepalived": "keepalived", "ip": "iproute2", "unshare": "util-linux", "setpriv": "util-linux"}
-    for program, package in programs.items():
-        if shutil.which(program, path=PATH) is None:
-            return f"{program} is not installed: apt-get install {package}"
-    return None
-
-
-LACKING = missing()
+LACKING = missing_command("keepalived", "ip", "unshare", "setpriv")
 pytestmark = pytest.mark.skipif(LACKING is not None and not os.environ.get("CI"), reason=LACKING or "")
 VIEWS = {
     "beside": ["--pid=/proc/{pid}/ns/pid_for_children", "--mount=/proc/{pid}/ns/mnt", "--"],

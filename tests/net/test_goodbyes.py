@@ -6,10 +6,8 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +26,7 @@ from tests.talker import Talker, talking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 GOODBYES = {
     "ftp": b"QUIT\r\n",
@@ -57,14 +56,6 @@ def address() -> Iterator[str]:
     """An address of this node for which MariaDB counts errors."""
     with own_network() as other:
         yield other
-
-
-@pytest.fixture(scope="module")
-def directory() -> Iterator[Path]:
-    """Not one of pytest's, which are closed to the users that databases run as."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,7 @@ import re
 import select
 import socket
 import ssl
-import tempfile
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -32,6 +30,7 @@ from tests.talker import talking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.talker import Talker
 
@@ -71,14 +70,6 @@ class Authority(NamedTuple):
     issuer: trustme.CA
     file: str
     context: ssl.SSLContext
-
-
-@pytest.fixture(scope="module")
-def directory() -> Iterator[Path]:
-    """Not one of pytest's, which are closed to the user that PostgreSQL runs as."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")
