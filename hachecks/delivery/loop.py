@@ -11,6 +11,7 @@ import time
 from hachecks.delivery.backlog import Backlog
 from hachecks.delivery.channels import channel_name, channel_of, declared_channels
 from hachecks.delivery.delivery import Delivery
+from hachecks.delivery.mark import leave_mark
 from hachecks.delivery.storm import PACE, Pace, Storm
 from hachecks.delivery.watch import JournalWatch
 from hachecks.keepalived.vips import vips
@@ -65,10 +66,12 @@ class DeliveryLoop:
     ) -> Iterator[DeliveryLoop]:
         """The loop over the history in this directory, which is read once; `tell` gets a line about all that happens.
 
-        Raises `BlockingIOError` while another one delivers, else `OSError`.
+        It leaves its mark, which whoever ends in peace removes (`mark.remove_mark`). Raises `BlockingIOError` while
+        another one delivers, else `OSError`.
         """
         backlog = Backlog(remembered=lambda: events(directory))
         with History.locked(directory, node.places, backlog.add) as reader:
+            leave_mark(reader)  # before anything is made: the shell's claim may have the last inode
             loop = cls(reader, backlog, node, tell, pace)
             try:
                 yield loop

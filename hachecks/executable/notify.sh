@@ -35,11 +35,12 @@ notify() {
 }
 
 # Where that cannot be done it is recorded all the same. It is said once, until it can be done again: 255 would say it.
+# Not by us: nobody may be reading, and Keepalived waits for us.
 sync_journal() {
 	if sync -d "$directory/journal" 2>/dev/null; then
 		absent "$directory/unsynced" || rm -f "$directory/unsynced"
 	elif absent "$directory/unsynced"; then
-		echo "hacheck: $directory/journal cannot be synced as HACHECK_FSYNC=1 asks for" 2>/dev/null >/proc/1/fd/1
+		(echo "hacheck: $directory/journal cannot be synced as HACHECK_FSYNC=1 asks for" >/proc/1/fd/1) 2>/dev/null &
 		echo $$ 2>/dev/null >"$directory/unsynced"
 	fi
 }

@@ -163,6 +163,20 @@ def test_where_nothing_can_be_watched_everything_is_told(node: Node) -> None:
     process.wait(10)
 
 
+def test_the_last_inode_is_the_log_s_and_not_the_claim_s(node: Node) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=3,mode=755", "none", node.state], check=True)
+    try:
+        node.record("VI_1", "FAULT")
+        (node.state / "claim-0-0-1").touch()  # as the shell does, before it starts a deliverer
+        process = node.deliver()
+        eventually(node.log.exists)
+        eventually(lambda: "INSTANCE VI_1 FAULT" in node.log.read_text())
+        process.kill()
+        process.wait(10)
+    finally:
+        subprocess.run(["umount", "--lazy", node.state], check=True)
+
+
 def test_a_broken_configuration_falls_back_to_the_log_and_says_so(node: Node) -> None:
     node.config.write_text('[notifier.people]\nnotifier = "slak"\n')
     assert node.notify("INSTANCE", "VI_1", "FAULT", "100").wait(20) == 0
