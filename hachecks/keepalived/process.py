@@ -3,8 +3,8 @@
 Keepalived's VRRP process has raw sockets of IP protocol 112, which /proc/net/raw and /proc/net/raw6 show to everybody
 in the network namespace. Tried with 2.2.7: they are there in MASTER, BACKUP and FAULT alike, whether a script failed or
 the interface has no carrier, is down or has lost its addresses; with multicast, unicast, VMACs and IPv6; while stopped
-by SIGSTOP, and through a reload without a gap. They are not there when no instance is configured, when the
-configuration is broken, or when no instance's interface exists (deleted, renamed, or not made yet with
+by SIGSTOP, and through a reload, but for an instant at most. They are not there when no instance is configured, when
+the configuration is broken, or when no instance's interface exists (deleted, renamed, or not made yet with
 `dynamic_interfaces`; they come back with the interface, even a down one); for 10 to 30 ms after the VRRP process died
 and its parent started it again; and from the instant in which the last process was killed.
 """

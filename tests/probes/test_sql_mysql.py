@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import time
@@ -153,11 +154,10 @@ def test_delayed_replica_is_behind(primary: MariaDB, replica: MariaDB) -> None:
     replica.sql("stop slave; change master to master_delay = 3600; start slave")
     try:
         primary.sql("insert into app.beat values (4)")
-        verdict = until(replica.url(), "is 2 s behind", max_lag="1s")
+        # How far behind depends on when it is asked: a busy machine may not ask in each second.
+        verdict = until(replica.url(), "limit 1 s", max_lag="1s")
         assert verdict.status is Status.FAIL
-        assert verdict.reason.endswith("is standby, is 2 s behind, limit 1 s") or (
-            verdict.reason.endswith("is 2 s behind, limit 1 s")
-        )
+        assert re.search(r" is ([2-9]|[1-9][0-9]+) s behind, limit 1 s$", verdict.reason)
         assert ask(replica.url(), max_lag="1h").status is Status.PASS
     finally:
         replica.sql("stop slave; change master to master_delay = 0; start slave")
