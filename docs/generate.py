@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from hachecks.click_settings import SettingsCommand, default_of
-from hachecks.commands import tree
+from hachecks.commands import Group, tree
 from hachecks.delivery.options import DeliveryOptions
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import REQUIRED, heading_of
@@ -47,6 +47,7 @@ PAGES = {
     "The way to the target": "probes.md",
     "What is told, and when": "notifiers.md",
     "What the node is known from": "exporter.md",
+    "Variables of ipfailover": "ipfailover.md",
 }
 """The page that has the settings under a heading."""
 OTHERS = "configuration.md"
@@ -133,18 +134,25 @@ def page_of(heading: str) -> str:
 
 def table(settings: Iterable[Setting], command: str, has_keys: bool) -> Iterator[str]:
     """The settings as a table, one on a row."""
-    columns = ["option", *(["key"] if has_keys else []), "variable", "default", "what it says"]
+    settings = list(settings)
+    has_variables = any(setting.variable(command) for setting in settings)
+    columns = [
+        "option",
+        *(["key"] if has_keys else []),
+        *(["variable"] if has_variables else []),
+        "default",
+        "what it says",
+    ]
     yield from (f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}")
     for setting in settings:
         for flag, text in setting.flags.items():
             keys = [f"in `{setting.name}`"] if has_keys else []
             value = flag[2:].partition("-")[2].upper() or "TEXT"
-            yield row([f"`{flag} {value}`", *keys, "", "", text])
+            yield row([f"`{flag} {value}`", *keys, *([""] if has_variables else []), "", text])
         keys = [key_of(setting)] if has_keys else []
         value = "=no" if setting.is_flag and setting.default else ""
-        yield row(
-            [option_of(setting), *keys, f"`{setting.variable(command)}{value}`", default(setting), marked(setting.help)]
-        )
+        variable = [f"`{setting.variable(command)}{value}`"] if has_variables else []
+        yield row([option_of(setting), *keys, *variable, default(setting), marked(setting.help)])
 
 
 def row(cells: list[str]) -> str:
@@ -203,13 +211,20 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def commands_of(group: Group, before: str = "") -> Iterator[tuple[str, SettingsCommand]]:
+    """Every command of a group and of those in it, by all its words."""
+    context = click.Context(group)
+    for word in group.list_commands(context):
+        command = group.get_command(context, word)
+        if isinstance(command, Group):
+            yield from commands_of(command, f"{word} ")
+        if isinstance(command, SettingsCommand):
+            yield f"{before}{word}", command
+
+
 def commands() -> Iterator[tuple[str, SettingsCommand]]:
     """Every command that is declared by settings, each notifier among them."""
-    context = click.Context(tree)
-    for name in tree.list_commands(context):
-        command = tree.get_command(context, name)
-        if isinstance(command, SettingsCommand):
-            yield name, command
+    yield from commands_of(tree)
     for name, one in NOTIFIERS.items():
         yield name, SettingsCommand(name, [one.load(), DeliveryOptions], lambda *_: 0)
 

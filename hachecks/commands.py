@@ -11,7 +11,7 @@ from hachecks.checks.command_line import RUN, signature
 from hachecks.click_settings import SettingsCommand
 from hachecks.config import nearest
 from hachecks.delivery.options import DeliveryOptions
-from hachecks.registry import COMMANDS, NOTIFIERS, PROBES
+from hachecks.registry import COMMANDS, GROUPS, NOTIFIERS, PROBES
 from hachecks.settings import Invalid, build
 
 if TYPE_CHECKING:
@@ -58,27 +58,28 @@ def described(error: click.ClickException) -> str:
     return f"{''.join(f'{word}: ' for word in words)}{text} (see {' '.join(['hacheck', *words, '--help'])})"
 
 
-class CommandGroup(click.Group):
-    """The group of all commands; a probe is imported when it is named, and none is for `--help`."""
+class Group(click.Group):
+    """Commands below one word; each is imported when it is named, and none is for `--help`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The probes first, then what works with them."""
-        return [*PROBES, RUN, *(name for name, entry in COMMANDS.items() if entry.summary)]
+        """Those that are named with this word before."""
+        return [name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{self.name} ")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """A check command made of its settings, or another command."""
-        classes = signature(cmd_name)
-        if classes:
-            return SettingsCommand(cmd_name, classes, lambda flags, environ: cli.perform(cmd_name, flags, environ))
-        return command_of(cmd_name) if cmd_name in COMMANDS else None
+        """The command, by its own word."""
+        whole = f"{self.name} {cmd_name}"
+        return command_of(whole) if whole in COMMANDS else None
+
+    def summaries(self) -> dict[str, list[tuple[str, str]]]:
+        """What the help lists, by heading: the commands with a line on each."""
+        names = self.list_commands(click.Context(self))
+        return {"Commands": [(name, COMMANDS[f"{self.name} {name}"].summary) for name in names]}
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands from the registry."""
-        with formatter.section("Probes"):
-            formatter.write_dl([(name, entry.summary) for name, entry in PROBES.items()])
-        with formatter.section("Commands"):
-            others = [(name, entry.summary) for name, entry in COMMANDS.items() if entry.summary]
-            formatter.write_dl([(RUN, RUN_SUMMARY), *others])
+        for heading, rows in self.summaries().items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -89,8 +90,38 @@ class CommandGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
+class Tree(Group):
+    """All commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The probes first, then what works with them."""
+        return [*PROBES, RUN, *(name for name, _ in others())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """A check command made of its settings, a group, or another command."""
+        classes = signature(cmd_name)
+        if classes:
+            return SettingsCommand(cmd_name, classes, lambda flags, environ: cli.perform(cmd_name, flags, environ))
+        if cmd_name in GROUPS:
+            return Group(cmd_name, help=GROUPS[cmd_name])
+        return command_of(cmd_name) if cmd_name in COMMANDS and " " not in cmd_name else None
+
+    def summaries(self) -> dict[str, list[tuple[str, str]]]:
+        """The probes apart from the others."""
+        return {
+            "Probes": [(name, entry.summary) for name, entry in PROBES.items()],
+            "Commands": [(RUN, RUN_SUMMARY), *others()],
+        }
+
+
+def others() -> list[tuple[str, str]]:
+    """Commands that are no checks, and groups of them, with a line on each, in the order of their names."""
+    alone = {name: entry.summary for name, entry in COMMANDS.items() if entry.summary and " " not in name}
+    return sorted({**alone, **GROUPS}.items())
+
+
 @click.group(
-    cls=CommandGroup,
+    cls=Tree,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -121,7 +152,7 @@ def command_of(name: str) -> SettingsCommand:
         except ImportError as error:
             raise Invalid(f"{name}: {NEEDS_AGENT} ({error})") from None
 
-    return kind(name, [declared], act)
+    return kind(name.rpartition(" ")[2], [declared], act)
 
 
 class NotifyCommand(SettingsCommand):

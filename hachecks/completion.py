@@ -16,10 +16,10 @@ from click.shell_completion import BashComplete, CompletionItem, FishComplete, S
 
 import hachecks
 from hachecks.click_settings import SettingsCommand, Value
-from hachecks.commands import tree
+from hachecks.commands import Group, tree
 from hachecks.config import Configuration
 from hachecks.delivery.options import DeliveryOptions
-from hachecks.registry import COMMANDS, NOTIFIERS, PROBES
+from hachecks.registry import NOTIFIERS
 from hachecks.settings import Invalid, argument, settings
 from hachecks.transitions.transition import KINDS
 
@@ -140,7 +140,7 @@ class Completion:
 
     def run(self, environ: Mapping[str, str], output: Any) -> bool:
         """Say the script for the shell; where that asks, the words that may come next, one on a line."""
-        script = SHELLS[self.shell](Commands(), {"obj": environ}, command(), VARIABLE)
+        script = SHELLS[self.shell](Commands(tree), {"obj": environ}, command(), VARIABLE)
         output.say(script.complete() if VARIABLE in environ else script.source().rstrip("\n"))
         return True
 
@@ -158,25 +158,26 @@ def command() -> str:
 
 
 class Commands(click.Group):
-    """The commands as they are completed; none is imported that is not named."""
+    """The commands of a group as they are completed; none is imported that is not named."""
 
-    def __init__(self) -> None:
-        super().__init__("hacheck", params=tree.params)
+    def __init__(self, group: Group) -> None:
+        super().__init__(group.name, params=group.params)
+        self.whole = group
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Item]:
         """The options, or the commands with their meanings."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
-        known = {**PROBES, **COMMANDS}
-        names = tree.list_commands(ctx)
-        return items({name: known[name].summary if name in known else None for name in names}, incomplete)
+        return items(dict(row for rows in self.whole.summaries().values() for row in rows), incomplete)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, which knows the values of its settings; None where it cannot be had, or is not there."""
         try:
-            one = tree.get_command(ctx, cmd_name)
+            one = self.whole.get_command(ctx, cmd_name)
         except click.UsageError:  # it needs a package that is not here
             return None
+        if isinstance(one, Group):
+            return Commands(one)
         if cmd_name == "notify" and one is not None:
             return Notify(one)
         return taught(one) if one is not None else None

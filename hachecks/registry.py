@@ -71,7 +71,7 @@ COMMANDS: Mapping[str, Entry] = {
     "deliver": Entry("hachecks.delivery.deliverer:Deliver", ""),
     "exporter": Entry("hachecks.exporter.options:ExporterOptions", "Serve VIP state to Prometheus, and a status page."),
     "history": Entry("hachecks.transitions.show_history:ShowHistory", "Show what Keepalived has said."),
-    "ipfailover": Entry("hachecks.ipfailover.command:Ipfailover", "Plan OpenShift's ipfailover: VIPs, ids and nodes."),
+    "ipfailover plan": Entry("hachecks.ipfailover.commands.plan:PlanCommand", "Show who has which VIP, and when."),
     "notifications": Entry(
         "hachecks.delivery.notifications:Notifications", "Show what waits to be told, or could not be."
     ),
@@ -82,5 +82,8 @@ COMMANDS: Mapping[str, Entry] = {
 """Commands that are no checks; those without a summary are for ourselves, and the help does not list them.
 
 Each is a `@settings` class with `run(environ, output)` as its only verb, which returns whether the exit status is 0, or
-raises `settings.Invalid`.
+raises `settings.Invalid`. A name of two words is a command of the group that the first one names.
 """
+
+GROUPS: Mapping[str, str] = {"ipfailover": "Plan OpenShift's ipfailover: VIPs, ids and nodes."}
+"""Groups of commands, with their line in the help."""

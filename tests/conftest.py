@@ -89,11 +89,11 @@ def keep_to_ourselves() -> None:
         subprocess.run(["sh", "-ec", PRIVATE], check=False, stdin=subprocess.DEVNULL)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _nothing_of_former_tests() -> None:
-    """Leave no test the state that another has left in these directories, where they are our own.
+    """Leave no file of tests the state that another has left in these directories, where they are our own.
 
-    State moves there by itself, where a test lets the directory that it names run full.
+    State is read from there besides the directory that a test names.
     """
     for directory, device in BEFORE.items():
         if os.stat(directory).st_dev != device:

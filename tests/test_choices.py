@@ -471,13 +471,11 @@ def _(choice: str, stage: Stage) -> None:
     assert expected.get(choice, "") in answer.out
 
 
-@run_of("Ipfailover VERB")
-@run_of("Ipfailover --spread")
-@run_of("Ipfailover --format")
+@run_of("ConfigurationOptions --spread")
+@run_of("PlanCommand --format")
 def _(choice: str, _stage: Stage) -> None:
-    option = {"plan": "", "even": "--spread", "hash": "--spread"}.get(choice, "--format")
-    given = (option, choice) if option else ()
-    answer = hacheck("ipfailover", "plan", "--virtual-ips", "10.0.0.1", "--nodes", "a,b", *given)
+    option = {"even": "--spread", "hash": "--spread"}.get(choice, "--format")
+    answer = hacheck("ipfailover", "plan", "--virtual-ips", "10.0.0.1", "--nodes", "a,b", option, choice)
     assert answer.code == 0
     expected = {"hash": "spread by hash", "json": '{"hachecks_ipfailover_plan": 1'}.get(choice, "spread evenly")
     assert expected in answer.out

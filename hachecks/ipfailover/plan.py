@@ -82,7 +82,7 @@ def _refuse_same(configurations: Sequence[Settings], ledger: Ledger) -> None:
             raise Invalid(f"two configurations are called {settings.config_name}; set OPENSHIFT_HA_CONFIG_NAME in each")
         if not settings.virtual_ips.addresses:
             raise Invalid(
-                f"{settings.config_name}: no VIP is named; set OPENSHIFT_HA_VIRTUAL_IPS, or give --virtual-ips, --file "
+                f"{settings.config_name}: no VIP is named; set OPENSHIFT_HA_VIRTUAL_IPS, or give --virtual-ips, FILE "
                 "or --env-file"
             )
         for vip in map(str, settings.virtual_ips.addresses):

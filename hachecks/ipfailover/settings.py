@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hachecks.config import nearest
 from hachecks.ipfailover import preemption, values, vips
+from hachecks.ipfailover.variable import PREFIX, declared
 from hachecks.settings import Invalid
 from hachecks.units import parse_bool
 from hachecks.verdict import visible
@@ -18,60 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hachecks.ipfailover.preemption import Preemption
+    from hachecks.ipfailover.variable import Given, Variable
     from hachecks.ipfailover.vips import Vips
-
-PREFIX = "OPENSHIFT_HA_"
-NEWEST = "5.1"
-"""The stock image whose defaults hold where no version is named."""
-VERSION = re.compile(r"([345])\.([0-9]{1,2})", re.ASCII)
-
-
-class Given(NamedTuple):
-    """A text that somebody gave for a variable, and where: a flag, or a file with the variable."""
-
-    text: str
-    place: str
-
-
-class Variable(NamedTuple):
-    """A variable: its name, its flag, defaults by the stock version since which they hold, validation and help.
-
-    `ours` are those that hachecks adds, and the stock image does not know.
-    """
-
-    name: str
-    flag: str
-    defaults: tuple[tuple[str, str], ...]
-    parse: Callable[[str], Any]
-    help: str
-    metavar: str
-    ours: bool
-
-    def default(self, stock: tuple[int, int]) -> str:
-        """What the stock image of a version takes where nothing is given."""
-        return [text for since, text in self.defaults if stock >= version(since)][-1]
-
-
-def version(text: str) -> tuple[int, int]:
-    """A version of the stock image as `4.20`; raises `ValueError`."""
-    found = VERSION.fullmatch(text.strip())
-    if not found:
-        raise ValueError(f"{text!r} is no version of OpenShift; expected 4.20 or the like, 3.0 to 5.99")
-    return int(found[1]), int(found[2])
-
-
-def _declared(
-    name: str,
-    parse: Callable[[str], Any],
-    default: str | tuple[tuple[str, str], ...] = "",
-    *,
-    help: str,
-    flag: str = "",
-    metavar: str = "",
-    ours: bool = False,
-) -> Any:
-    defaults = (("3.0", default),) if isinstance(default, str) else default
-    return dataclasses.field(metadata={"variable": Variable(name, flag, defaults, parse, help, metavar, ours)})
 
 
 @dataclass(frozen=True)
@@ -80,7 +28,7 @@ class Settings:
 
     places: Mapping[str, str]
     stock: tuple[int, int]
-    config_name: str = _declared(
+    config_name: str = declared(
         "OPENSHIFT_HA_CONFIG_NAME",
         values.matching(values.CONFIG_NAME, "name; expected letters, digits, . _ and -, 63 at most"),
         "OpenShift-IPFailover",
@@ -88,14 +36,14 @@ class Settings:
         metavar="NAME",
         help="The configuration's name, of which instances have theirs; oc adm ipfailover's argument",
     )
-    virtual_ips: Vips = _declared(  # noqa: RUF009 - this is a field
+    virtual_ips: Vips = declared(  # noqa: RUF009 - this is a field
         "OPENSHIFT_HA_VIRTUAL_IPS",
         vips.parse,
         flag="virtual-ips",
         metavar="VIPS",
         help="The VIPs: 10.0.0.1, 10.0.0.4-6, 10.0.0.250-10.0.1.5, 10.1.0.0/28, fd00::a-c",
     )
-    virtual_ip_groups: int = _declared(
+    virtual_ip_groups: int = declared(
         "OPENSHIFT_HA_VIP_GROUPS",
         values.number(0, values.LARGEST_NUMBER),
         "0",
@@ -103,7 +51,7 @@ class Settings:
         metavar="N",
         help="Number of instances for all VIPs; 0 is one for each",
     )
-    vrrp_id_offset: int = _declared(
+    vrrp_id_offset: int = declared(
         "OPENSHIFT_HA_VRRP_ID_OFFSET",
         values.number(0, 254),
         (("3.0", "0"), ("4.20", "10")),
@@ -111,29 +59,31 @@ class Settings:
         metavar="N",
         help="Ids begin after it (default 10, before 4.20 0)",
     )
-    excluded_vrrp_ids: tuple[int, ...] = _declared(
+    excluded_vrrp_ids: tuple[int, ...] = declared(
         "HA_EXCLUDED_VRRP_IDS",
         values.excluded_ids,
         flag="excluded-vrrp-ids",
         metavar="IDS",
         help="Ids that others have on this segment",
     )
-    replicas: int = _declared(
+    replicas: int = declared(
         "OPENSHIFT_HA_REPLICA_COUNT",
         values.number(1, values.LARGEST_NUMBER),
         "1",
         flag="replicas",
+        short="-r",
         metavar="N",
         help="Number of nodes, where they are not named",
     )
-    interface: str = _declared(
+    interface: str = declared(
         "OPENSHIFT_HA_NETWORK_INTERFACE",
         values.interface,
         flag="interface",
+        short="-i",
         metavar="NAME",
         help="Where VRRP runs: configurations on different interfaces may have the same ids",
     )
-    preemption: Preemption = _declared(  # noqa: RUF009 - this is a field
+    preemption: Preemption = declared(  # noqa: RUF009 - this is a field
         "OPENSHIFT_HA_PREEMPTION",
         preemption.parse,
         "preempt_delay 300",
@@ -141,20 +91,22 @@ class Settings:
         metavar="WORDS",
         help="nopreempt, preempt_delay SECONDS, or preempt (default preempt_delay 300)",
     )
-    use_unicast: bool = _declared(
+    use_unicast: bool = declared(
         "OPENSHIFT_HA_USE_UNICAST",
         parse_bool,
         "false",
+        flag="use-unicast",
+        metavar="BOOL",
         help="Whether nodes speak to each other by unicast, which needs their addresses",
     )
-    unicast_peers: tuple[str, ...] = _declared(
+    unicast_peers: tuple[str, ...] = declared(
         "OPENSHIFT_HA_UNICAST_PEERS",
         values.peers,
         flag="unicast-peers",
         metavar="ADDRESSES",
         help="The nodes by address, which then use unicast",
     )
-    nodes: tuple[str, ...] = _declared(
+    nodes: tuple[str, ...] = declared(
         "OPENSHIFT_HA_NODES",
         values.nodes,
         flag="nodes",
@@ -162,7 +114,7 @@ class Settings:
         metavar="NODES",
         help="The nodes by name or address (default the unicast peers)",
     )
-    prefer: tuple[tuple[Vips, tuple[str, ...]], ...] = _declared(
+    prefer: tuple[tuple[Vips, tuple[str, ...]], ...] = declared(
         "OPENSHIFT_HA_PREFER",
         values.preference,
         flag="prefer",
@@ -170,7 +122,7 @@ class Settings:
         metavar="VIPS=NODES",
         help="Nodes that should have a VIP, the best first; several separated by ;",
     )
-    apart: tuple[Vips, ...] = _declared(
+    apart: tuple[Vips, ...] = declared(
         "OPENSHIFT_HA_APART",
         values.sets,
         flag="apart",
@@ -178,7 +130,7 @@ class Settings:
         metavar="VIPS",
         help="VIPs that should be on different nodes; several sets separated by ;",
     )
-    together: tuple[Vips, ...] = _declared(
+    together: tuple[Vips, ...] = declared(
         "OPENSHIFT_HA_TOGETHER",
         values.sets,
         flag="together",
@@ -186,34 +138,84 @@ class Settings:
         metavar="VIPS",
         help="VIPs that should be on one node; several sets separated by ;",
     )
-    monitor_port: int = _declared(
+    monitor_port: int = declared(
         "OPENSHIFT_HA_MONITOR_PORT",
         values.number(0, 65535),
         "80",
+        flag="watch-port",
+        short="-w",
+        metavar="PORT",
         help="The port that the default check connects to; 0 none",
     )
-    check_script: str = _declared(
-        "OPENSHIFT_HA_CHECK_SCRIPT", values.line, help="The check, in place of the default one"
+    check_script: str = declared(
+        "OPENSHIFT_HA_CHECK_SCRIPT",
+        values.line,
+        flag="check-script",
+        metavar="COMMAND",
+        help="The check, in place of the default one",
     )
-    check_interval: int = _declared(
-        "OPENSHIFT_HA_CHECK_INTERVAL", values.number(1, 86400), "2", help="Seconds between two checks"
+    check_interval: int = declared(
+        "OPENSHIFT_HA_CHECK_INTERVAL",
+        values.number(1, 86400),
+        "2",
+        flag="check-interval",
+        metavar="SECONDS",
+        help="Seconds between two checks",
     )
-    notify_script: str = _declared(
-        "OPENSHIFT_HA_NOTIFY_SCRIPT", values.line, help="What is told of each change of state"
+    notify_script: str = declared(
+        "OPENSHIFT_HA_NOTIFY_SCRIPT",
+        values.line,
+        flag="notify-script",
+        metavar="COMMAND",
+        help="What is told of each change of state",
     )
-    iptables_chain: str = _declared(
+    iptables_chain: str = declared(
         "OPENSHIFT_HA_IPTABLES_CHAIN",
         values.matching(values.WORD, "chain of iptables"),
+        flag="iptables-chain",
+        metavar="NAME",
         help="Where VRRP is let in, before 4.23",
     )
-    nftables_rule: str = _declared("OPENSHIFT_HA_NFTABLES_RULE", values.line, help="Whether VRRP is let in, since 4.23")
-    admin_emails: str = _declared("OPENSHIFT_HA_ADMIN_EMAILS", values.line, "root@localhost", help="Who is mailed")
-    smtp_server: str = _declared("OPENSHIFT_HA_SMTP_SERVER", values.line, "127.0.0.1", help="By which server")
-    selector: str = _declared(
-        "OPENSHIFT_HA_SELECTOR", values.matching(values.LABELS, "label; expected NAME=VALUE"), help="Of nodes"
+    nftables_rule: str = declared(
+        "OPENSHIFT_HA_NFTABLES_RULE",
+        values.line,
+        flag="nftables-rule",
+        metavar="TEXT",
+        help="Whether VRRP is let in, since 4.23",
     )
-    unicast_source: str = _declared("UNICAST_SOURCE_IPADDRESS", values.address, help="A node's own address for unicast")
-    multicast_source: str = _declared("MULTICAST_SOURCE_IPADDRESS", values.address, help="A node's own for multicast")
+    admin_emails: str = declared(
+        "OPENSHIFT_HA_ADMIN_EMAILS",
+        values.line,
+        "root@localhost",
+        flag="admin-emails",
+        metavar="ADDRESSES",
+        help="Who is mailed",
+    )
+    smtp_server: str = declared(
+        "OPENSHIFT_HA_SMTP_SERVER", values.line, "127.0.0.1", flag="smtp-server", metavar="HOST", help="By which server"
+    )
+    selector: str = declared(
+        "OPENSHIFT_HA_SELECTOR",
+        values.matching(values.LABELS, "label; expected NAME=VALUE"),
+        flag="selector",
+        short="-l",
+        metavar="LABEL",
+        help="Of nodes",
+    )
+    unicast_source: str = declared(
+        "UNICAST_SOURCE_IPADDRESS",
+        values.address,
+        flag="unicast-source",
+        metavar="ADDRESS",
+        help="A node's own address for unicast",
+    )
+    multicast_source: str = declared(
+        "MULTICAST_SOURCE_IPADDRESS",
+        values.address,
+        flag="multicast-source",
+        metavar="ADDRESS",
+        help="A node's own for multicast",
+    )
 
     def where(self, name: str) -> str:
         """Where a variable was given, or its name."""
@@ -233,25 +235,33 @@ def is_ours(name: str) -> bool:
     return name in VARIABLES or name.startswith(PREFIX)
 
 
-def settings_of(given: Mapping[str, Given], stock: tuple[int, int]) -> Settings:
+def settings_of(
+    given: Mapping[str, Given], stock: tuple[int, int], refused: Callable[[str, str], None] | None = None
+) -> Settings:
     """The settings that the given texts come to; raises `Invalid` naming the place of the first that is wrong.
 
-    An empty text is none, as the stock image has it.
+    An empty text is none, as the stock image has it. With `refused`, whatever is wrong is told there, by the name of
+    its variable and why, and has its default.
     """
-    for name, one in given.items():
-        if name not in VARIABLES:
-            raise Invalid(f"{one.place}: there is no variable {visible(name)}{nearest(name, VARIABLES)}")
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
+
+    def refuse(name: str, why: str) -> None:
+        if refused is None:
+            raise Invalid(f"{given[name].place if name in given else name}: {why}")
+        refused(name, why)
+
+    for name in given:
+        if name not in VARIABLES:
+            refuse(name, f"there is no variable {visible(name)}{nearest(name, VARIABLES)}")
     for field, variable in FIELDS.items():
+        values[field] = variable.parse(variable.default(stock))
         found = given.get(variable.name)
         text = found.text.strip() if found else ""
         if found and text:
-            places[variable.name] = found.place
-        else:
-            text = variable.default(stock)
-        try:
-            values[field] = variable.parse(text)
-        except ValueError as error:
-            raise Invalid(f"{places.get(variable.name, variable.name)}: {error}") from None
+            try:
+                values[field] = variable.parse(text)
+                places[variable.name] = found.place
+            except ValueError as error:
+                refuse(variable.name, str(error))
     return Settings(places=places, stock=stock, **values)

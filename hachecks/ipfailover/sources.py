@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from hachecks.ipfailover.settings import Given, is_ours
+from hachecks.ipfailover.settings import is_ours
+from hachecks.ipfailover.variable import Given
 from hachecks.settings import Invalid
 from hachecks.verdict import one_line
 

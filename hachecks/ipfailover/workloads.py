@@ -9,8 +9,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from hachecks.ipfailover.settings import Given, is_ours, version
+from hachecks.ipfailover.settings import is_ours
 from hachecks.ipfailover.sources import Source
+from hachecks.ipfailover.variable import Given, version
 from hachecks.settings import Invalid
 from hachecks.verdict import one_line
 
@@ -208,7 +209,7 @@ class _Workload:
         """A ConfigMap and where it is; None where it may be missing, and is."""
         name = _string(reference.get("name"), place, "name of a ConfigMap")
         if name not in self._maps and not _is_optional(reference):
-            raise Invalid(f"{place}: it has variables of the ConfigMap {name}, which is not given; add it by --file")
+            raise Invalid(f"{place}: it has variables of the ConfigMap {name}, which is not given; name its file")
         self._used.add(name)
         return self._maps.get(name)
 

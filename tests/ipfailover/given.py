@@ -9,7 +9,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from hachecks.ipfailover.plan import Plan, plan_all
-from hachecks.ipfailover.settings import NEWEST, VARIABLES, Given, Settings, settings_of, version
+from hachecks.ipfailover.settings import VARIABLES, Settings, settings_of
+from hachecks.ipfailover.variable import NEWEST, Given, version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

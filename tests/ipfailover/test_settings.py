@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 
 from hachecks.ipfailover.plan import plan_all
-from hachecks.ipfailover.settings import FIELDS, Settings, version
+from hachecks.ipfailover.settings import FIELDS, Settings
+from hachecks.ipfailover.variable import version
 from hachecks.settings import Invalid
 from tests.ipfailover.given import any_environments, many, settings, variables
 

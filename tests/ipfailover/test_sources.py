@@ -157,7 +157,7 @@ def test_texts_stay_as_they_are_written() -> None:
         ),
         pytest.param(
             workload(envFrom=[{"configMapRef": {"name": "vips"}}]),
-            "F: Deployment ipf: it has variables of the ConfigMap vips, which is not given; add it by --file",
+            "F: Deployment ipf: it has variables of the ConfigMap vips, which is not given; name its file",
             id="config-map-elsewhere",
         ),
         pytest.param(

@@ -71,10 +71,10 @@ def test_options_variables_and_env_files_say_the_same(tmp_path: Path) -> None:
 
 
 def test_a_deployment_is_read_from_a_file_and_from_a_pipe() -> None:
-    answer = plan("--file", DEPLOYMENT, "--nodes", "a,b")
+    answer = plan(DEPLOYMENT, "--nodes", "a,b")
     assert answer.code == 0
     assert "10.0.0.101  ipfailover_VIP_2  12  " in answer.out
-    assert piped(DEPLOYMENT.read_text(), "--file", "-", "--nodes", "a,b") == answer
+    assert piped(DEPLOYMENT.read_text(), "-", "--nodes", "a,b") == answer
 
 
 def test_nodes_are_read_as_oc_prints_them() -> None:
@@ -188,11 +188,10 @@ def test_with_the_ledger_removing_a_vip_from_the_middle_renumbers_nothing(tmp_pa
         pytest.param([*THREE, "--stock", "4"], "'4' is no version of OpenShift", id="version"),
         pytest.param([*THREE, "--against", "/nonexistent"], "/nonexistent: No such file or directory", id="no-old"),
         pytest.param([*THREE, "--ledger", "/proc/nonexistent/x", "--save"], "/proc/nonexistent/x: ", id="no-directory"),
-        pytest.param(["--file", "/"], "/: Is a directory; name a file", id="directory"),
-        pytest.param(["--file", "-", "--env-file", "-"], "no DaemonSet, Deployment", id="empty-input"),
+        pytest.param(["/"], "/: Is a directory; name a file", id="directory"),
+        pytest.param(["-", "--env-file", "-"], "no DaemonSet, Deployment", id="empty-input"),
         pytest.param(["--env-file", "-", "--env-file", "-"], "standard input is read once only", id="input-twice"),
         pytest.param([*THREE, "--spread", "odd"], "'odd' is none of even, hash", id="spread"),
-        pytest.param([*THREE, "--watch-port", "80"], "no such option --watch-port", id="what-plan-does-not-need"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_on_standard_output(words: list[str], complaint: str) -> None:
@@ -213,24 +212,17 @@ def without_yaml(*words: object) -> Answer:
 
 def test_only_files_in_yaml_need_the_package_for_it(tmp_path: Path) -> None:
     assert without_yaml(*THREE) == plan(*THREE)
-    answer = without_yaml("--file", DEPLOYMENT)
+    answer = without_yaml(DEPLOYMENT)
     assert (answer.code, answer.out) == (2, "")
-    assert "ipfailover: it needs the package hachecks[agent]: pip install 'hachecks[agent]'" in answer.err
+    assert "ipfailover plan: it needs the package hachecks[agent]: pip install 'hachecks[agent]'" in answer.err
     variables = {"OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1"}
     (tmp_path / "map.json").write_text(json.dumps({"kind": "ConfigMap", "data": variables}))
-    assert without_yaml("--file", tmp_path / "map.json").code == 0
-
-
-@pytest.mark.parametrize("word", ["render", "lint"])
-def test_only_the_plan_is_offered(word: str) -> None:
-    answer = hacheck("ipfailover", word)
-    assert (answer.code, answer.out) == (2, "")
-    assert f"'{word}' is none of plan" in answer.err
+    assert without_yaml(tmp_path / "map.json").code == 0
 
 
 def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"kind: \xff")
-    answer = plan("--file", tmp_path / "x")
+    answer = plan(tmp_path / "x")
     assert answer == Answer(2, "", f"hacheck: {tmp_path}/x: byte 6 is no UTF-8; name a text file\n")
 
 

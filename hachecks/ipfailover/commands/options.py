@@ -1,23 +1,21 @@
-"""`hacheck ipfailover`: what it is told, where it reads, and what it shows."""
+"""What every command of ipfailover is told: where the variables are, and what counts in their place."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from hachecks.ipfailover import document, sources, table, workloads
-from hachecks.ipfailover.against import ALARMING, against
-from hachecks.ipfailover.files import LedgerFile, Reader
-from hachecks.ipfailover.ledger import read, released, write
-from hachecks.ipfailover.plan import plan_all
-from hachecks.ipfailover.settings import FIELDS, NEWEST, Given, settings_of, version
+from hachecks.ipfailover import sources, workloads
+from hachecks.ipfailover.ledger import read, released
+from hachecks.ipfailover.settings import FIELDS, settings_of
+from hachecks.ipfailover.variable import NEWEST, Given, version
 from hachecks.settings import Invalid, argument, option, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from hachecks.ipfailover.files import LedgerFile, Reader
     from hachecks.ipfailover.ledger import Ledger
     from hachecks.ipfailover.settings import Settings
-    from hachecks.registry import Output
 
 
 ASSUMED = "ids begin after 10, as in OpenShift since 4.20; before, the stock image began after 0 (--stock 4.19)"
@@ -35,36 +33,28 @@ class StockVersion(str):
         return cls(text)
 
 
-def _flag(field: str, short: str | None = None) -> Any:
+def _flag(field: str) -> Any:
     """The option of a variable, with the help that its declaration has."""
     variable = FIELDS[field]
     whose = ", a variable of ours" if variable.ours else ""
     text = f"{variable.help}; in place of {variable.name}{whose}."
-    return option(default=None, metavar=variable.metavar, short=short, help=text)
+    return option(default=None, metavar=variable.metavar, short=variable.short, help=text)
 
 
 @settings
-class Ipfailover:
-    """Show what OpenShift's ipfailover is going to do, before anything is done.
+class ConfigurationOptions:
+    """The variables are the environment's, unless FILE or --env-file names others.
 
-    It reads the variables OPENSHIFT_HA_* and shows each VIP with its virtual router id, the node that has it and those
-    that take it over, and where the VIPs are after the loss of each node and each pair, and when these are back. Ids
-    are those of the stock image, kept in a ledger from then on. Nothing is asked of a cluster or of Keepalived, and
-    nothing is changed but the ledger, with --save.
-
-    The variables are the environment's, unless --file or --env-file names others; each container, ConfigMap or
-    env file is a configuration of its own, and options count for all. A wrong value is refused, not left out.
-
-    Exit status 0, 1 if --against finds that a VIP moves, gets another id or is served twice, 2 for what cannot be
-    understood.
+    Each container, ConfigMap or env file is a configuration of its own, and options count for all of them.
     """
 
-    verb: Literal["plan"] = argument(metavar="plan", help="Show the plan.")
-    file: tuple[str, ...] = option(
+    heading = "Variables of ipfailover"
+    flags_only = True
+
+    files: tuple[str, ...] = argument(
         default=(),
         metavar="FILE",
-        help="A Deployment, DeploymentConfig, DaemonSet or ConfigMap in YAML or JSON, several times; - is standard "
-        "input.",
+        help="A Deployment, DeploymentConfig, DaemonSet or ConfigMap in YAML or JSON, or several; - is standard input.",
     )
     env_file: tuple[str, ...] = option(
         default=(), metavar="FILE", help="Lines of NAME=VALUE, several times; - is standard input."
@@ -74,10 +64,13 @@ class Ipfailover:
     vrrp_id_offset: str | None = _flag("vrrp_id_offset")
     excluded_vrrp_ids: str | None = _flag("excluded_vrrp_ids")
     config_name: str | None = _flag("config_name")
-    interface: str | None = _flag("interface", "-i")
-    replicas: str | None = _flag("replicas", "-r")
+    interface: str | None = _flag("interface")
+    replicas: str | None = _flag("replicas")
     preemption_strategy: str | None = _flag("preemption")
     unicast_peers: str | None = _flag("unicast_peers")
+    use_unicast: str | None = _flag("use_unicast")
+    unicast_source: str | None = _flag("unicast_source")
+    multicast_source: str | None = _flag("multicast_source")
     nodes: str | None = _flag("nodes")
     nodes_file: str | None = option(
         default=None, metavar="FILE", help="The nodes, as oc get nodes -o name prints them; - is standard input."
@@ -90,73 +83,52 @@ class Ipfailover:
     prefer: str | None = _flag("prefer")
     apart: str | None = _flag("apart")
     together: str | None = _flag("together")
+    watch_port: str | None = _flag("monitor_port")
+    check_script: str | None = _flag("check_script")
+    check_interval: str | None = _flag("check_interval")
+    notify_script: str | None = _flag("notify_script")
+    iptables_chain: str | None = _flag("iptables_chain")
+    nftables_rule: str | None = _flag("nftables_rule")
+    admin_emails: str | None = _flag("admin_emails")
+    smtp_server: str | None = _flag("smtp_server")
+    selector: str | None = _flag("selector")
     stock: StockVersion | None = option(
         default=None,
         metavar="VERSION",
-        help=f"The OpenShift whose defaults and numbers hold (default the image's in --file, or {NEWEST}).",
+        help=f"The OpenShift whose defaults and numbers hold (default the image's in FILE, or {NEWEST}).",
     )
     ledger: str | None = option(
         default=None, metavar="FILE", help="Ids and nodes as they were planned before, which are kept."
     )
-    save: bool = option(
-        default=False, help="Write the plan to the ledger, unless --against finds that something moves."
-    )
     rolled_out: bool = option(
         default=False, help="Every node has what the ledger says: the ids of removed VIPs are free again."
     )
-    against: str | None = option(
-        default=None, metavar="FILE", help="An older plan, as --format json printed it: tell VIP by VIP what changes."
-    )
-    format: Literal["table", "json"] = option(default="table", help="For people, or for programs.")
 
     def validate(self) -> None:
         """Refuse what contradicts itself."""
-        for flag in ("save", "rolled_out"):
-            if getattr(self, flag) and not self.ledger:
-                raise ValueError(f"--{flag.replace('_', '-')} needs --ledger")
+        if self.rolled_out and not self.ledger:
+            raise ValueError("--rolled-out needs --ledger")
         if self.nodes and self.nodes_file:
             raise ValueError("--nodes and --nodes-file name the nodes twice; name them once")
 
-    def run(self, environ: Mapping[str, str], output: Output) -> bool:
-        """Show the plan; returns whether no VIP moves, gets another id or is served twice; raises `Invalid`."""
-        reader = Reader()
-        configurations, notes = self._configurations(environ, reader)
-        file = LedgerFile(self.ledger) if self.ledger else None
-        plans, after = plan_all(configurations, self._kept(file), self.spread)
-        plans = tuple(plan._replace(notes=(*said, *plan.notes)) for plan, said in zip(plans, notes))
-        changes = None
-        if self.against:
-            changes = against(document.read(reader.text(self.against), reader.place(self.against)), plans)
-        alarming = [one for one in changes or () if one.kind in ALARMING]
-        text = write(after)
-        if file and self.save and not alarming:
-            file.replace(text)
-        if self.format == "json":
-            output.say(document.written(plans, configurations, changes))
-        else:
-            end = _about_ledger(file, text, self.save and not alarming) if file else ()
-            output.say("\n".join([*table.lines(plans, changes), *end]).rstrip("\n"))
-        if alarming and self.save:
-            output.complain(f"{self.ledger} is left as it was, since something moves; without --against it is saved")
-        return not alarming
-
-    def _kept(self, file: LedgerFile | None) -> Ledger:
+    def kept(self, file: LedgerFile | None, *, begins: bool = False) -> Ledger:
+        """What the ledger holds; without a file nothing. `begins` says that it may be missing, and is to be made."""
         if file is None:
             return {}
         if file.before is None:
             # A name misspelt would number everything anew.
-            if not self.save:
+            if not begins:
                 raise Invalid(f"{file.name}: there is no such ledger; name the right file, or begin one with --save")
             return {}
         kept = read(file.before, file.name)
         return {name: released(one) for name, one in kept.items()} if self.rolled_out else kept
 
-    def _configurations(
+    def configurations(
         self, environ: Mapping[str, str], reader: Reader
     ) -> tuple[list[Settings], list[tuple[str, ...]]]:
         """The settings of each source, under what the options say, and what is to be said of the source."""
         found = [
-            *(workloads.documents(reader.texts(self.file)) if self.file else ()),
+            *(workloads.documents(reader.texts(self.files)) if self.files else ()),
             *(sources.env_file(*one) for one in reader.texts(self.env_file)),
         ] or [sources.environment(environ)]
         flags = dict(self._flags(reader))
@@ -178,11 +150,3 @@ class Ipfailover:
         if self.nodes_file:
             text = reader.text(self.nodes_file)
             yield FIELDS["nodes"].name, Given(text, reader.place(self.nodes_file))
-
-
-def _about_ledger(file: LedgerFile, text: str, saved: bool) -> Iterator[str]:
-    yield ""
-    if text == file.before:
-        yield f"{file.name} has this plan already."
-    else:
-        yield f"{file.name} {'has this plan now' if saved else 'differs from this plan; --save writes it'}."

@@ -1,0 +1,1 @@
+"""The commands of `hacheck ipfailover`, one module each, and what they share."""

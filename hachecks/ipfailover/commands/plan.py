@@ -1,0 +1,82 @@
+"""`hacheck ipfailover plan`: who has which VIP, when nodes are lost and when they come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from hachecks.ipfailover import document, table
+from hachecks.ipfailover.against import ALARMING, against
+from hachecks.ipfailover.commands.options import ConfigurationOptions
+from hachecks.ipfailover.files import LedgerFile, Reader
+from hachecks.ipfailover.ledger import write
+from hachecks.ipfailover.plan import plan_all
+from hachecks.settings import option, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hachecks.registry import Output
+
+
+@settings
+class PlanCommand(ConfigurationOptions):
+    """Show what OpenShift's ipfailover is going to do, before anything is done.
+
+    It reads the variables OPENSHIFT_HA_* and shows each VIP with its virtual router id, the node that has it and those
+    that take it over, and where the VIPs are after the loss of each node and each pair, and when these are back. Ids
+    are those of the stock image, kept in a ledger from then on. Nothing is asked of a cluster or of Keepalived, and
+    nothing is changed but the ledger, with --save.
+
+    The variables are the environment's, unless FILE or --env-file names others; each container, ConfigMap or
+    env file is a configuration of its own, and options count for all. A wrong value is refused, not left out.
+
+    Exit status 0, 1 if --against finds that a VIP moves, gets another id or is served twice, 2 for what cannot be
+    understood.
+    """
+
+    flags_only = True
+
+    save: bool = option(
+        default=False, help="Write the plan to the ledger, unless --against finds that something moves."
+    )
+    against: str | None = option(
+        default=None, metavar="FILE", help="An older plan, as --format json printed it: tell VIP by VIP what changes."
+    )
+    format: Literal["table", "json"] = option(default="table", help="For people, or for programs.")
+
+    def validate(self) -> None:
+        """Refuse what contradicts itself."""
+        super().validate()
+        if self.save and not self.ledger:
+            raise ValueError("--save needs --ledger")
+
+    def run(self, environ: Mapping[str, str], output: Output) -> bool:
+        """Show the plan; returns whether no VIP moves, gets another id or is served twice; raises `Invalid`."""
+        reader = Reader()
+        configurations, notes = self.configurations(environ, reader)
+        file = LedgerFile(self.ledger) if self.ledger else None
+        plans, after = plan_all(configurations, self.kept(file, begins=self.save), self.spread)
+        plans = tuple(plan._replace(notes=(*said, *plan.notes)) for plan, said in zip(plans, notes))
+        changes = None
+        if self.against:
+            changes = against(document.read(reader.text(self.against), reader.place(self.against)), plans)
+        alarming = [one for one in changes or () if one.kind in ALARMING]
+        text = write(after)
+        if file and self.save and not alarming:
+            file.replace(text)
+        if self.format == "json":
+            output.say(document.written(plans, configurations, changes))
+        else:
+            end = _about_ledger(file, text, self.save and not alarming) if file else ()
+            output.say("\n".join([*table.lines(plans, changes), *end]).rstrip("\n"))
+        if alarming and self.save:
+            output.complain(f"{self.ledger} is left as it was, since something moves; without --against it is saved")
+        return not alarming
+
+
+def _about_ledger(file: LedgerFile, text: str, saved: bool) -> Iterator[str]:
+    yield ""
+    if text == file.before:
+        yield f"{file.name} has this plan already."
+    else:
+        yield f"{file.name} {'has this plan now' if saved else 'differs from this plan; --save writes it'}."
