@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.settings import Settings
 
 IPV4, IPV6 = 4, 6
+PASSWORD = 8
+"""Characters of a password that count."""
 
 
 class Target(NamedTuple):
@@ -34,6 +36,11 @@ class Target(NamedTuple):
     def peers(self) -> tuple[str, ...]:
         """The others' addresses, without its own."""
         return tuple(peer for peer in self.settings.unicast_peers if peer != self.address)
+
+    @property
+    def password(self) -> str:
+        """What adverts of VRRP 2 carry: longer ones are cut by Keepalived, with a complaint."""
+        return (self.options.password or self.settings.config_name)[:PASSWORD]
 
     def priority(self, instance: Instance) -> int:
         """The node's priority for an instance."""
