@@ -148,7 +148,7 @@ class ConfigurationOptions:
             *(workloads.documents(reader.texts(self.files)) if self.files else ()),
             *(sources.env_file(*one) for one in reader.texts(self.env_file)),
         ] or [sources.environment(environ)]
-        flags = dict(self._flags(reader))
+        flags = dict(self.flags(reader))
         named = version(self.stock) if self.stock else None
         configurations, notes = [], []
         for source in found:
@@ -161,7 +161,8 @@ class ConfigurationOptions:
             notes.append((*source.notes, *assumed))
         return configurations, notes
 
-    def _flags(self, reader: Reader) -> Iterator[tuple[str, Given]]:
+    def flags(self, reader: Reader) -> Iterator[tuple[str, Given]]:
+        """What options say in place of variables, by the names of these."""
         for variable in FIELDS.values():
             text = getattr(self, variable.flag.replace("-", "_")) if variable.flag else None
             if variable.name == RANGE_CHECKS:
