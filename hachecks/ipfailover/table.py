@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hachecks.ipfailover.losses import Loads, losses, returned
+from hachecks.ipfailover.losses import Loads, losses, staying_away
 from hachecks.ipfailover.spread import EVEN, HASH, UNKNOWN
 from hachecks.verdict import in_words, visible
 
@@ -32,16 +32,22 @@ def lines(plans: Sequence[Plan], changes: Sequence[Change] | None) -> Iterator[s
         yield from (visible(line) for line in _changes(changes))
 
 
-def _count(count: int, what: str) -> str:
+def count(count: int, what: str) -> str:
+    """`1 VIP`, `2 VIPs`."""
     return f"{count} {what}{'s' * (count != 1)}"
 
 
-def _plan(plan: Plan) -> Iterator[str]:
+def summary(plan: Plan) -> str:
+    """How many VIPs, instances and nodes, and how they are spread and speak to each other."""
     vips = sum(len(one.vips) for one in plan.instances)
-    where = f" on {_count(len(plan.nodes), 'node')}, {SPREADS[plan.placement]}" if plan.placement != UNKNOWN else ""
+    where = f" on {count(len(plan.nodes), 'node')}, {SPREADS[plan.placement]}" if plan.placement != UNKNOWN else ""
     how = "unicast" if plan.unicast else "multicast"
-    what = f"{_count(vips, 'VIP')} in {_count(len(plan.instances), 'instance')}{where}"
-    yield f"{plan.name}: {what}; {how}, {plan.preemption}"
+    what = f"{count(vips, 'VIP')} in {count(len(plan.instances), 'instance')}{where}"
+    return f"{what}; {how}, {plan.preemption}"
+
+
+def _plan(plan: Plan) -> Iterator[str]:
+    yield f"{plan.name}: {summary(plan)}"
     yield from (f"? {note}" for note in plan.notes)
     yield ""
     ranks = min(SHOWN_RANKS, len(plan.nodes)) if plan.placement != UNKNOWN else 0
@@ -62,35 +68,21 @@ def _losses(plan: Plan) -> Iterator[str]:
     loads = Loads(plan.instances, plan.nodes)
     few = len(plan.nodes) <= SHOWN_NODES
     rows = [("nothing", "0", _loads(loads.before, few), "")]
-    worst: tuple[int, Loss] | None = None
-    staying = 0
-    for loss in losses(plan.instances, plan.nodes):
-        if len(loss.lost) == 1:
-            staying += sum(returned(one, loss, True) != one.ranks[0][0] for one, _ in loss.moves)
-        fullest = loads.extremes(loss)[1]
-        if len(loss.lost) == 2 and not few:
-            worst = max(worst or (-1, loss), (fullest, loss), key=lambda one: one[0])
-            continue
-        rows.append(_loss(loss, loads, few))
-    if worst:
+    shown = losses(plan.instances, plan.nodes) if few else losses(plan.instances, plan.nodes, (1,))
+    rows += [_loss(loss, loads, few) for loss in shown]
+    if not few:
         pairs = len(plan.nodes) * (len(plan.nodes) - 1) // 2
-        lost, moved, after, back = _loss(worst[1], loads, few)
+        lost, moved, after, back = _loss(loads.worst(losses(plan.instances, plan.nodes, (2,))), loads, few)
         rows.append((f"{lost}, the worst of {pairs} pairs", moved, after, back))
     yield from aligned(("LOST", "VIPS MOVED", "VIPS BY NODE", "BACK WITH nopreempt"), rows)
     yield ""
-    yield from _back(plan, staying)
+    yield from returns(plan).values()
 
 
 def _loss(loss: Loss, loads: Loads, few: bool) -> tuple[str, str, str, str]:
     moved = sum(len(one.vips) for one, _ in loss.moves)
-    after = loads.after(loss)
-    back = {**dict.fromkeys(loss.lost, 0), **after}
-    for one, node in loss.moves:
-        owner = returned(one, loss, False)
-        if owner != node and owner:  # nobody had it while the nodes were lost
-            back[owner] += len(one.vips)
-    ordered = {node: back[node] for node in loads.before}
-    return " and ".join(loss.lost), str(moved), _loads(after, few), _loads(ordered, few)
+    back = loads.back(loss, preempts=False)
+    return " and ".join(loss.lost), str(moved), _loads(loads.after(loss), few), _loads(back, few)
 
 
 def _loads(loads: dict[str, int], few: bool) -> str:
@@ -101,18 +93,18 @@ def _loads(loads: dict[str, int], few: bool) -> str:
     return f"{min(loads.values())} to {max(loads.values())} each"
 
 
-def _back(plan: Plan, staying: int) -> Iterator[str]:
-    """What a node that is back takes, under each strategy."""
+def returns(plan: Plan) -> dict[str, str]:
+    """What a node that is back takes, by the mode of preemption."""
     seconds = plan.preemption.seconds if plan.preemption.mode == "delay" else STOCK_DELAY
-    but = f", but {_count(staying, 'instance')} of equal priorities that stay away" if staying else ""
+    staying = staying_away(plan.instances, plan.nodes)
+    but = f", but {count(staying, 'instance')} of equal priorities that stay away" if staying else ""
     told = {
         "immediate": f"Back with preempt: a node has its VIPs again at once{but}",
         "delay": f"Back with preempt_delay: a node has its VIPs again after {in_words(seconds)}{but}",
         "nopreempt": "Back with nopreempt: a node has no VIP until others are lost, and the plan holds again when all "
         "start at once",
     }
-    for mode, text in told.items():
-        yield f"{text}{' (as configured)' * (mode == plan.preemption.mode)}."
+    return {mode: f"{text}{' (as configured)' * (mode == plan.preemption.mode)}." for mode, text in told.items()}
 
 
 def _changes(changes: Sequence[Change]) -> Iterator[str]:

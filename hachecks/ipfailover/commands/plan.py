@@ -10,12 +10,15 @@ from hachecks.ipfailover.commands.options import ConfigurationOptions
 from hachecks.ipfailover.files import LedgerFile, Reader
 from hachecks.ipfailover.ledger import write
 from hachecks.ipfailover.plan import plan_all
+from hachecks.registry import Entry
 from hachecks.settings import option, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from hachecks.registry import Output
+
+PICTURE = Entry("hachecks.ipfailover.picture.page:picture", "the plan as SVG, which others need not load")
 
 
 @settings
@@ -42,7 +45,7 @@ class PlanCommand(ConfigurationOptions):
     against: str | None = option(
         default=None, metavar="FILE", help="An older plan, as --format json printed it: tell VIP by VIP what changes."
     )
-    format: Literal["table", "json"] = option(default="table", help="For people, or for programs.")
+    format: Literal["table", "json", "svg"] = option(default="table", help="For people, for programs, or as a picture.")
 
     def validate(self) -> None:
         """Refuse what contradicts itself."""
@@ -66,6 +69,8 @@ class PlanCommand(ConfigurationOptions):
             file.replace(text)
         if self.format == "json":
             output.say(document.written(plans, configurations, changes))
+        elif self.format == "svg":
+            output.say(PICTURE.load()(plans, changes))
         else:
             end = _about_ledger(file, text, self.save and not alarming) if file else ()
             output.say("\n".join([*table.lines(plans, changes), *end]).rstrip("\n"))
