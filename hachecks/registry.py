@@ -74,7 +74,11 @@ COMMANDS: Mapping[str, Entry] = {
     "deliver": Entry("hachecks.delivery.deliverer:Deliver", ""),
     "exporter": Entry("hachecks.exporter.options:ExporterOptions", "Serve VIP state to Prometheus, and a status page."),
     "history": Entry("hachecks.transitions.show_history:ShowHistory", "Show what Keepalived has said."),
+    "ipfailover lint": Entry("hachecks.ipfailover.commands.lint:LintCommand", "Find what goes wrong before it does."),
     "ipfailover plan": Entry("hachecks.ipfailover.commands.plan:PlanCommand", "Show who has which VIP, and when."),
+    "ipfailover render": Entry(
+        "hachecks.ipfailover.commands.render:RenderCommand", "Write the keepalived.conf of a node."
+    ),
     "notifications": Entry(
         "hachecks.delivery.notifications:Notifications", "Show what waits to be told, or could not be."
     ),

@@ -487,3 +487,11 @@ def _(choice: str, _stage: Stage) -> None:
     told = {"hash": "spread by hash", "json": '{"hachecks_ipfailover_plan": 1', "svg": ">Plan of ", "table": "VIP  "}
     expected = told.get(choice, "spread evenly")
     assert expected in answer.out
+
+
+@run_of("LintCommand --fail-on")
+def _(choice: str, _stage: Stage) -> None:
+    # Without an offset it finds a warning, and nothing worse.
+    answer = hacheck("ipfailover", "lint", "--virtual-ips", "10.0.0.1", "--fail-on", choice)
+    assert answer.code == {"error": 0, "warning": 1, "note": 1, "never": 0}[choice]
+    assert " warning HA007: " in answer.out

@@ -130,8 +130,8 @@ def _planned(settings: Settings, kept: Kept, taken: Mapping[int, str], wanted: s
         settings.config_name,
         settings.interface,
         bool(settings.unicast_peers),
-        # Longer ones are cut by Keepalived, with a complaint.
-        settings.config_name[:8],
+        # Longer ones are cut by Keepalived, with a complaint; one in a file is not told.
+        f"in {settings.auth_pass_file}" if settings.auth_pass_file else settings.config_name[:8],
         settings.preemption,
         placement,
         nodes,

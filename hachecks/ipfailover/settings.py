@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.preemption import Preemption
     from hachecks.ipfailover.variable import Given, Variable
     from hachecks.ipfailover.vips import Vips
+
+RANGE_CHECKS = "OPENSHIFT_HA_CHECK_SCRIPT_<n>"
+"""A variable for each item of OPENSHIFT_HA_VIRTUAL_IPS, by its number."""
+RANGE_CHECK = re.compile(r"OPENSHIFT_HA_CHECK_SCRIPT_([1-9][0-9]{0,3})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -162,12 +167,122 @@ class Settings:
         metavar="SECONDS",
         help="Seconds between two checks",
     )
+    check_timeout: int = declared(
+        "OPENSHIFT_HA_CHECK_TIMEOUT",
+        values.optional(values.number(1, 86400)),
+        flag="check-timeout",
+        ours=True,
+        metavar="SECONDS",
+        help="Seconds after which a check counts as failed (default the interval)",
+    )
+    check_rise: int = declared(
+        "OPENSHIFT_HA_CHECK_RISE",
+        values.number(1, 1000),
+        "1",
+        flag="check-rise",
+        ours=True,
+        metavar="N",
+        help="Successes in a row after which a node that failed is well again",
+    )
+    check_fall: int = declared(
+        "OPENSHIFT_HA_CHECK_FALL",
+        values.number(1, 1000),
+        "1",
+        flag="check-fall",
+        ours=True,
+        metavar="N",
+        help="Failures in a row after which a node has failed",
+    )
+    range_checks: tuple[tuple[int, str], ...] = declared(
+        RANGE_CHECKS,
+        values.range_checks,
+        flag="range-check",
+        ours=True,
+        metavar="N=COMMAND",
+        help="The check of the VIPs in item N of OPENSHIFT_HA_VIRTUAL_IPS",
+    )
+    on_fail: str = declared(
+        "OPENSHIFT_HA_ON_FAIL",
+        values.one_of("fault", "last-resort"),
+        "fault",
+        flag="on-fail",
+        ours=True,
+        metavar="fault|last-resort",
+        help="Whether a node whose check fails gives its VIPs up, or keeps them where no other node is well",
+    )
+    track_file: str = declared(
+        "OPENSHIFT_HA_TRACK_FILE",
+        values.path,
+        flag="track-file",
+        ours=True,
+        metavar="FILE",
+        help="The file in which the agent tells Keepalived whether the node is well, beside the check",
+    )
     notify_script: str = declared(
         "OPENSHIFT_HA_NOTIFY_SCRIPT",
         values.line,
         flag="notify-script",
         metavar="COMMAND",
         help="What is told of each change of state",
+    )
+    vrrp_version: int = declared(
+        "OPENSHIFT_HA_VRRP_VERSION",
+        values.number(2, 3),
+        "2",
+        flag="vrrp-version",
+        ours=True,
+        metavar="N",
+        help="VRRP 2, as the stock image speaks it, or 3; IPv6 is always 3",
+    )
+    advert_interval: float = declared(
+        "OPENSHIFT_HA_ADVERT_INT",
+        values.hundredths(0.01, 255),
+        "1",
+        flag="advert-int",
+        ours=True,
+        metavar="SECONDS",
+        help="Seconds between two adverts: whole ones in VRRP 2, 0.01 to 40.95 in VRRP 3",
+    )
+    auth_pass_file: str = declared(
+        "OPENSHIFT_HA_AUTH_PASS_FILE",
+        values.path,
+        flag="auth-pass-file",
+        ours=True,
+        metavar="FILE",
+        help="The file with the password of VRRP 2 (default the configuration's name, as the stock image has it)",
+    )
+    auth_hmac_key_file: str = declared(
+        "OPENSHIFT_HA_AUTH_HMAC_KEY_FILE",
+        values.path,
+        flag="auth-hmac-key-file",
+        ours=True,
+        metavar="FILE",
+        help="The file, on each node, with the key by which Keepalived since 2.4 signs adverts",
+    )
+    auth_hmac_mode: str = declared(
+        "OPENSHIFT_HA_AUTH_HMAC_MODE",
+        values.one_of("receive-only", "permissive", "enforce"),
+        "receive-only",
+        flag="auth-hmac-mode",
+        ours=True,
+        metavar="MODE",
+        help="receive-only on all nodes first, then permissive, which signs, then enforce, which demands it",
+    )
+    verbatim: str = declared(
+        "OPENSHIFT_HA_VERBATIM",
+        values.lines,
+        flag="verbatim",
+        ours=True,
+        metavar="LINES",
+        help="Lines of keepalived.conf for each vrrp_instance",
+    )
+    verbatim_global: str = declared(
+        "OPENSHIFT_HA_VERBATIM_GLOBAL",
+        values.lines,
+        flag="verbatim-global",
+        ours=True,
+        metavar="LINES",
+        help="Lines of keepalived.conf for global_defs",
     )
     iptables_chain: str = declared(
         "OPENSHIFT_HA_IPTABLES_CHAIN",
@@ -252,7 +367,7 @@ def settings_of(
         refused(name, why)
 
     for name in given:
-        if name not in VARIABLES:
+        if (name not in VARIABLES or name == RANGE_CHECKS) and not RANGE_CHECK.fullmatch(name):
             refuse(name, f"there is no variable {visible(name)}{nearest(name, VARIABLES)}")
     for field, variable in FIELDS.items():
         values[field] = variable.parse(variable.default(stock))
@@ -264,4 +379,12 @@ def settings_of(
                 places[variable.name] = found.place
             except ValueError as error:
                 refuse(variable.name, str(error))
+    for name in sorted(filter(RANGE_CHECK.fullmatch, given), key=lambda name: int(name[len(RANGE_CHECKS) - 3 :])):
+        text = given[name].text.strip()
+        try:
+            if text:
+                values["range_checks"] += VARIABLES[RANGE_CHECKS].parse(f"{name[len(RANGE_CHECKS) - 3 :]}={text}")
+                places[name] = given[name].place
+        except ValueError as error:
+            refuse(name, str(error))
     return Settings(places=places, stock=stock, **values)

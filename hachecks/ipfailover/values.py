@@ -38,6 +38,33 @@ def number(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def optional(parse: Callable[[str], int]) -> Callable[[str], int]:
+    """A number, or 0 where there is no text."""
+    return lambda text: parse(text) if text else 0
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of some words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is not {' or '.join(words)}")
+        return text
+
+    return parse
+
+
+def hundredths(least: float, most: float) -> Callable[[str], float]:
+    """A number with at most two decimals, from `least` to `most`."""
+
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,4}(?:\.[0-9]{1,2})?", text, re.ASCII) or not least <= float(text) <= most:
+            raise ValueError(f"{text!r} is no number from {least:g} to {most:g} with at most two decimals")
+        return float(text)
+
+    return parse
+
+
 def matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
     """A text of this pattern, or none."""
 
@@ -99,11 +126,39 @@ def line(text: str) -> str:
     return text
 
 
+def path(text: str) -> str:
+    """A file's absolute path, or none."""
+    if text and not re.fullmatch(r"(?:/[A-Za-z0-9._@%+=:,-]+)+", text, re.ASCII):
+        raise ValueError(f"{text!r} is no absolute path of letters, digits and . _ - + = : , @ %")
+    return text
+
+
+def lines(text: str) -> str:
+    """Lines for keepalived.conf."""
+    for number, one in enumerate(text.splitlines(), 1):
+        if not one.replace("\t", " ").isprintable():
+            raise ValueError(f"line {number} has a character that cannot be printed")
+    return text
+
+
 def interface(text: str) -> str:
     """An interface's name, or none."""
     if len(text) > LONGEST_INTERFACE or (text and not re.fullmatch(r"[A-Za-z0-9_.@:-]+", text, re.ASCII)):
         raise ValueError(f"{text!r} is no interface; expected at most {LONGEST_INTERFACE} letters, digits, _ . @ : -")
     return text
+
+
+def range_checks(text: str) -> tuple[tuple[int, str], ...]:
+    """`N=COMMAND`, or none: the check of the VIPs in item N of the list."""
+    if not text:
+        return ()
+    item, equals, command = text.partition("=")
+    if not equals or not command.strip():
+        raise ValueError(f"{text!r} is no check of a range; expected N=COMMAND")
+    return ((_item(item), line(command.strip())),)
+
+
+_item = number(1, 9999)
 
 
 def preference(text: str) -> tuple[tuple[Vips, tuple[str, ...]], ...]:

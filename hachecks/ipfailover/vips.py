@@ -22,15 +22,17 @@ LAST_IPV6 = re.compile("[0-9a-fA-F]{1,4}", re.ASCII)
 
 
 class Vips(NamedTuple):
-    """The addresses in their order, and what a reader should know of them."""
+    """The addresses in their order, what a reader should know of them, and in which item of the list each is."""
 
     addresses: tuple[Address, ...]
     notes: tuple[str, ...]
+    items: tuple[int, ...] = ()
 
 
 def parse(text: str) -> Vips:
     """The addresses of `10.0.0.1, 10.0.0.4-6, 10.1.0.0/28, fd00::a-c`; raises `ValueError` naming the item."""
     found: dict[Address, str] = {}
+    items: list[int] = []
     notes: list[str] = []
     for number, match in enumerate(ITEM.finditer(text), 1):
         item = match[0]
@@ -44,11 +46,12 @@ def parse(text: str) -> Vips:
                 if address in found:
                     raise ValueError(f"{address} is already in {found[address]}; name it once")
                 found[address] = place
+                items.append(number)
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from None
         if note:
             notes.append(f"{place}: {note}")
-    return Vips(tuple(found), tuple(notes))
+    return Vips(tuple(found), tuple(notes), tuple(items))
 
 
 def sort_key(address: Address) -> tuple[int, int]:

@@ -17,6 +17,12 @@ STOCK = (
     "SMTP_SERVER SELECTOR"
 )
 """The stock image's, of those that begin with OPENSHIFT_HA_."""
+OURS = {
+    *variables(NODES="", PREFER="", APART="", TOGETHER="", ON_FAIL="", TRACK_FILE="", VERBATIM="", VERBATIM_GLOBAL=""),
+    *variables(CHECK_TIMEOUT="", CHECK_RISE="", CHECK_FALL="", VRRP_VERSION="", ADVERT_INT="", AUTH_PASS_FILE=""),
+    *variables(AUTH_HMAC_KEY_FILE="", AUTH_HMAC_MODE=""),
+    "OPENSHIFT_HA_CHECK_SCRIPT_<n>",
+}
 
 
 def test_what_nobody_gives_is_as_the_stock_image_has_it() -> None:
@@ -115,13 +121,11 @@ def test_every_variable_is_declared_once_with_its_help() -> None:
     assert len(set(names)) == len(names)
     assert set(names) == {
         *variables(**dict.fromkeys(STOCK.split(), "")),
-        *variables(NODES="", PREFER="", APART="", TOGETHER=""),
+        *OURS,
         *("HA_EXCLUDED_VRRP_IDS", "UNICAST_SOURCE_IPADDRESS", "MULTICAST_SOURCE_IPADDRESS"),
     }
     assert all(variable.help and not variable.help.endswith(".") for variable in FIELDS.values())
-    assert {variable.name for variable in FIELDS.values() if variable.ours} == {
-        *variables(NODES="", PREFER="", APART="", TOGETHER="")
-    }
+    assert {variable.name for variable in FIELDS.values() if variable.ours} == OURS
     assert all(bool(variable.metavar) == bool(variable.flag) for variable in FIELDS.values())
 
 

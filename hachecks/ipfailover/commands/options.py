@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from hachecks.ipfailover import sources, workloads
 from hachecks.ipfailover.ledger import read, released
-from hachecks.ipfailover.settings import FIELDS, settings_of
+from hachecks.ipfailover.settings import FIELDS, RANGE_CHECK, RANGE_CHECKS, settings_of
 from hachecks.ipfailover.variable import NEWEST, Given, version
 from hachecks.settings import Invalid, argument, option, settings
+from hachecks.verdict import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.settings import Settings
 
 
+STOCK = "stock"
+"""Names the place of the stock version among those of the variables, where it is told."""
 ASSUMED = "ids begin after 10, as in OpenShift since 4.20; before, the stock image began after 0 (--stock 4.19)"
 
 
@@ -33,12 +37,12 @@ class StockVersion(str):
         return cls(text)
 
 
-def _flag(field: str) -> Any:
-    """The option of a variable, with the help that its declaration has."""
+def _flag(field: str, *, several: bool = False) -> Any:
+    """The option of a variable, with the help that its declaration has; `several` times where there are several."""
     variable = FIELDS[field]
     whose = ", a variable of ours" if variable.ours else ""
     text = f"{variable.help}; in place of {variable.name}{whose}."
-    return option(default=None, metavar=variable.metavar, short=variable.short, help=text)
+    return option(default=() if several else None, metavar=variable.metavar, short=variable.short, help=text)
 
 
 @settings
@@ -86,7 +90,20 @@ class ConfigurationOptions:
     watch_port: str | None = _flag("monitor_port")
     check_script: str | None = _flag("check_script")
     check_interval: str | None = _flag("check_interval")
+    check_timeout: str | None = _flag("check_timeout")
+    check_rise: str | None = _flag("check_rise")
+    check_fall: str | None = _flag("check_fall")
+    range_check: tuple[str, ...] = _flag("range_checks", several=True)
+    on_fail: str | None = _flag("on_fail")
+    track_file: str | None = _flag("track_file")
     notify_script: str | None = _flag("notify_script")
+    vrrp_version: str | None = _flag("vrrp_version")
+    advert_int: str | None = _flag("advert_interval")
+    auth_pass_file: str | None = _flag("auth_pass_file")
+    auth_hmac_key_file: str | None = _flag("auth_hmac_key_file")
+    auth_hmac_mode: str | None = _flag("auth_hmac_mode")
+    verbatim: str | None = _flag("verbatim")
+    verbatim_global: str | None = _flag("verbatim_global")
     iptables_chain: str | None = _flag("iptables_chain")
     nftables_rule: str | None = _flag("nftables_rule")
     admin_emails: str | None = _flag("admin_emails")
@@ -131,22 +148,36 @@ class ConfigurationOptions:
             *(workloads.documents(reader.texts(self.files)) if self.files else ()),
             *(sources.env_file(*one) for one in reader.texts(self.env_file)),
         ] or [sources.environment(environ)]
-        flags = dict(self._flags(reader))
+        flags = dict(self.flags(reader))
         named = version(self.stock) if self.stock else None
         configurations, notes = [], []
         for source in found:
             stock = named or source.stock
             one = settings_of({**source.given, **flags}, stock or version(NEWEST))
+            if stock:
+                one = replace(one, places={**one.places, STOCK: "--stock" if named else source.place})
             configurations.append(one)
             assumed = () if stock or "OPENSHIFT_HA_VRRP_ID_OFFSET" in one.places else (ASSUMED,)
             notes.append((*source.notes, *assumed))
         return configurations, notes
 
-    def _flags(self, reader: Reader) -> Iterator[tuple[str, Given]]:
+    def flags(self, reader: Reader) -> Iterator[tuple[str, Given]]:
+        """What options say in place of variables, by the names of these."""
         for variable in FIELDS.values():
             text = getattr(self, variable.flag.replace("-", "_")) if variable.flag else None
-            if text is not None:
+            if variable.name == RANGE_CHECKS:
+                yield from map(_range_check, self.range_check)
+            elif text is not None:
                 yield variable.name, Given(text, f"--{variable.flag}")
         if self.nodes_file:
             text = reader.text(self.nodes_file)
             yield FIELDS["nodes"].name, Given(text, reader.place(self.nodes_file))
+
+
+def _range_check(text: str) -> tuple[str, Given]:
+    """The variable of `N=COMMAND`."""
+    number, equals, command = text.partition("=")
+    name = RANGE_CHECKS.replace("<n>", number)
+    if not equals or not RANGE_CHECK.fullmatch(name):
+        raise Invalid(f"--range-check: {one_line(text)} is no check of a range; expected N=COMMAND")
+    return name, Given(command, f"--range-check {number}")

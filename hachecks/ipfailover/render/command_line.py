@@ -1,0 +1,61 @@
+"""Command lines of checks and notify scripts: their words, by what they are started, and how Keepalived reads them.
+
+Keepalived starts no shell. It resolves a script's path once, when it reads the file, and counts a script that cannot be
+executed afterwards as one that succeeds: so what is started is always a program that stays where it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hachecks.keepalived.parser import split_command
+
+PLAIN = re.compile(r"[A-Za-z0-9_./:=,+%@^-]+", re.ASCII)
+RISKY = re.compile(r"""["'\\#!${}~<>]""")
+"""What ends a quote, or begins an escape, a comment, a variable or an expansion somewhere in Keepalived's reader."""
+OPERATORS = re.compile(r"[|&;]+|[0-9]?[<>]+(?:&[0-9])?")
+LONGEST = 900
+"""Bytes: Keepalived cuts lines of more than 1023."""
+STABLE = ("sh", "env")
+VIP = "{vip}"
+"""Stands for the VIP in a command."""
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of what somebody gives for a command, with what starts it in front; raises `ValueError`.
+
+    Env finds the program anew at each run, obeys its #! line, and fails where it is missing or may not be executed.
+    """
+    words = split_command(text)
+    if not words or not words[0]:
+        raise ValueError(f"{text!r} is no command line; is a quote not closed?")
+    operator = next((word for word in words if OPERATORS.fullmatch(word)), "")
+    if operator or words[0].startswith("<"):
+        raise ValueError(f"{operator or words[0]} is a shell's, and Keepalived starts none; write sh -c '...'")
+    if words[0] in STABLE:
+        return tuple(words)
+    if words[0].rpartition("/")[2] == "hacheck":
+        return ("sh", *words)
+    if "=" in words[0]:
+        raise ValueError(f"{words[0]} would be a variable to env; write env {words[0]} COMMAND, or another name")
+    return ("env", *words)
+
+
+def written(words: tuple[str, ...]) -> str:
+    """The words as they stand between double quotes in keepalived.conf; raises `ValueError` where they are too long."""
+    text = " ".join(map(_quoted, words))
+    if len(text.encode()) > LONGEST:
+        raise ValueError(f"the command has {len(text.encode())} bytes, limit {LONGEST}; put it into a script")
+    return text
+
+
+def _quoted(word: str) -> str:
+    if PLAIN.fullmatch(word):
+        return word
+    # Three octal digits end by themselves, hexadecimal ones do not.
+    return "'" + RISKY.sub(lambda match: f"\\{ord(match[0]):03o}", word) + "'"
+
+
+def with_vip(words: tuple[str, ...], vip: str) -> tuple[str, ...]:
+    """The words with the VIP in its place."""
+    return tuple(word.replace(VIP, vip) for word in words)
