@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from tests.cli import ROOT, Answer, hacheck
 
@@ -321,3 +322,43 @@ def test_a_picture_is_printed_whole(tmp_path: Path) -> None:
     moved = plan("--virtual-ips", "10.0.0.2-4", *THREE[2:], "--against", old, "--format", "svg")
     assert moved.code == 1
     assert "served twice" in moved.out
+
+
+def test_a_ledger_in_a_config_map_is_begun_kept_and_applied_as_one(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.yaml"
+    answer = plan(*THREE, "--ledger", ledger, "--save")
+    assert answer.out.endswith(f"\n\n{ledger} has this plan now.\n")
+    ledger.write_text(ledger.read_text().replace("ipfailover-ledger", "mine") + "  other: kept\n")
+    two = ("--virtual-ips", "10.0.0.1,10.0.0.3", *THREE[2:], "--ledger", ledger)
+    assert "10.0.0.3  OpenShift_IPFailover_VIP_3  13" in plan(*two).out
+    assert plan(*two, "--save").code == 0
+    assert plan(*two).out.endswith(f"{ledger} has this plan already.\n")
+    document = yaml.safe_load(ledger.read_text())
+    assert (document["metadata"], document["data"]["other"]) == ({"name": "mine"}, "kept")
+    (configuration,) = json.loads(document["data"]["ledger.json"])["configurations"].values()
+    assert configuration["instances"][1]["resting"] == ["10.0.0.2"]
+
+
+def test_an_empty_ledger_in_a_config_map_is_begun_with_save_alone(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.yaml"
+    ledger.write_text("kind: ConfigMap\ndata:\n  ledger.json: ''\n")
+    assert "there is no such ledger" in plan(*THREE, "--ledger", ledger).err
+    assert plan(*THREE, "--ledger", ledger, "--save").code == 0
+    assert ledger.read_text().startswith('kind: ConfigMap\ndata:\n  ledger.json: |\n    {"hachecks_ipfailover_ledger"')
+
+
+def test_a_file_of_something_else_is_no_ledger_and_stays_as_it_is(tmp_path: Path) -> None:
+    deployment = tmp_path / "deployment.yaml"
+    deployment.write_bytes(DEPLOYMENT.read_bytes())
+    answer = plan(*THREE, "--ledger", deployment, "--save")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"hacheck: {deployment}: it is a Deployment, and no ConfigMap nor a ledger; ")
+    assert deployment.read_bytes() == DEPLOYMENT.read_bytes()
+
+
+def test_a_ledger_that_is_json_needs_no_yaml(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.json"
+    assert without_yaml(*THREE, "--ledger", ledger, "--save").code == 0
+    assert without_yaml(*THREE, "--ledger", ledger).code == 0
+    ledger.write_text(json.dumps({"kind": "ConfigMap", "data": {"ledger.json": ledger.read_text()}}))
+    assert without_yaml(*THREE, "--ledger", ledger).code == 0
