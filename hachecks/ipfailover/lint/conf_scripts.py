@@ -245,9 +245,11 @@ def init_fail(subject: Subject) -> Iterator[Found]:
 )
 def untracked(subject: Subject) -> Iterator[Found]:
     """Scripts that no instance names."""
-    for one in scripts(subject):
-        if all(one.read.name not in instance.scripts for instance in one.conf.written.configuration.instances):
-            yield Found(one.place(), "no instance tracks it")
+    for conf in subject.confs:
+        tracked = {name for instance in conf.written.configuration.instances for name in instance.scripts}
+        yield from (
+            Found(one.place(), "no instance tracks it") for one in conf.scripts() if one.read.name not in tracked
+        )
 
 
 @rule(
