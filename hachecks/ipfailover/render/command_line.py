@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from hachecks.keepalived.parser import split_command
+from hachecks.keepalived.parser import COMMAND_PIECE, split_command
 
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,+%@^-]+", re.ASCII)
-RISKY = re.compile(r"""["'\\#!${}~<>]""")
+RISKY = re.compile(r"""["'\\#!$~]""")
 """What ends a quote, or begins an escape, a comment, a variable or an expansion somewhere in Keepalived's reader."""
 OPERATORS = re.compile(r"[|&;]+|[0-9]?[<>]+(?:&[0-9])?")
 LONGEST = 900
@@ -24,10 +24,11 @@ VIP = "{vip}"
 def words_of(text: str) -> tuple[str, ...]:
     """The words of what somebody gives for a command, with what starts it in front; raises `ValueError`.
 
-    Env finds the program anew at each run, obeys its #! line, and fails where it is missing or may not be executed.
+    They are those that Keepalived makes of it between double quotes, where the stock image puts it. Env finds the
+    program anew at each run, obeys its #! line, and fails where it is missing or may not be executed.
     """
-    words = split_command(text)
-    if not words or not words[0]:
+    words = split_command(_unescaped(text))
+    if not words or not words[0] or _rest(_unescaped(text)):
         raise ValueError(f"{text!r} is no command line; is a quote not closed?")
     operator = next((word for word in words if OPERATORS.fullmatch(word)), "")
     if operator or words[0].startswith("<"):
@@ -41,6 +42,17 @@ def words_of(text: str) -> tuple[str, ...]:
     return ("env", *words)
 
 
+def _unescaped(text: str) -> str:
+    """The text without the escapes of the double quotes around it; those of the words are taken from what is left."""
+    whole = split_command(f'"{text}"')
+    return whole[0] if len(whole) == 1 and not _rest(f'"{text}"') else ""
+
+
+def _rest(text: str) -> str:
+    """What is neither a word nor a blank: half a quote, or half an escape."""
+    return COMMAND_PIECE.sub("", text).strip()
+
+
 def written(words: tuple[str, ...]) -> str:
     """The words as they stand between double quotes in keepalived.conf; raises `ValueError` where they are too long."""
     text = " ".join(map(_quoted, words))
@@ -52,8 +64,8 @@ def written(words: tuple[str, ...]) -> str:
 def _quoted(word: str) -> str:
     if PLAIN.fullmatch(word):
         return word
-    # Three octal digits end by themselves, hexadecimal ones do not.
-    return "'" + RISKY.sub(lambda match: f"\\{ord(match[0]):03o}", word) + "'"
+    # Keepalived takes escapes twice: within the double quotes, then within each word. Octal digits end by themselves.
+    return "'" + RISKY.sub(lambda match: f"\\\\{ord(match[0]):03o}", word) + "'"
 
 
 def with_vip(words: tuple[str, ...], vip: str) -> tuple[str, ...]:
