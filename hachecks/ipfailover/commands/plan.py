@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Literal
 
 from hachecks.ipfailover import document, table
 from hachecks.ipfailover.against import ALARMING, against
+from hachecks.ipfailover.colour import painted, plain, wanted
 from hachecks.ipfailover.commands.options import ConfigurationOptions
 from hachecks.ipfailover.files import LedgerFile, Reader
 from hachecks.ipfailover.ledger import write
 from hachecks.ipfailover.plan import plan_all
+from hachecks.registry import Entry
 from hachecks.settings import option, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from hachecks.registry import Output
+
+PICTURE = Entry("hachecks.ipfailover.picture.page:picture", "the plan as SVG, which others need not load")
 
 
 @settings
@@ -42,13 +46,18 @@ class PlanCommand(ConfigurationOptions):
     against: str | None = option(
         default=None, metavar="FILE", help="An older plan, as --format json printed it: tell VIP by VIP what changes."
     )
-    format: Literal["table", "json"] = option(default="table", help="For people, or for programs.")
+    format: Literal["table", "json", "svg"] = option(default="table", help="For people, for programs, or as a picture.")
+    color: Literal["auto", "always", "never"] = option(
+        default="auto", help="Whether the table has colours; auto is on a terminal, unless NO_COLOR is set."
+    )
 
     def validate(self) -> None:
         """Refuse what contradicts itself."""
         super().validate()
         if self.save and not self.ledger:
             raise ValueError("--save needs --ledger")
+        if self.color != "auto" and self.format != "table":
+            raise ValueError(f"--color is for --format table, not {self.format}")
 
     def run(self, environ: Mapping[str, str], output: Output) -> bool:
         """Show the plan; returns whether no VIP moves, gets another id or is served twice; raises `Invalid`."""
@@ -66,9 +75,12 @@ class PlanCommand(ConfigurationOptions):
             file.replace(text)
         if self.format == "json":
             output.say(document.written(plans, configurations, changes))
+        elif self.format == "svg":
+            output.say(PICTURE.load()(plans, changes))
         else:
             end = _about_ledger(file, text, self.save and not alarming) if file else ()
-            output.say("\n".join([*table.lines(plans, changes), *end]).rstrip("\n"))
+            paint = painted if wanted(self.color, environ, output.on_terminal()) else plain
+            output.say("\n".join([*table.lines(plans, changes, paint), *end]).rstrip("\n"))
         if alarming and self.save:
             output.complain(f"{self.ledger} is left as it was, since something moves; without --against it is saved")
         return not alarming

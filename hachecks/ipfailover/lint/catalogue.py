@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hachecks.ipfailover.lint import understood
+from hachecks.ipfailover.lint import (
+    conf_elections,
+    conf_instances,
+    conf_nodes,
+    conf_scripts,
+    conf_unicast,
+    network,
+    pod_files,
+    pod_life,
+    pod_rights,
+    pod_rollout,
+    together,
+    understood,
+)
 from hachecks.ipfailover.lint.rule import findings_of
 
 if TYPE_CHECKING:
@@ -13,10 +26,25 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.lint.rule import Finding, Rule
     from hachecks.ipfailover.lint.subject import Subject
 
-THEMES = (understood,)
+THEMES = (
+    understood,
+    pod_rights,
+    pod_rollout,
+    pod_life,
+    pod_files,
+    network,
+    conf_instances,
+    conf_elections,
+    conf_unicast,
+    conf_scripts,
+    together,
+    conf_nodes,
+)
 """Modules with `RULES`. Codes below HA100 are about variables (HA010 and on: what the stock image makes of them), those
 of HA100 about Kubernetes objects, of HA200 about keepalived.conf, of HA300 about several configurations at once."""
-RULES: Mapping[str, Rule] = {one.code: one for theme in THEMES for one in theme.RULES}
+RULES: Mapping[str, Rule] = {
+    one.code: one for one in sorted((one for theme in THEMES for one in theme.RULES), key=lambda one: one.code)
+}
 
 
 def lint(subject: Subject) -> list[Finding]:

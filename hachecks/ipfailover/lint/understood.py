@@ -38,8 +38,8 @@ def unknown_variable(subject: Subject) -> Iterator[Found]:
     "HA002",
     ERROR,
     "a value that is not what the variable takes",
-    why="The stock image checks no value. It deletes what it does not expect, takes a default, or pastes the text into "
-    "keepalived.conf, and the VIP that was meant is not served.",
+    why="The stock image checks no value. It deletes what it does not expect, takes a default, or pastes the text "
+    "into keepalived.conf, and the VIP that was meant is not served.",
     cure="write what is expected",
     evidence="openshift/images, ipfailover/keepalived/lib, checks no variable; tried for each kind of value",
 )
