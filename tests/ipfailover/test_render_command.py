@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli import hacheck
+from tests.cli import ROOT, hacheck
 from tests.ipfailover.rendering import render
 
 if TYPE_CHECKING:
@@ -203,3 +203,15 @@ def test_no_shell_sees_a_value(tmp_path: Path) -> None:
     ):
         rendering(*VIPS, "--node", "a", **{f"OPENSHIFT_HA_{name}": f"$(touch {mark})"})
     assert not mark.exists()
+
+
+def test_the_example_of_the_documentation_is_what_comes_of_its_commands(tmp_path: Path) -> None:
+    page = (ROOT / "docs/ipfailover.md").read_text().split("## From the plan to keepalived.conf")[1]
+    commands, instance = page.split("```\n")[1:4:2]
+    plan, render_all, _ = commands.replace("\\\n", "").splitlines()
+    for command in (plan, render_all):
+        words = command.replace("ledger.json", f"{tmp_path}/ledger.json").replace(
+            "--output conf", f"--output {tmp_path}"
+        )
+        assert hacheck(*words.split()[1:]).code == 0
+    assert instance.replace("    ...\n", "") in (tmp_path / "node-2.conf").read_text()
