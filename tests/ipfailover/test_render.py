@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
 
 from hachecks.ipfailover.plan import plan_all
 from hachecks.ipfailover.render import Options, rendered
@@ -13,7 +14,7 @@ from hachecks.ipfailover.spread import hashed_priority
 from hachecks.keepalived.openshift import configuration
 from hachecks.keepalived.parser import split_command
 from hachecks.settings import Invalid
-from tests.ipfailover.given import settings, variables
+from tests.ipfailover.given import any_environments, many, settings, variables
 from tests.ipfailover.rendering import CASES, PEERS, block, planned, render
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def test_a_label_of_more_than_15_characters_is_left_out(interface: str, labelled
         ("nopreempt", ["nopreempt"]),
         ("preempt_delay 300", ["preempt_delay 300"]),
         ("preempt_delay 0.5", ["preempt_delay 0.5"]),
+        ("preempt_delay 999.000001", ["preempt_delay 999.000001"]),
         ("preempt", []),
         ("preempt 300", ["preempt_delay 300"]),
         ("preempt_nodelay 300", []),
@@ -209,6 +211,7 @@ def test_the_check_is_ours_at_the_watch_port_unless_somebody_gives_one() -> None
         ("python3 /etc/keepalive/check.py", "env python3 /etc/keepalive/check.py"),
         ("sh /etc/keepalive/hacheck tcp {vip}:80", "sh /etc/keepalive/hacheck tcp 10.0.0.1:80"),
         ("/etc/keepalive/hacheck run a", "sh /etc/keepalive/hacheck run a"),
+        ("/usr/local/bin/hacheck run a", "env /usr/local/bin/hacheck run a"),
         ("env LANG=C x", "env LANG=C x"),
         ("x 'it\\\\'s #1'", "env x 'it\\\\047s \\\\0431'"),
     ],
@@ -368,7 +371,11 @@ def test_a_comment_ends_with_its_line() -> None:
         ({"CHECK_SCRIPT": "</dev/tcp/10.0.0.1/80"}, "a", "</dev/tcp/10.0.0.1/80 is a shell's"),
         ({"CHECK_SCRIPT": "x 'half a quote"}, "a", "is no command line; is a quote not closed?"),
         ({"CHECK_SCRIPT": "half an escape\\"}, "a", "is no command line"),
-        ({"CHECK_SCRIPT": "A=B x"}, "a", "A=B would be a variable to env"),
+        ({"CHECK_SCRIPT": "A=B x"}, "a", "A=B would be no command to env"),
+        ({"CHECK_SCRIPT": "-i x"}, "a", "-i would be no command to env"),
+        ({}, "a\nb", "is no node; expected one name or address"),
+        ({}, "a,b", "--node: 'a,b' is no node"),
+        ({}, "", "is no node"),
         ({"NOTIFY_SCRIPT": "x " * 500}, "a", "OPENSHIFT_HA_NOTIFY_SCRIPT: the command has 1003 bytes, limit 900"),
         ({"VERBATIM": "no_accept\npriority 7"}, "a", "line 2: priority is written anyway; set OPENSHIFT_HA_PREFER"),
         ({"VERBATIM": "state MASTER"}, "a", "state is written anyway; leave it out"),
@@ -405,6 +412,48 @@ def test_a_key_is_refused_where_it_would_part_the_nodes() -> None:
         render(KEY, options=Options((2, 4, 1)))
     with pytest.raises(Invalid, match="in VRRP 2 a key takes the place of the password"):
         render({**KEY, "VRRP_VERSION": "2"}, options=NEWEST)
+
+
+@pytest.mark.parametrize(
+    ("short", "remark"),
+    [
+        ({"VRRP_VERSION": "3"}, "OPENSHIFT_HA_VRRP_VERSION: nodes that speak VRRP 2"),
+        ({"ADVERT_INT": "3"}, "OPENSHIFT_HA_ADVERT_INT: in VRRP 2 nodes with another interval"),
+        ({"ADMIN_EMAILS": "a@b"}, "OPENSHIFT_HA_ADMIN_EMAILS: nobody is mailed"),
+        ({"VIRTUAL_IPS": "10.0.0.1-2", "VIP_GROUPS": "1"}, "OPENSHIFT_HA_VIP_GROUPS: the first VIP of each group"),
+        ({"TRACK_FILE": "/run/a"}, "OPENSHIFT_HA_TRACK_FILE: its directory must be there before Keepalived starts"),
+        ({"VERBATIM": "no_accept"}, "OPENSHIFT_HA_VERBATIM: the values in these lines are not judged"),
+        ({"VERBATIM_GLOBAL": "vrrp_priority 1"}, "OPENSHIFT_HA_VERBATIM_GLOBAL: the values in these lines"),
+    ],
+)
+def test_what_a_reader_should_know_stands_in_the_file_where_it_is_so(short: dict[str, str], remark: str) -> None:
+    assert f"\n# ! {remark}" in render(short)
+    assert remark not in render({})
+
+
+def test_of_multicast_and_unicast_the_file_says_which_counts() -> None:
+    text = render({"UNICAST_PEERS": PEERS, "MULTICAST_SOURCE_IPADDRESS": "10.9.0.1"}, "10.9.0.1")
+    assert "# ! MULTICAST_SOURCE_IPADDRESS: it is for multicast, and there are unicast peers" in text
+    assert "mcast_src_ip" not in text
+
+
+@many
+@given(any_environments)
+def test_any_text_of_any_variable_is_rendered_or_refused(environ: dict[str, str]) -> None:
+    try:
+        found = settings({"OPENSHIFT_HA_NETWORK_INTERFACE": "eth0", "OPENSHIFT_HA_VIRTUAL_IPS": "10.0.0.1", **environ})
+        (plan,), _ = plan_all([found], {}, None)
+        text = rendered(plan, found, "a")
+    except Invalid as error:
+        refusal = str(error)
+    else:
+        refusal = ""
+        assert text.endswith("}\n")
+    assert "\n" not in refusal
+
+
+def test_a_node_is_named_as_the_plan_has_it() -> None:
+    assert render({"NODES": "fd01::1,fd01::2"}, "FD01:0::1") == render({"NODES": "fd01::1,fd01::2"}, "fd01::1")
 
 
 def test_the_plan_of_a_file_does_not_depend_on_the_order_of_variables() -> None:

@@ -17,6 +17,8 @@ OPERATORS = re.compile(r"[|&;]+|[0-9]?[<>]+(?:&[0-9])?")
 LONGEST = 900
 """Bytes: Keepalived cuts lines of more than 1023."""
 STABLE = ("sh", "env")
+HACHECK = "/etc/keepalive/hacheck"
+"""Our executable where a ConfigMap puts it: a program for sh, whatever its mode is there."""
 VIP = "{vip}"
 """Stands for the VIP in a command."""
 
@@ -35,10 +37,10 @@ def words_of(text: str) -> tuple[str, ...]:
         raise ValueError(f"{operator or words[0]} is a shell's, and Keepalived starts none; write sh -c '...'")
     if words[0] in STABLE:
         return tuple(words)
-    if words[0].rpartition("/")[2] == "hacheck":
+    if words[0] == HACHECK:
         return ("sh", *words)
-    if "=" in words[0]:
-        raise ValueError(f"{words[0]} would be a variable to env; write env {words[0]} COMMAND, or another name")
+    if "=" in words[0] or words[0].startswith("-"):
+        raise ValueError(f"{words[0]} would be no command to env; begin with the program")
     return ("env", *words)
 
 
