@@ -11,6 +11,7 @@ from hachecks.ipfailover.lint import (
     conf_scripts,
     conf_unicast,
     network,
+    ours,
     pod_files,
     pod_life,
     pod_rights,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 THEMES = (
     understood,
+    ours,
     pod_rights,
     pod_rollout,
     pod_life,
@@ -40,11 +42,24 @@ THEMES = (
     together,
     conf_nodes,
 )
-"""Modules with `RULES`. Codes below HA100 are about variables (HA010 and on: what the stock image makes of them), those
-of HA100 about Kubernetes objects, of HA200 about keepalived.conf, of HA300 about several configurations at once."""
+"""Modules with `RULES`. HA010 to HA089 are about what the stock image makes of variables."""
 RULES: Mapping[str, Rule] = {
     one.code: one for one in sorted((one for theme in THEMES for one in theme.RULES), key=lambda one: one.code)
 }
+
+
+PARTS: Mapping[str, range] = {
+    "variables": range(100),
+    "Kubernetes objects": range(100, 200),
+    "keepalived.conf": range(200, 300),
+    "several configurations at once": range(300, 400),
+}
+"""Themes of the documentation, by the numbers in the codes."""
+
+
+def rules_of(theme: str) -> list[Rule]:
+    """The rules of a theme of the documentation."""
+    return [one for one in RULES.values() if int(one.code[2:]) in PARTS[theme]]
 
 
 def lint(subject: Subject) -> list[Finding]:

@@ -9,6 +9,7 @@ from hachecks.ipfailover.lint.commands import is_interpreted, is_within, program
 from hachecks.ipfailover.lint.pod import mapping, mappings
 from hachecks.ipfailover.lint.pod_life import CHAIN, CHECK, NOTIFY
 from hachecks.ipfailover.lint.rule import ERROR, NOTE, WARNING, Found, rule
+from hachecks.ipfailover.settings import RANGE_CHECK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,11 +35,16 @@ class Use(NamedTuple):
     mount: Mount | None
 
 
+def commands(one: Configuration) -> list[str]:
+    """The variables that are commands of scripts."""
+    return [CHECK, NOTIFY, *filter(RANGE_CHECK.fullmatch, one.given)]
+
+
 def uses(subject: Subject) -> Iterator[Use]:
     """Every script that a pod runs by a path."""
     for one, container, workload in subject.pods():
         mounts = sorted(workload.mounts(container), key=lambda mount: len(mount.path))
-        for variable in (CHECK, NOTIFY):
+        for variable in commands(one):
             command = one.text(variable)
             path = script(command)
             if path:
@@ -153,7 +159,7 @@ def switched_off(subject: Subject) -> Iterator[Found]:
     """Scripts by their path in a ConfigMap, or where the documentation mounts one."""
     for one in subject.configurations:
         mounted = set(subject.config_map_paths) | {"/etc/keepalive"}
-        for variable in (CHECK, NOTIFY):
+        for variable in commands(one):
             command = one.text(variable)
             if script(command) and not is_interpreted(command) and is_within(script(command), mounted):
                 yield Found(one.where(variable), f"{program(command)} is in a ConfigMap")
@@ -232,7 +238,7 @@ def node_options(subject: Subject) -> Iterator[Found]:
 def needs_shell(subject: Subject) -> Iterator[Found]:
     """Scripts with words of a shell."""
     for one in subject.configurations:
-        for variable in (CHECK, NOTIFY):
+        for variable in commands(one):
             word = shell_word(one.text(variable))
             if word:
                 yield Found(one.where(variable), f"it is started without a shell, to which {word} belongs")
