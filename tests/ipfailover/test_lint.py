@@ -8,10 +8,10 @@ import pytest
 
 from hachecks.ipfailover.lint.catalogue import RULES, THEMES
 from hachecks.ipfailover.lint.rule import SEVERITIES, Rule
-from tests.ipfailover import lint_cases_understood
+from tests.ipfailover import lint_cases_stock, lint_cases_understood
 from tests.ipfailover.linting import CASES, Case
 
-MODULES = (lint_cases_understood,)
+MODULES = (lint_cases_stock, lint_cases_understood)
 """Modules whose import notes cases."""
 
 
