@@ -16,6 +16,9 @@ if TYPE_CHECKING:
         def complain(self, line: str) -> None:
             """A line about what is wrong."""
 
+        def on_terminal(self) -> bool:
+            """Whether what is said is read on a terminal."""
+
 
 class Entry:
     """Where a thing lives, as `module:attribute`, and its line in `hacheck --help`."""

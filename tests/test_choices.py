@@ -471,6 +471,13 @@ def _(choice: str, stage: Stage) -> None:
     assert expected.get(choice, "") in answer.out
 
 
+@run_of("PlanCommand --color")
+def _(choice: str, _stage: Stage) -> None:
+    answer = hacheck("ipfailover", "plan", "--virtual-ips", "10.0.0.1", "--nodes", "a,b", "--color", choice)
+    assert answer.code == 0
+    assert ("\x1b[" in answer.out) == (choice == "always")
+
+
 @run_of("ConfigurationOptions --spread")
 @run_of("PlanCommand --format")
 def _(choice: str, _stage: Stage) -> None:

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hachecks.ipfailover.against import ADDED, ALARMING, REMOVED
+from hachecks.ipfailover.colour import plain
 from hachecks.ipfailover.losses import Loads, losses, staying_away
 from hachecks.ipfailover.spread import EVEN, HASH, UNKNOWN
 from hachecks.verdict import in_words, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hachecks.ipfailover.against import Change
     from hachecks.ipfailover.losses import Loss
     from hachecks.ipfailover.plan import Plan
+
+    Paint = Callable[[str, str], str]
 
 SHOWN_NODES = 8
 """Nodes up to which every node's load and every pair is shown: 8 have 28 pairs."""
 SHOWN_RANKS = 3
 STOCK_DELAY = 300.0
 """Seconds of preempt_delay that the stock image has, shown where the plan has no other."""
+NOBODY = "nobody has them"
 SPREADS = {EVEN: "spread evenly", HASH: "spread by hash"}
 
 
-def lines(plans: Sequence[Plan], changes: Sequence[Change] | None) -> Iterator[str]:
-    """The plans one after another, and what changes against an old one."""
+def lines(plans: Sequence[Plan], changes: Sequence[Change] | None, paint: Paint = plain) -> Iterator[str]:
+    """The plans one after another, and what changes against an old one; `paint` gives a text a style."""
     for plan in plans:
-        yield from (visible(line) for line in _plan(plan))
+        yield from _plan(plan, paint)
         yield ""
     if changes is not None:
-        yield from (visible(line) for line in _changes(changes))
+        yield from _changes(changes, paint)
 
 
 def count(count: int, what: str) -> str:
@@ -46,9 +51,9 @@ def summary(plan: Plan) -> str:
     return f"{what}; {how}, {plan.preemption}"
 
 
-def _plan(plan: Plan) -> Iterator[str]:
-    yield f"{plan.name}: {summary(plan)}"
-    yield from (f"? {note}" for note in plan.notes)
+def _plan(plan: Plan, paint: Paint) -> Iterator[str]:
+    yield f"{paint(visible(plan.name), 'strong')}: {summary(plan)}"
+    yield from (paint(visible(f"? {note}"), "note") for note in plan.notes)
     yield ""
     ranks = min(SHOWN_RANKS, len(plan.nodes)) if plan.placement != UNKNOWN else 0
     heads = ("VIP", "INSTANCE", "ID", *("MASTER", "IF THAT IS LOST", "IF BOTH ARE")[:ranks])
@@ -57,13 +62,13 @@ def _plan(plan: Plan) -> Iterator[str]:
         for one in plan.instances
         for vip in one.vips
     ]
-    yield from aligned(heads, rows)
+    yield from aligned(heads, rows, paint, dict(enumerate(("", "muted", "", "master", "second", "later"))))
     if ranks:
         yield ""
-        yield from _losses(plan)
+        yield from _losses(plan, paint)
 
 
-def _losses(plan: Plan) -> Iterator[str]:
+def _losses(plan: Plan, paint: Paint) -> Iterator[str]:
     """What is lost, the VIPs of each node then, and when it is back without preemption."""
     loads = Loads(plan.instances, plan.nodes)
     few = len(plan.nodes) <= SHOWN_NODES
@@ -74,9 +79,11 @@ def _losses(plan: Plan) -> Iterator[str]:
         pairs = len(plan.nodes) * (len(plan.nodes) - 1) // 2
         lost, moved, after, back = _loss(loads.worst(losses(plan.instances, plan.nodes, (2,))), loads, few)
         rows.append((f"{lost}, the worst of {pairs} pairs", moved, after, back))
-    yield from aligned(("LOST", "VIPS MOVED", "VIPS BY NODE", "BACK WITH nopreempt"), rows)
+    heads = ("LOST", "VIPS MOVED", "VIPS BY NODE", "BACK WITH nopreempt")
+    yield from aligned(heads, rows, paint, {3: "muted"}, {NOBODY: "alarm"})
     yield ""
-    yield from returns(plan).values()
+    for mode, text in returns(plan).items():
+        yield paint(text, "strong") if mode == plan.preemption.mode else text
 
 
 def _loss(loss: Loss, loads: Loads, few: bool) -> tuple[str, str, str, str]:
@@ -87,7 +94,7 @@ def _loss(loss: Loss, loads: Loads, few: bool) -> tuple[str, str, str, str]:
 
 def _loads(loads: dict[str, int], few: bool) -> str:
     if not loads:
-        return "nobody has them"
+        return NOBODY
     if few:
         return ", ".join(f"{node} {load}" for node, load in loads.items())
     return f"{min(loads.values())} to {max(loads.values())} each"
@@ -107,16 +114,31 @@ def returns(plan: Plan) -> dict[str, str]:
     return {mode: f"{text}{' (as configured)' * (mode == plan.preemption.mode)}." for mode, text in told.items()}
 
 
-def _changes(changes: Sequence[Change]) -> Iterator[str]:
+def _changes(changes: Sequence[Change], paint: Paint) -> Iterator[str]:
     if not changes:
-        yield "Against the old plan nothing changes."
+        yield paint("Against the old plan nothing changes.", "good")
         return
-    yield from aligned(("VIP", "CHANGE", ""), [(one.vip, one.kind, one.why) for one in changes])
+    kinds = {**dict.fromkeys(ALARMING, "alarm"), ADDED: "good", REMOVED: "note"}
+    rows = [(one.vip, one.kind, one.why) for one in changes]
+    yield from aligned(("VIP", "CHANGE", ""), rows, paint, {}, kinds)
 
 
-def aligned(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows below their heads, in columns."""
-    shown = [heads, *rows]
+def aligned(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    paint: Paint = plain,
+    by_column: Mapping[int, str] = {},
+    by_text: Mapping[str, str] = {},
+) -> Iterator[str]:
+    """Rows below their heads, in columns, with the style of a cell by its text or its column's number."""
+    shown = [list(map(visible, row)) for row in (heads, *rows)]
     widths = [max(len(row[column]) for row in shown) for column in range(len(heads) - 1)]
-    for row in shown:
-        yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip()
+    for number, row in enumerate(shown):
+        last = max((column for column, cell in enumerate(row) if cell), default=0)
+        cells = []
+        for column, cell in enumerate(row[: last + 1]):
+            style = by_text.get(cell, by_column.get(column, "")) if number else "head"
+            # Blanks to the right stay as they are, so that columns are aligned whatever is painted.
+            blanks = " " * (widths[column] - len(cell)) if column < last else ""
+            cells.append(f"{paint(cell, style) if cell and style else cell}{blanks}")
+        yield "  ".join(cells)

@@ -8,10 +8,16 @@ import pytest
 
 from hachecks.ipfailover.lint.catalogue import RULES, THEMES
 from hachecks.ipfailover.lint.rule import SEVERITIES, Rule
-from tests.ipfailover import lint_cases_stock, lint_cases_understood
+from tests.ipfailover import (
+    lint_cases_conf,
+    lint_cases_pod,
+    lint_cases_stock,
+    lint_cases_together,
+    lint_cases_understood,
+)
 from tests.ipfailover.linting import CASES, Case
 
-MODULES = (lint_cases_stock, lint_cases_understood)
+MODULES = (lint_cases_understood, lint_cases_stock, lint_cases_conf, lint_cases_pod, lint_cases_together)
 """Modules whose import notes cases."""
 
 
@@ -35,4 +41,4 @@ def test_every_rule_has_a_case_that_shows_it_and_is_explained(rule: Rule) -> Non
 def test_no_two_rules_have_one_code() -> None:
     declared = [one.code for theme in THEMES for one in theme.RULES]
     assert len(declared) == len(set(declared))
-    assert declared == sorted(declared)
+    assert list(RULES) == sorted(declared)

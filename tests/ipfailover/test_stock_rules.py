@@ -13,8 +13,11 @@ from hachecks.ipfailover.lint import stock_elections, stock_ids, stock_image, st
 from hachecks.ipfailover.lint.catalogue import lint
 from hachecks.ipfailover.lint.rule import NOTE
 from hachecks.ipfailover.lint.subject import subject
+from hachecks.ipfailover.render.file import rendered
 from hachecks.ipfailover.sources import environment
 from hachecks.ipfailover.variable import version
+from hachecks.keepalived.configuration import read_text
+from hachecks.settings import Invalid
 from tests.ipfailover.given import (
     any_environments,
     environments,
@@ -31,7 +34,7 @@ from tests.ipfailover.linting import env
 
 if TYPE_CHECKING:
     from hachecks.ipfailover.lint.rule import Finding
-    from hachecks.ipfailover.lint.subject import Subject
+    from hachecks.ipfailover.lint.subject import Configuration, Subject
 
 THEMES = (stock_vips, stock_ids, stock_text, stock_elections)
 ABOUT_THE_STOCK_IMAGE = {one.code for theme in THEMES for one in theme.RULES}
@@ -217,7 +220,7 @@ def test_what_both_refuse_or_lose_is_told_of_the_stock_image_as_well(environ: di
 
 @many
 @given(st.one_of(tricky, environments, any_environments), st.one_of(st.none(), VERSIONS))
-def test_any_environment_is_linted_and_no_plan_has_an_id_that_there_is_not(
+def test_any_environment_is_linted_planned_and_rendered_with_ids_of_its_own(
     environ: dict[str, str], stock: str | None
 ) -> None:
     given = subject_of(environ, stock)
@@ -231,3 +234,18 @@ def test_any_environment_is_linted_and_no_plan_has_an_id_that_there_is_not(
             assert len(ids) == len(set(ids))
             vips = [vip for each in one.plan.instances for vip in each.vips]
             assert len(vips) == len(set(vips))
+            rendered_is_taken(one)
+
+
+def rendered_is_taken(one: Configuration) -> None:
+    """Whatever render writes has the plan's ids and VIPs, and nothing that Keepalived ends with or passes over."""
+    assert one.plan is not None
+    try:
+        text = rendered(one.plan, one.settings, one.plan.nodes[0] if one.plan.nodes else "node-a")
+    except Invalid:
+        return
+    read = read_text(text)
+    assert read.findings == ()
+    assert [(each.name, each.vrid) for each in read.instances] == [(each.name, each.id) for each in one.plan.instances]
+    served = {vip.address for each in read.instances for vip in each.addresses}
+    assert served == {vip for each in one.plan.instances for vip in each.vips}

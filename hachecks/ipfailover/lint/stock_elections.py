@@ -6,9 +6,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.lint.rule import NOTE, WARNING, Found, rule
-from hachecks.ipfailover.lint.stock_image import configurations, environ, found, image, simulated
+from hachecks.ipfailover.lint.stock_image import configurations, environ, found, image, runs, simulated
 from hachecks.ipfailover.stock.node import StockNode
-from hachecks.ipfailover.stock.simulation import IMMEDIATE, preemption, simulate
+from hachecks.ipfailover.stock.simulation import IMMEDIATE, preemption
+from hachecks.ipfailover.stock.simulation import priorities as stock_priorities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ INTERFACE, PEERS, UNICAST = "OPENSHIFT_HA_NETWORK_INTERFACE", "OPENSHIFT_HA_UNIC
 PREEMPTION, CHECK, VIPS = "OPENSHIFT_HA_PREEMPTION", "OPENSHIFT_HA_CHECK_SCRIPT", "OPENSHIFT_HA_VIRTUAL_IPS"
 DEFAULT = "preempt_delay 300"
 MOST_NODES = 64
-"""Nodes that are looked at, since each has a file of its own."""
+"""Nodes that are looked at."""
 
 
 @rule(
@@ -124,16 +125,15 @@ def priorities(subject: Subject) -> Iterator[Found]:
 
 def _without(one: Configuration, nodes: Mapping[str, StockNode]) -> list[str]:
     """The nodes that have no VIP, whatever chance decides, though there are as many as nodes."""
-    results = {text: simulate(dict(environ(one)), one.settings.stock, node).instances for text, node in nodes.items()}
-    columns = list(zip(*results.values()))
-    if len(nodes) < 2 or len(columns) < len(nodes):
+    count = len(simulated(one).instances)
+    if not 2 <= len(nodes) <= count:
         return []
+    variables, stock = dict(environ(one)), one.settings.stock
     may_win = set()
-    for column in columns:
-        ranks = [instance.priority or (0, 0) for instance in column]
+    for ranks in zip(*(stock_priorities(variables, stock, node, count) for node in nodes.values())):
         floor = max(least for least, _ in ranks)
-        may_win |= {text for text, (_, greatest) in zip(results, ranks) if greatest >= floor}
-    return [text for text in results if text not in may_win]
+        may_win |= {text for text, (_, greatest) in zip(nodes, ranks) if greatest >= floor}
+    return [text for text in nodes if text not in may_win]
 
 
 @rule(
@@ -175,7 +175,7 @@ def preempted(subject: Subject) -> Iterator[Found]:
         said = " ".join(line.split())
         if said in (of_master, f"{of_master} 0") and one.is_understood(PREEMPTION):
             continue
-        if one.text(PREEMPTION) or one.stock:
+        if one.text(PREEMPTION) or runs(one):
             rest = f", and {of_others} on the others" if of_others != of_master else ""
             at_once = "at once" if of_master == IMMEDIATE else of_master
             what = f"{said!r}: with {image(one)} a node that should be master takes its VIPs {at_once}{rest}"

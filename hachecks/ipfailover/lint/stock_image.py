@@ -1,9 +1,9 @@
 """The stock image as lint knows it: what it does with a configuration, how it is called, and how bad that is.
 
 Where the version is told, by `--stock` or by the image of a workload, the stock image is what runs, and a finding has
-the severity of its rule. Where none is, the variables may be for `hacheck ipfailover render`, which does them right or
-refuses them by a rule of its own: then a finding is a note on what the newest stock image would do otherwise, and rules
-about what it always does are silent.
+the severity of its rule. Where it is not, the variables may be for `hacheck ipfailover render`, which does them right
+or refuses them by a rule of its own: then a finding is a note on what the newest stock image would do otherwise, and
+rules about what it always does are silent.
 """
 
 from __future__ import annotations
@@ -33,8 +33,13 @@ def image(one: Configuration) -> str:
 
 
 def configurations(subject: Subject, *, told: bool = False) -> Iterator[Configuration]:
-    """The configurations that are here as a whole; with `told` those alone that a stock image of known version has."""
-    return (one for one in subject.configurations if one.given and not one.partial and (one.stock or not told))
+    """The configurations that are here as a whole; with `told` those alone that run by the stock image."""
+    return (one for one in subject.configurations if one.given and not one.partial and (runs(one) or not told))
+
+
+def runs(one: Configuration) -> bool:
+    """Whether the stock image is what runs, since its version is told, or the image is OpenShift's."""
+    return bool(one.stock) or one.is_stock
 
 
 def simulated(one: Configuration) -> Simulation:
@@ -55,8 +60,8 @@ def _simulated(variables: tuple[tuple[str, str], ...], stock: tuple[int, int]) -
 
 
 def found(one: Configuration, variable: str, what: str, cure: str = "") -> Found:
-    """A finding about a variable of a configuration; a note where nobody tells the version."""
-    return Found(one.where(variable), what, cure, "" if one.stock else NOTE)
+    """A finding about a variable of a configuration; a note where nobody says that the stock image runs."""
+    return Found(one.where(variable), what, cure, "" if runs(one) else NOTE)
 
 
 def in_words(addresses: Sequence[str]) -> str:
