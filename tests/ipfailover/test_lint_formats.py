@@ -105,7 +105,7 @@ def test_sarif_has_what_its_schema_and_code_scanning_require() -> None:
         assert rule["helpUri"] == f"https://example.test/docs/lint.md#{rule['id'].lower()}"
         assert rule["defaultConfiguration"]["level"] in SEVERITIES
         assert len(rule["shortDescription"]["text"]) <= 1024
-        assert re.fullmatch(r"[a-z_]+", rule["name"])
+        assert re.fullmatch(r"[a-z0-9_]+", rule["name"])
     results = log["runs"][0]["results"]
     assert len(results) == len(found) > 100
     for one in results:

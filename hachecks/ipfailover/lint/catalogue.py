@@ -20,6 +20,10 @@ from hachecks.ipfailover.lint import (
     pod_rollout,
     pod_volumes,
     ports,
+    stock_elections,
+    stock_ids,
+    stock_text,
+    stock_vips,
     together,
     understood,
 )
@@ -33,6 +37,10 @@ if TYPE_CHECKING:
 
 THEMES = (
     understood,
+    stock_vips,
+    stock_ids,
+    stock_text,
+    stock_elections,
     ours,
     pod_rights,
     pod_rollout,
