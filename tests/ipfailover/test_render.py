@@ -11,6 +11,7 @@ from hypothesis import given
 from hachecks.ipfailover.plan import plan_all
 from hachecks.ipfailover.render import Options, rendered
 from hachecks.ipfailover.spread import hashed_priority
+from hachecks.keepalived.configuration import read_text
 from hachecks.keepalived.openshift import configuration
 from hachecks.keepalived.parser import split_command
 from hachecks.settings import Invalid
@@ -188,6 +189,7 @@ def test_adverts_are_signed_by_a_key_in_a_file(mode: str) -> None:
     text = render({**KEY, "AUTH_HMAC_MODE": mode}, options=NEWEST)
     assert inside(text, "auth_hmac") == ["key 1 file:/etc/keepalived/key", "active_key 1", f"mode {mode}"]
     assert "authentication" not in text
+    assert read_text(text).findings == ()
 
 
 def test_the_check_is_ours_at_the_watch_port_unless_somebody_gives_one() -> None:

@@ -94,17 +94,23 @@ class RenderCommand(ConfigurationOptions):
                 path = os.path.join(plan.name, f"{node}.conf") if len(plans) > 1 else f"{node}.conf"
                 files[path] = rendered(noted, one, node, options), SECRET if options.password else OPEN
                 told.update(dict.fromkeys(remarks(target(noted, one, node, options))))
+        self._hand_out(files, output)
+        for remark in told:
+            output.complain(remark)
+        return True
+
+    def _hand_out(self, files: Mapping[str, tuple[str, int]], output: Output) -> None:
         if self.output:
             _write(self.output, files)
             for path in _left_over(self.output, files):
                 output.complain(f"{path} is of no node of this plan; remove it there and on the node, which takes part")
             output.say(f"{self.output} has the files of {len(files)} node{'s' * (len(files) != 1)} now")
-        else:
-            ((text, _),) = files.values()
-            output.say(text.rstrip("\n"))
-        for remark in told:
-            output.complain(remark)
-        return True
+            return
+        ((text, _),) = files.values()
+        try:
+            output.hand_out(text.rstrip("\n"))
+        except OSError as error:
+            raise Invalid(f"standard output: {error.strerror}; what it has is no whole file, throw it away") from None
 
     def _options(self, one: Settings) -> Options:
         version = DEFAULT
