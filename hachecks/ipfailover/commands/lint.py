@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from hachecks.config import nearest
@@ -10,6 +11,7 @@ from hachecks.ipfailover.files import STDIN, LedgerFile, Reader
 from hachecks.ipfailover.lint import formats, reading
 from hachecks.ipfailover.lint.catalogue import RULES, lint
 from hachecks.ipfailover.lint.rule import SEVERITIES
+from hachecks.ipfailover.lint.sarif import as_sarif
 from hachecks.ipfailover.lint.subject import Cluster, subject
 from hachecks.ipfailover.settings import is_ours
 from hachecks.ipfailover.sources import environment
@@ -17,8 +19,9 @@ from hachecks.ipfailover.variable import version
 from hachecks.settings import Invalid, option, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from hachecks.ipfailover.lint.rule import Finding
     from hachecks.ipfailover.lint.subject import Subject
     from hachecks.registry import Output
 
@@ -43,6 +46,12 @@ class LintCommand(ConfigurationOptions):
     fail_on: Literal["error", "warning", "note", "never"] = option(
         default="warning", help="The exit status is 1 for findings as bad as this, or worse."
     )
+    format: Literal["text", "json", "sarif", "github"] = option(
+        default="text", help="For people, for programs, for code scanning, or as commands of a workflow of GitHub."
+    )
+    docs_url: str = option(
+        default="", metavar="URL", help="Where the pages of docs/ are served, to which the rules of sarif then link."
+    )
     explain: str | None = option(default=None, metavar="CODE", help="Explain a finding, such as HA007, and do no more.")
     keepalived_conf: tuple[str, ...] = option(
         default=(), metavar="FILE", help="A keepalived.conf, several times; FILE is taken for one that reads like one."
@@ -60,11 +69,17 @@ class LintCommand(ConfigurationOptions):
             output.say(_explained(self.explain))
             return True
         findings = lint(self._subject(environ, Reader()))
-        text = formats.as_text(findings)
+        text = self._written(findings)
         if text:
             output.say(text)
         failing = SEVERITIES[: SEVERITIES.index(self.fail_on) + 1] if self.fail_on != "never" else ()
         return not any(one.rule.severity in failing for one in findings)
+
+    def _written(self, findings: Sequence[Finding]) -> str:
+        if self.format == "sarif":
+            return as_sarif(findings, tuple(RULES.values()), self.docs_url)
+        write = {"text": formats.as_text, "json": formats.as_json, "github": formats.as_github}[self.format]
+        return write(findings)
 
     def _subject(self, environ: Mapping[str, str], reader: Reader) -> Subject:
         flags = dict(self.flags(reader))
@@ -103,7 +118,8 @@ class LintCommand(ConfigurationOptions):
 
 
 def _explained(code: str) -> str:
-    rule = RULES.get(code.upper())
-    if rule is None:
-        raise Invalid(f"--explain: there is no finding {code}{nearest(code.upper(), RULES)}")
-    return formats.explained(rule)
+    number = re.fullmatch("(?:HA)?0*([0-9]{1,3})", code, re.IGNORECASE | re.ASCII)
+    name = f"HA{int(number[1]):03}" if number else code.upper()
+    if name not in RULES:
+        raise Invalid(f"--explain: there is no finding {code}{nearest(name, RULES)}")
+    return formats.explained(RULES[name])

@@ -9,16 +9,20 @@ from hachecks.ipfailover.against import ALARMING, against
 from hachecks.ipfailover.colour import painted, plain, wanted
 from hachecks.ipfailover.commands.options import ConfigurationOptions
 from hachecks.ipfailover.files import LedgerFile, Reader
-from hachecks.ipfailover.ledger import write
+from hachecks.ipfailover.ledger import read, write
 from hachecks.ipfailover.plan import plan_all
+from hachecks.ipfailover.variable import NEWEST, Given, version
 from hachecks.registry import Entry
 from hachecks.settings import option, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from hachecks.ipfailover.ledger import Ledger
+    from hachecks.ipfailover.settings import Settings
     from hachecks.registry import Output
 
+OLDER = Entry("hachecks.ipfailover.older:older", "what the plan is compared with, in whatever form it is")
 PICTURE = Entry("hachecks.ipfailover.picture.page:picture", "the plan as SVG, which others need not load")
 
 
@@ -44,7 +48,10 @@ class PlanCommand(ConfigurationOptions):
         default=False, help="Write the plan to the ledger, unless --against finds that something moves."
     )
     against: str | None = option(
-        default=None, metavar="FILE", help="An older plan, as --format json printed it: tell VIP by VIP what changes."
+        default=None,
+        metavar="FILE",
+        help="An older plan as --format json printed it, or a file with the variables, or a keepalived.conf: tell VIP "
+        "by VIP what changes.",
     )
     format: Literal["table", "json", "svg"] = option(default="table", help="For people, for programs, or as a picture.")
     color: Literal["auto", "always", "never"] = option(
@@ -68,7 +75,11 @@ class PlanCommand(ConfigurationOptions):
         plans = tuple(plan._replace(notes=(*said, *plan.notes)) for plan, said in zip(plans, notes))
         changes = None
         if self.against:
-            changes = against(document.read(reader.text(self.against), reader.place(self.against)), plans)
+            rules = self._rules(file, configurations)
+            found = OLDER.load()(reader.text(self.against), reader.place(self.against), *rules)
+            changes = against(found.plans, plans)
+            for note in found.notes:
+                output.complain(note)
         alarming = [one for one in changes or () if one.kind in ALARMING]
         text = write(after)
         if file and self.save and not alarming:
@@ -84,6 +95,15 @@ class PlanCommand(ConfigurationOptions):
         if alarming and self.save:
             output.complain(f"{self.ledger} is left as it was, since something moves; without --against it is saved")
         return not alarming
+
+    def _rules(
+        self, file: LedgerFile | None, configurations: Sequence[Settings]
+    ) -> tuple[Given | None, tuple[int, int], Ledger, str | None]:
+        """By what older variables are planned: as the new ones, with the ids that nodes have now."""
+        # What --nodes-file had may have been standard input.
+        nodes = Given(" ".join(configurations[0].nodes), "--nodes") if self.nodes or self.nodes_file else None
+        kept = read(file.before, file.name) if file and file.before else {}
+        return nodes, version(self.stock or NEWEST), kept, self.spread
 
 
 def _about_ledger(file: LedgerFile, text: str, saved: bool) -> Iterator[str]:
