@@ -132,6 +132,9 @@ def test_ids_are_those_of_the_ledger_which_is_not_written(tmp_path: Path) -> Non
     assert "virtual_router_id 13" in third
     assert "10.0.0.3/32" in third
     assert ledger.read_text() == before
+    assert "it does not have this plan yet; save it by plan --save" in answer.err
+    assert "it does not have this plan yet" in answer.out
+    assert "does not have" not in rendering(*VIPS, "--nodes", "a,b", "--node", "a", "--ledger", ledger).err
     assert "there is no such ledger" in refused(rendering(*VIPS, "--node", "a", "--ledger", tmp_path / "none"))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.commands.options import STOCK, ConfigurationOptions
 from hachecks.ipfailover.files import LedgerFile, Reader
+from hachecks.ipfailover.ledger import write
 from hachecks.ipfailover.plan import plan_all
 from hachecks.ipfailover.render import Options, remarks, rendered, target
 from hachecks.ipfailover.render.header import BEGIN
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.settings import Settings
     from hachecks.registry import Output
 
+UNSAVED = "{}: it does not have this plan yet; save it by plan --save, or the next plan may have other ids"
 SECRET, OPEN = 0o600, 0o644
 
 
@@ -82,13 +84,14 @@ class RenderCommand(ConfigurationOptions):
         """Print or write the files; raises `Invalid`."""
         configurations, said = self.configurations(environ, Reader())
         ledger = LedgerFile(self.ledger) if self.ledger else None
-        plans, _ = plan_all(configurations, self.kept(ledger), self.spread)
+        plans, after = plan_all(configurations, self.kept(ledger), self.spread)
         if self.node and len(plans) > 1:
             raise Invalid(f"these are {len(plans)} configurations, each with a file of its own; use --output")
         files: dict[str, tuple[str, int]] = {}
         told: dict[str, None] = {}
+        unsaved = (UNSAVED.format(ledger.name),) if ledger and write(after) != ledger.before else ()
         for plan, one, notes in zip(plans, configurations, said):
-            noted = plan._replace(notes=(*notes, *plan.notes))
+            noted = plan._replace(notes=(*notes, *unsaved, *plan.notes))
             options = self._options(one)
             for node in self._nodes(plan, one):
                 path = os.path.join(plan.name, f"{node}.conf") if len(plans) > 1 else f"{node}.conf"
