@@ -16,6 +16,7 @@ from hachecks.keepalived.openshift import configuration
 from hachecks.keepalived.parser import split_command
 from hachecks.settings import Invalid
 from tests.ipfailover.given import any_environments, many, settings, variables
+from tests.ipfailover.linting import Given
 from tests.ipfailover.rendering import CASES, PEERS, block, planned, render
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ def test_no_file_has_a_priority_of_255_a_master_or_strict_mode(case: str) -> Non
     text = render(short, node, options)
     assert "priority 255" not in text
     assert not {"MASTER", "vrrp_strict", "strict_mode"} & set(text.split())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lint_warns_of_nothing_in_a_rendered_file_but_what_was_asked_for(case: str) -> None:
+    short, node, options = CASES[case]
+    asked = {"HA224"} if float(short.get("ADVERT_INT", "1")) < 0.3 else {"HA240"} if case == "no check" else set()
+    found = Given(confs=(render(short, node, options),)).findings()
+    assert {one.rule.code for one in found if one.rule.severity != "note"} == asked
 
 
 def test_a_node_that_the_plan_does_not_have_gets_no_file() -> None:
