@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from hachecks.ipfailover.plan import plan_all
 from hachecks.ipfailover.render import Options, rendered
+from hachecks.ipfailover.render.command_line import written
 from hachecks.ipfailover.spread import hashed_priority
 from hachecks.keepalived.configuration import read_text
 from hachecks.keepalived.openshift import configuration
@@ -242,6 +245,25 @@ def test_what_keepalived_makes_of_a_command_line_is_what_was_meant() -> None:
     assert split_command(split_command(line.strip())[1]) == ["env", "x", "a  b", "c\\d", "#"]
 
 
+@many
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1, max_size=5))
+def test_any_words_are_read_back_as_they_were_written(words: list[str]) -> None:
+    try:
+        line = f'script "{written(tuple(words))}"'
+    except ValueError:
+        assert sum(map(len, words)) > 100
+        return
+    assert not re.search(r"[\x00-\x1f]", line)
+    assert split_command(split_command(line)[1]) == words
+
+
+def test_an_escape_ends_no_line() -> None:
+    text = render({"CHECK_SCRIPT": r"x '\n}\nvrrp_instance y {\n'"})
+    assert [one.name for one in read_text(text).instances] == ["OpenShift_IPFailover_VIP_1"]
+    (line,) = [line for line in text.splitlines() if line.startswith("    script ")]
+    assert line == r"""    script "env x '\\012}\\012vrrp_instance y {\\012'" """.rstrip()
+
+
 def test_an_instance_tracks_the_checks_of_all_ranges_that_its_vips_are_of() -> None:
     text = render(
         {
@@ -382,6 +404,8 @@ def test_a_comment_ends_with_its_line() -> None:
         ({"CHECK_SCRIPT": "</dev/tcp/10.0.0.1/80"}, "a", "</dev/tcp/10.0.0.1/80 is a shell's"),
         ({"CHECK_SCRIPT": "x 'half a quote"}, "a", "is no command line; is a quote not closed?"),
         ({"CHECK_SCRIPT": "half an escape\\"}, "a", "is no command line"),
+        ({"CHECK_SCRIPT": r"x a\0b"}, "a", "has an escape of a byte that no command line can have"),
+        ({"CHECK_SCRIPT": r"x a\xe9b"}, "a", "has an escape of a byte"),
         ({"CHECK_SCRIPT": "A=B x"}, "a", "A=B would be no command to env"),
         ({"CHECK_SCRIPT": "-i x"}, "a", "-i would be no command to env"),
         ({}, "a\nb", "is no node; expected one name or address"),

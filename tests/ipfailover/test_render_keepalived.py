@@ -104,7 +104,7 @@ def test_keepalived_takes_whatever_is_not_refused(machine: Namespace, tmp_path: 
 
 def test_keepalived_starts_a_check_with_the_words_that_were_meant(tmp_path: Path) -> None:
     words = ["a b", "#", "!x", "$HOME", "${_INSTANCE}", "{}", "~SEQ(1,2)", "<1-3>", "back\\slash", "it's", "é"]
-    words.append("10.0.0.1")
+    words += ["line\nend\ttab", "", "10.0.0.1"]
     dump = tmp_path / "dump.py"
     dump.write_text("import json, sys\nopen(sys.argv[1], 'w').write(json.dumps(sys.argv[2:]))\n")
     given_words = [*words[:-1], "{vip}"]
@@ -126,7 +126,7 @@ def pid_files(directory: Path) -> tuple[str, ...]:
 
 def quoted(word: str) -> str:
     """A word as one writes it in OPENSHIFT_HA_CHECK_SCRIPT, which Keepalived takes escapes from twice."""
-    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
     return "'" + escaped.replace("\\", "\\\\") + "'"
 
 
