@@ -62,6 +62,8 @@ WRITABLE = "".join(
     for path in ("/etc/keepalived", "/run", "/tmp")
 )
 shows("HA107", deployment_with(READ_ONLY), deployment_with(READ_ONLY, (MOUNT, MOUNT + WRITABLE)))
+MORE = (PRIVILEGED, CAPABILITIES.replace("NET_RAW]", "NET_RAW, SYS_MODULE]"))
+shows("HA108", deployment_with(MORE), deployment_with((PRIVILEGED, CAPABILITIES)))
 
 shows("HA110", deployment_with((ROLLING, "    type: RollingUpdate\n")), GOOD)
 shows("HA110", deployment_with(("maxSurge: 0", "maxSurge: 1")), GOOD)

@@ -46,4 +46,9 @@ shows(
 shows(
     "HA309", together(env(**ROUTER), env(**ROUTER, **PEERS)), together(env(**ROUTER, **PEERS), env(**ROUTER, **PEERS))
 )
+SPOKEN = together(env(**ROUTER), env(**ROUTER))
+shows("HA309", together(env(**ROUTER), env(**ROUTER, VRRP_VERSION="3")), SPOKEN)
+shows("HA309", together(env(**ROUTER), env(**{**ROUTER, "NETWORK_INTERFACE": "ens3"})), SPOKEN)
+WITHOUT_THE_FIRST = {**ROUTER, "VIRTUAL_IPS": "10.0.0.2"}
+shows("HA309", together(env(**ROUTER), env(**WITHOUT_THE_FIRST)), SPOKEN)
 shows("HA310", env(**{**ROUTER, **PEERS, "VIRTUAL_IPS": "10.9.0.2"}), env(**ROUTER, **PEERS))

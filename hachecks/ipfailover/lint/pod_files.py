@@ -55,7 +55,8 @@ def uses(subject: Subject) -> Iterator[Use]:
 def given_map(subject: Subject, use: Use) -> Resource | None:
     """The ConfigMap that a script is in, where it is given."""
     name = use.mount.config_map if use.mount else ""
-    return next((one for one in subject.of_kind("ConfigMap") if name and one.name == name), None)
+    beside = (one for one in subject.of_kind("ConfigMap") if one.is_beside(use.workload.resource))
+    return next((one for one in beside if name and one.name == name), None)
 
 
 def contents(config_map: Resource) -> Mapping[str, object]:

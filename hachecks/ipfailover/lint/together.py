@@ -171,6 +171,12 @@ def _difference(one: Speaker, other: Speaker) -> str:
     if one.unicast != other.unicast:
         ways = ("multicast", "unicast")
         return f"is elected by {ways[one.unicast]}, and by {ways[other.unicast]} at {other.place.exact}"
+    if one.is_written and other.is_written:
+        return ""  # what else is to be alike is a finding of its own
+    if one.version != other.version:
+        return f"is elected by VRRP {one.version}, and by VRRP {other.version} at {other.place.exact}"
+    if one.interface != other.interface and one.interface and other.interface:
+        return f"is elected on {one.interface}, and on {other.interface} at {other.place.exact}"
     return ""
 
 
