@@ -37,6 +37,12 @@ shows(
 )
 shows("HA304", deployment_with(OFFSET), deployment_with(OFFSET, PORT))
 shows("HA305", two({"CONFIG_NAME": "ipf-ha-router"}, {"CONFIG_NAME": "ipf-ha-ro2"}), GOOD)
+ALIKE = {"CONFIG_NAME": "ipf-ha-router"}
+shows(
+    "HA305",
+    two(ALIKE, {"CONFIG_NAME": "ipf-ha-ro2"}),
+    two(ALIKE, {"CONFIG_NAME": "ipf-ha-ro2", "AUTH_PASS_FILE": "/x"}),
+)
 shows("HA306", two(PEERS, {"UNICAST_PEERS": "10.9.0.1,10.9.0.3"}), two(PEERS, PEERS))
 shows("HA307", two({}, {"CONFIG_NAME": "router"}), GOOD)
 shows("HA308", GOOD._replace(cluster=Cluster("ocp2")), GOOD._replace(cluster=Cluster("other")))

@@ -97,8 +97,8 @@ def not_there(subject: Subject) -> Iterator[Found]:
     "HA132",
     ERROR,
     "a script that may not be executed",
-    why="Files of a ConfigMap have mode 0644 unless defaultMode says otherwise. Keepalived cannot start such a "
-    "script, and takes that for success: the check passes for ever.",
+    why="Files of a ConfigMap have mode 0644 unless defaultMode says otherwise. Keepalived disables a script that it "
+    "may not execute, with a line in its log, and holds the VIPs unchecked.",
     cure="start it through an interpreter, sh before the path, which needs no mode, or set defaultMode: 0755",
     evidence="origin#12408, kubernetes#71356; tried with 2.2.7",
 )

@@ -80,6 +80,8 @@ def shared_password(subject: Subject) -> Iterator[Found]:
     """Names of configurations that begin alike."""
     for first, second in pairs(subject):
         names = first.settings.config_name, second.settings.config_name
+        if any(one.settings.auth_pass_file or one.settings.vrrp_version == 3 for one in (first, second)):
+            continue
         if names[0] != names[1] and names[0][:8] == names[1][:8]:
             yield Found(second.where(NAME), f"its password is {names[1][:8]}, as that of {names[0]}")
 
