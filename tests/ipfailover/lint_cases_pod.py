@@ -167,3 +167,11 @@ spec:
 WHOLE_JOB = f"{JOB}          env: [{{name: OPENSHIFT_HA_VIRTUAL_IPS, value: 10.0.0.1}}]\n      hostNetwork: true\n"
 shows("HA146", Given((WHOLE_JOB,), cluster=IPVS), Given((WHOLE_JOB,), cluster=IPTABLES))
 shows("HA147", Given((JOB,)), Given((WHOLE_JOB,)))
+
+MONITORED = "            - name: OPENSHIFT_HA_MONITOR_PORT\n              value: '30080'\n"
+ASKED = (CHECK, "''"), (INTERVAL, MONITORED + INTERVAL)
+shows("HA148", beside(SERVICE.replace("30080", "30081"), *ASKED), beside(SERVICE, *ASKED))
+LOCAL = f"{SERVICE}  externalTrafficPolicy: Local\n"
+shows("HA149", beside(LOCAL, *ASKED), beside(SERVICE, *ASKED))
+LOCALLY = (CHECK, "sh /etc/keepalive/hacheck nodeport 30080 --health-check-node-port 30090")
+shows("HA149", beside(LOCAL, *ASKED), beside(LOCAL, LOCALLY))
