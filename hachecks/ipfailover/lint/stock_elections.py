@@ -160,8 +160,8 @@ def one_check(subject: Subject) -> Iterator[Found]:
     "preemption otherwise than it says",
     why="Instances of the stock image that should be master have the state MASTER, with which Keepalived clears "
     "nopreempt and preempt_delay: a node that comes back takes its VIPs at once, whatever is written. preempt 300 and "
-    "preempt_nodelay 300, which documentation shows, are no delay either. Since 4.18 nopreempt, and exactly "
-    "that, leaves the state out.",
+    "preempt_nodelay 300, which documentation shows, are no delay either. Since 4.18 nopreempt, and exactly that, "
+    "leaves the state out.",
     cure="write nopreempt and use 4.18 or later, or preempt, which says what happens",
     evidence="openshift/images#197, OCPBUGS-33629, origin#21188; tried with Keepalived",
 )

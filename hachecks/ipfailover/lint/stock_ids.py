@@ -58,8 +58,8 @@ def _room(one: Configuration, result: Simulation) -> str:
     "HA021",
     ERROR,
     "a number that bash reads otherwise, or runs",
-    why="The stock image reckons with these variables in the arithmetic of bash: 010 is eight, 08 an error, a word the "
-    "value of the variable of that name, 2+3 is five, and a command in the index of an array is run, as root in a "
+    why="The stock image reckons with these variables in the arithmetic of bash: 010 is eight, 08 an error, a word "
+    "the value of the variable of that name, 2+3 is five, and a command in the index of an array is run, as root in a "
     "privileged pod. An error in the offset ends the generator before the first instance, and Keepalived runs without.",
     cure="write a whole number without a zero in front",
     evidence="openshift/images, ipfailover/keepalived/lib/config-generators.sh; tried with bash 5.2",

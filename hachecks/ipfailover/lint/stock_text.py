@@ -78,8 +78,8 @@ def ends(subject: Subject) -> Iterator[Found]:
     "HA032",
     WARNING,
     "a password that is the name, cut at eight characters",
-    why="The stock image takes the configuration's name for the password of VRRP. Keepalived cuts it at eight, so that "
-    "ipf-ha-router and ipf-ha-rabbit have one password, and it goes over the wire in clear. It keeps no one out.",
+    why="The stock image takes the configuration's name for the password of VRRP. Keepalived cuts it at eight, so "
+    "that ipf-ha-router and ipf-ha-rabbit have one password, and it goes over the wire in clear. It keeps no one out.",
     cure="take names that differ in their first eight characters, and do not take it for protection",
     evidence="openshift/images, ipfailover/keepalived/lib/config-generators.sh; Keepalived's vrrp_parser.c",
 )
@@ -96,8 +96,8 @@ def password(subject: Subject) -> Iterator[Found]:
     "HA033",
     ERROR,
     "a port of which the stock image takes the digits alone",
-    why="It deletes everything else: tcp/8080 is 8080, -1 is 1, and a name is the default, 80. Above 65535 there is no "
-    "port, so that the check fails on every node and no VIP is served at all.",
+    why="It deletes everything else: tcp/8080 is 8080, -1 is 1, and a name is the default, 80. Above 65535 there is "
+    "no port, so that the check fails on every node and no VIP is served at all.",
     cure="write the number of the port, or 0 for no check",
     evidence="openshift/images, ipfailover/keepalived/lib/config-generators.sh; tried with the generator itself",
 )

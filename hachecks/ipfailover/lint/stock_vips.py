@@ -168,8 +168,8 @@ def ipv6_ranges(subject: Subject) -> Iterator[Found]:
     "HA015",
     ERROR,
     "a VIP that is no address, and is left out or taken wrongly",
-    why="Host names, numbers above 255 and the like vanish without a word. What looks like an address is not looked at "
-    "again: Keepalived passes over 010.0.0.1, and takes a loopback address for a VIP.",
+    why="Host names, numbers above 255 and the like vanish without a word. What looks like an address is not looked "
+    "at again: Keepalived passes over 010.0.0.1, and takes a loopback address for a VIP.",
     cure="write an address that can be a VIP",
     evidence=GENERATOR,
 )
