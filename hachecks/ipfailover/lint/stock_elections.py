@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.lint.rule import NOTE, WARNING, Found, rule
 from hachecks.ipfailover.lint.stock_image import configurations, environ, found, image, runs, simulated
+from hachecks.ipfailover.lint.stock_text import WORDS
 from hachecks.ipfailover.stock.node import StockNode
 from hachecks.ipfailover.stock.simulation import IMMEDIATE, preemption
 from hachecks.ipfailover.stock.simulation import priorities as stock_priorities
@@ -154,7 +155,7 @@ def preempted(subject: Subject) -> Iterator[Found]:
         backs_up = raw == "nopreempt" and one.settings.stock >= (4, 18)
         of_master, of_others = preemption(raw, master=not backs_up), preemption(raw, master=False)
         said = " ".join(line.split())
-        if said in (of_master, f"{of_master} 0") and one.is_understood(PREEMPTION):
+        if said == of_master or not WORDS.fullmatch(line):
             continue
         if one.text(PREEMPTION) or runs(one):
             rest = f", and {of_others} on the others" if of_others != of_master else ""
