@@ -79,7 +79,8 @@ def main() -> None:
         sys.exit("valgrind is not here; sh tests/system-packages.sh bench")
     count("-m", "hachecks", "ipfailover", "plan", "--virtual-ips", "10.0.0.1", "--nodes", "a")  # compiles what is not
     click = count("-c", "import click")
-    print(f"\nhacheck ipfailover plan, in millions of instructions; import click takes {click / 1e6:.1f}\n")
+    print(f"\nhacheck ipfailover plan, in millions of instructions; import click takes {click / 1e6:.1f};")
+    print("each is planning by VIP and node\n")
     print(
         f"{'VIPs':>5} {'nodes':>6} {'whole':>8} {'planning':>9} {'by VIP and node':>16} {'rest':>7} {'beside click':>13}"
     )
@@ -92,7 +93,7 @@ def main() -> None:
             target = f"< {MOST_REST:g} × {'reached' if times < MOST_REST else 'MISSED'}"
             print(
                 f"{one.vips:>5} {one.nodes:>6} {one.whole / 1e6:>8.1f} {one.planning / 1e6:>9.1f} "
-                f"{one.each / 1e3:>14.1f} k {one.rest / 1e6:>7.1f} {times:>11.2f} ×  {target}",
+                f"{one.each / 1e3:>8.1f} k {one.rest / 1e6:>7.1f} {times:>11.2f} ×  {target}",
                 flush=True,
             )
     linear = "reached" if measured[-1].each <= measured[0].each else "MISSED"
