@@ -16,19 +16,20 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .bridge import SETUP, plug
 from .configmap import ConfigMap
 from .namespace import PATIENCE, Namespace, Process, namespace, wait_until
 from .timeline import Answer, Event, Service, Timeline
 from .web import Web
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 VIP = "10.77.0.100"
@@ -247,31 +248,20 @@ def two_nodes(files: Mapping[str, bytes], *, mode: int = 0o755) -> Iterator[Clus
     """Two nodes with these files in the ConfigMap at /etc/keepalive, web services running, Keepalived not yet."""
     timeline = Timeline()
     with ExitStack() as stack:
-        switch = stack.enter_context(namespace("ip link add bridge0 type bridge; ip link set bridge0 up"))
+        switch = stack.enter_context(namespace(SETUP))
         nodes = []
         for name, address in (("node-a", "10.77.0.2"), ("node-b", "10.77.0.3")):
             inside = stack.enter_context(namespace(NODE_SETUP))
-            _plug(inside, switch, name, address)
+            plug(inside, switch, name, f"{address}/24")
             node = Node(name, address, inside, timeline)
             node.configmap.replace(files, mode=mode)
             nodes.append(node)
         client = stack.enter_context(namespace())
-        _plug(client, switch, "client", "10.77.0.9")
+        plug(client, switch, "client", "10.77.0.9/24")
         service = Service(timeline)
         client.start(sys.executable, str(CLIENT), VIP, heard=lambda line: service.record(_answer(line)))
         wait_until("the nodes' links are up", lambda: all(node.has_link for node in nodes))
         yield Cluster(nodes[0], nodes[1], service, timeline)
-
-
-def _plug(member: Namespace, switch: Namespace, port: str, address: str) -> None:
-    """Give a namespace an eth0 with an address, whose other end is a port of the bridge."""
-    member.must("ip", "link", "add", "eth0", "type", "veth", "peer", "name", port)
-    # The peer goes by a process id of the machine, which exists as such only outside of the process namespace.
-    move = ["nsenter", f"--net=/proc/{member.pid}/ns/net", "ip", "link", "set", port, "netns", str(switch.pid)]
-    subprocess.run(move, check=True, timeout=PATIENCE)
-    switch.must("ip", "link", "set", port, "master", "bridge0", "up")
-    member.must("ip", "address", "add", f"{address}/24", "dev", "eth0")
-    member.must("ip", "link", "set", "eth0", "up")
 
 
 def _answer(line: str) -> Answer:

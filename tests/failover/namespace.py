@@ -88,9 +88,13 @@ class Process:
 
     def terminate(self) -> None:
         """Ask the program to stop; it does as it likes with its children."""
+        self.tell(signal.SIGTERM)
+
+    def tell(self, number: int) -> None:
+        """Signal the program alone, as one would a service."""
         leader = self._leader()
         if leader:
-            os.kill(leader, signal.SIGTERM)
+            os.kill(leader, number)
 
     def end(self, within: float = 0.0) -> None:
         """Wait for the end, and after `within` seconds make it one; whatever was said has been heard."""

@@ -32,10 +32,12 @@ class Timeline:
         self._events: list[Event] = []
         self._arrival = threading.Condition()
 
-    def add(self, node: str, source: str, text: str) -> None:
+    def add(self, node: str, source: str, text: str) -> Event:
         with self._arrival:
-            self._events.append(Event(time.monotonic(), node, source, text))
+            event = Event(time.monotonic(), node, source, text)
+            self._events.append(event)
             self._arrival.notify_all()
+        return event
 
     def follow(self, *, since: float, within: float) -> Iterator[Event]:
         """Yield the events from `since` on as they arrive, for `within` seconds from now."""

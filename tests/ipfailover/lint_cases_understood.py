@@ -30,3 +30,15 @@ shows("HA005", deployment(env=[SET], envFrom=[{"configMapRef": {"name": "a"}}]),
 shows("HA005", Given(env_files=(f"{VIPS}='10.0.0.1",)), env(VIRTUAL_IPS="10.0.0.1"))
 shows("HA006", deployment(env=[SET], envFrom=[{"secretRef": {"name": "a"}}]), deployment(env=[SET]))
 shows("HA007", env(VIRTUAL_IPS="10.0.0.1"), env(VIRTUAL_IPS="10.0.0.1", VRRP_ID_OFFSET="0"))
+
+VIP = {"VIRTUAL_IPS": "10.0.0.1"}
+STOCK = "example.test/ose-keepalived-ipfailover:v4.14"
+PINNED = {"name": "OPENSHIFT_HA_NODES", "value": "a,b"}
+shows("HA001", env(**VIP, CHECK_SCRIPT_x="a"), env(**VIP, CHECK_SCRIPT_1="a"))
+shows("HA090", deployment(env=[SET, PINNED], image=STOCK), deployment(env=[SET, PINNED]))
+shows("HA091", env(**VIP, VRRP_VERSION="3", ADVERT_INT="0.1"), env(**VIP, VRRP_VERSION="3", ADVERT_INT="0.5"))
+shows("HA092", env(**VIP, ON_FAIL="last-resort", PREEMPTION="nopreempt"), env(**VIP, ON_FAIL="last-resort"))
+shows("HA093", env(**VIP, MONITOR_PORT="0"), env(**VIP, MONITOR_PORT="0", CHECK_SCRIPT="sh /x"))
+shows("HA094", env(**VIP, MONITOR_PORT="80", CHECK_SCRIPT="sh /x"), env(**VIP, MONITOR_PORT="80"))
+shows("HA094", env(**VIP, MONITOR_PORT="80", CHECK_SCRIPT="sh /x"), env(**VIP, MONITOR_PORT="0", CHECK_SCRIPT="sh /x"))
+shows("HA095", env(VIRTUAL_IPS="1.1.1.1-2", VIP_GROUPS="10"), env(VIRTUAL_IPS="1.1.1.1-2", VIP_GROUPS="2"))

@@ -8,11 +8,7 @@ import pytest
 
 from hachecks.ipfailover.lint.catalogue import RULES, THEMES
 from hachecks.ipfailover.lint.rule import SEVERITIES, Rule
-from tests.ipfailover import lint_cases_understood
-from tests.ipfailover.linting import CASES, Case
-
-MODULES = (lint_cases_understood,)
-"""Modules whose import notes cases."""
+from tests.ipfailover.lint_cases import CASES, MODULES, Case
 
 
 @pytest.mark.parametrize("case", [pytest.param(one, id=f"{one.code}-{number}") for number, one in enumerate(CASES)])
@@ -35,4 +31,4 @@ def test_every_rule_has_a_case_that_shows_it_and_is_explained(rule: Rule) -> Non
 def test_no_two_rules_have_one_code() -> None:
     declared = [one.code for theme in THEMES for one in theme.RULES]
     assert len(declared) == len(set(declared))
-    assert declared == sorted(declared)
+    assert list(RULES) == sorted(declared)

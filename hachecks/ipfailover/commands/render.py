@@ -10,13 +10,14 @@ from hachecks.ipfailover.commands.options import STOCK, ConfigurationOptions
 from hachecks.ipfailover.files import LedgerFile, Reader
 from hachecks.ipfailover.plan import plan_all
 from hachecks.ipfailover.render import Options, remarks, rendered, target
+from hachecks.ipfailover.render.header import BEGIN
 from hachecks.ipfailover.render.keywords import DEFAULT, of_stock, parse
 from hachecks.secret_file import read_secret
 from hachecks.settings import Invalid, option, settings
 from hachecks.verdict import CannotLook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hachecks.ipfailover.plan import Plan
     from hachecks.ipfailover.settings import Settings
@@ -93,14 +94,16 @@ class RenderCommand(ConfigurationOptions):
                 path = os.path.join(plan.name, f"{node}.conf") if len(plans) > 1 else f"{node}.conf"
                 files[path] = rendered(noted, one, node, options), SECRET if options.password else OPEN
                 told.update(dict.fromkeys(remarks(target(noted, one, node, options))))
-        for remark in told:
-            output.complain(remark)
         if self.output:
             _write(self.output, files)
+            for path in _left_over(self.output, files):
+                output.complain(f"{path} is of no node of this plan; remove it there and on the node, which takes part")
             output.say(f"{self.output} has the files of {len(files)} node{'s' * (len(files) != 1)} now")
         else:
             ((text, _),) = files.values()
             output.say(text.rstrip("\n"))
+        for remark in told:
+            output.complain(remark)
         return True
 
     def _options(self, one: Settings) -> Options:
@@ -156,3 +159,14 @@ def _write(directory: str, files: Mapping[str, tuple[str, int]]) -> None:
     finally:
         for temporary, _ in made:
             os.unlink(temporary)
+
+
+def _left_over(directory: str, files: Mapping[str, tuple[str, int]]) -> Iterator[str]:
+    """The files in the directories that were made for a node which the plan does not have any more."""
+    for inner in sorted({os.path.dirname(name) for name in files}):
+        for entry in sorted(os.listdir(os.path.join(directory, inner))):
+            path = os.path.join(directory, inner, entry)
+            if entry.endswith(".conf") and os.path.join(inner, entry) not in files and os.path.isfile(path):
+                with open(path, "rb") as file:
+                    if file.read(len(BEGIN)) == BEGIN.encode():
+                        yield path

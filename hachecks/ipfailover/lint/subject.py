@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hachecks.ipfailover.lint.pod import Workload
 from hachecks.ipfailover.plan import plan_all
 from hachecks.ipfailover.settings import settings_of
 from hachecks.ipfailover.variable import NEWEST, Place, version
+from hachecks.ipfailover.workloads import WORKLOADS
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hachecks.ipfailover.ledger import Ledger
+    from hachecks.ipfailover.lint.written import Conf
     from hachecks.ipfailover.plan import Plan
     from hachecks.ipfailover.resources import Container, Resource
     from hachecks.ipfailover.settings import Settings
@@ -60,6 +63,11 @@ class Configuration(NamedTuple):
         found = self.given.get(variable)
         return found.text.strip() if found else ""
 
+    @property
+    def is_stock(self) -> bool:
+        """Whether its image is OpenShift's."""
+        return bool(self.container and "keepalived-ipfailover" in str(self.container.fields.get("image")))
+
     def is_understood(self, variable: str) -> bool:
         """Whether its text is none of the refused."""
         return all(one.variable != variable for one in self.refused)
@@ -77,12 +85,28 @@ class Subject(NamedTuple):
 
     configurations: tuple[Configuration, ...] = ()
     resources: tuple[Resource, ...] = ()
+    confs: tuple[Conf, ...] = ()
     refused: tuple[Refusal, ...] = ()
     cluster: Cluster = Cluster()
 
     def of_kind(self, *kinds: str) -> Iterator[Resource]:
         """The objects of some kinds."""
         return (one for one in self.resources if one.kind in kinds)
+
+    def workloads(self) -> Iterator[Workload]:
+        """The workloads that run Keepalived."""
+        return (one for one in map(Workload, self.of_kind(*WORKLOADS)) if one.runs_keepalived)
+
+    def pods(self) -> Iterator[tuple[Configuration, Container, Workload]]:
+        """Each configuration that a pod has, with its container."""
+        for one in self.configurations:
+            if one.container:
+                yield one, one.container, Workload(one.container.resource)
+
+    @property
+    def config_map_paths(self) -> frozenset[str]:
+        """Where pods have ConfigMaps mounted."""
+        return frozenset(path for one in self.workloads() for path in one.config_map_paths())
 
 
 def configuration(
@@ -133,9 +157,10 @@ def subject(
     ledger: Ledger | None = None,
     spread: str | None = None,
     resources: Sequence[Resource] = (),
+    confs: Sequence[Conf] = (),
     refused: Sequence[Refusal] = (),
     cluster: Cluster = Cluster(),  # noqa: B008 - a value
 ) -> Subject:
     """What rules look at."""
     configurations = tuple(configuration(source, flags, stock, ledger, spread) for source in sources)
-    return Subject(configurations, tuple(resources), tuple(refused), cluster)
+    return Subject(configurations, tuple(resources), tuple(confs), tuple(refused), cluster)

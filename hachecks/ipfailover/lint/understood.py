@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.lint.rule import ERROR, NOTE, WARNING, Found, rule
-from hachecks.ipfailover.settings import VARIABLES
+from hachecks.ipfailover.settings import RANGE_CHECK, VARIABLES
 from hachecks.ipfailover.variable import NEWEST
 
 if TYPE_CHECKING:
@@ -13,7 +14,14 @@ if TYPE_CHECKING:
 
     from hachecks.ipfailover.lint.subject import Subject
 
+CURE = re.compile("; |: (?=write )")
+"""What stands between the weakness and its cure, in a refusal of one line."""
 OFFSET, VIPS = "OPENSHIFT_HA_VRRP_ID_OFFSET", "OPENSHIFT_HA_VIRTUAL_IPS"
+
+
+def is_known(variable: str) -> bool:
+    """Whether it is a variable of somebody's."""
+    return variable in VARIABLES or bool(RANGE_CHECK.fullmatch(variable))
 
 
 @rule(
@@ -29,7 +37,7 @@ def unknown_variable(subject: Subject) -> Iterator[Found]:
     """Variables with a name that is in no table."""
     for one in subject.configurations:
         for no in one.refused:
-            if no.variable not in VARIABLES:
+            if not is_known(no.variable):
                 what, _, meant = no.why.partition("; ")
                 yield Found(no.place, what, meant)
 
@@ -38,18 +46,18 @@ def unknown_variable(subject: Subject) -> Iterator[Found]:
     "HA002",
     ERROR,
     "a value that is not what the variable takes",
-    why="The stock image checks no value. It deletes what it does not expect, takes a default, or pastes the text into "
-    "keepalived.conf, and the VIP that was meant is not served.",
-    cure="write what is expected",
+    why="The stock image checks no value. It deletes what it does not expect, takes a default, or pastes the text "
+    "into keepalived.conf, and the VIP that was meant is not served.",
+    cure="write it as hacheck ipfailover plan --help shows it",
     evidence="openshift/images, ipfailover/keepalived/lib, checks no variable; tried for each kind of value",
 )
 def wrong_value(subject: Subject) -> Iterator[Found]:
     """Values that are refused."""
     for one in subject.configurations:
         for no in one.refused:
-            if no.variable in VARIABLES:
-                what, semicolon, expected = no.why.partition("; ")
-                yield Found(no.place, what, expected if semicolon else "")
+            if is_known(no.variable):
+                what, *cure = CURE.split(no.why, maxsplit=1)
+                yield Found(no.place, what, "".join(cure))
 
 
 @rule(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ELSEWHERE = ("iptables_chain", "nftables_rule", "admin_emails", "smtp_server", "selector", "use_unicast", "replicas")
 """Settings that a keepalived.conf has nothing of."""
+BEGIN = "# keepalived.conf of "
+"""By which a file is known as one of ours."""
 LONGEST_VALUE = 60
 LONGEST_LINE = 300
 """Characters, each of up to four bytes: Keepalived cuts lines of more than 1023 bytes, comments too."""
@@ -26,7 +28,7 @@ LONGEST_LINE = 300
 def header(target: Target) -> Iterator[str]:
     """The comments."""
     plan = target.plan
-    yield f"# keepalived.conf of {target.node} in {plan.name}, for Keepalived {written(target.version)}."
+    yield f"{BEGIN}{target.node} in {plan.name}, for Keepalived {written(target.version)}."
     yield "# Made by hacheck ipfailover render: change what it is made of, not this file."
     yield "#"
     yield from (_comment(line) for line in _values(target))
@@ -71,7 +73,7 @@ def _shown(value: Any) -> str:
         first, *rest = map(str, value.addresses)
         return f"{first} and {len(rest)} more" if rest else first
     if isinstance(value, Preemption):
-        return f"preempt_delay {value.seconds:g}" if value.mode == "delay" else value.mode
+        return {"delay": f"preempt_delay {value.seconds:g}", "immediate": "preempt"}.get(value.mode, value.mode)
     if isinstance(value, tuple):
         return ", ".join(map(_shown, value))
     if isinstance(value, float):

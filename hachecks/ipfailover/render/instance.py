@@ -77,7 +77,7 @@ def block(keyword: str, inside: Sequence[str]) -> Iterator[str]:
 def _preemption(target: Target) -> Iterator[str]:
     preemption = target.plan.preemption
     if preemption.mode == "delay":
-        yield f"preempt_delay {preemption.seconds:g}"
+        yield f"preempt_delay {preemption.seconds:.6f}".rstrip("0").rstrip(".")
     if preemption.mode == "nopreempt":
         yield "nopreempt"
         if knows(target.version, "timer_expired_backup"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.render.keywords import knows, written
-from hachecks.ipfailover.render.target import IPV6, PASSWORD, family
+from hachecks.ipfailover.render.target import IPV4, IPV6, PASSWORD, family
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.render.target import Target
 
 LINK_LOCAL_SINCE = (2, 2, 0)
+STOCK_INTERVAL = 1
+"""Seconds between two adverts of the stock image, which is Keepalived's default."""
 
 
 def remarks(target: Target) -> tuple[str, ...]:
@@ -40,7 +42,10 @@ def _remarks(target: Target) -> Iterator[str]:
     for variable in ("OPENSHIFT_HA_ADMIN_EMAILS", "OPENSHIFT_HA_SMTP_SERVER"):
         if variable in settings.places:
             yield f"{where(variable)}: nobody is mailed, as by the stock image; see hacheck notify"
-    if settings.multicast_source and not plan.unicast:
+    yield from _of_adverts(target)
+    if settings.multicast_source and plan.unicast:
+        yield f"{where('MULTICAST_SOURCE_IPADDRESS')}: it is for multicast, and there are unicast peers"
+    elif settings.multicast_source:
         others = next((one for one in plan.instances if family(one.vips[0]) != family(settings.multicast_source)), None)
         if others:
             yield f"{where('MULTICAST_SOURCE_IPADDRESS')}: it is not for {others.vips[0]}, which is of another family"
@@ -52,3 +57,19 @@ def _remarks(target: Target) -> Iterator[str]:
     if settings.verbatim or settings.verbatim_global:
         name = "OPENSHIFT_HA_VERBATIM" if settings.verbatim else "OPENSHIFT_HA_VERBATIM_GLOBAL"
         yield f"{where(name)}: the values in these lines are not judged; try the file with keepalived --config-test"
+
+
+def _of_adverts(target: Target) -> Iterator[str]:
+    """What parts nodes that are told differently."""
+    settings = target.settings
+    ipv4 = any(family(one.vips[0]) == IPV4 for one in target.plan.instances)
+    if ipv4 and settings.vrrp_version == 3:
+        yield (
+            f"{settings.where('OPENSHIFT_HA_VRRP_VERSION')}: nodes that speak VRRP 2, such as those with the stock "
+            "image, hear none of these adverts and take the VIPs too; change all nodes at once"
+        )
+    elif ipv4 and settings.advert_interval != STOCK_INTERVAL:
+        yield (
+            f"{settings.where('OPENSHIFT_HA_ADVERT_INT')}: in VRRP 2 nodes with another interval, such as those with "
+            "the stock image, drop these adverts and take the VIPs too; change all nodes at once"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.ipfailover.render import keywords
-from hachecks.ipfailover.render.command_line import VIP, with_vip, words_of, written
+from hachecks.ipfailover.render.command_line import HACHECK, VIP, with_vip, words_of, written
 from hachecks.ipfailover.render.weight import weight
 from hachecks.settings import Invalid
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.plan import Instance
     from hachecks.ipfailover.render.target import Target
 
-HACHECK = ("sh", "/etc/keepalive/hacheck")
-"""Our executable where a ConfigMap puts it, through an interpreter that stays where it is when that is edited."""
 NODE_PORTS = range(30000, 32768)
 """The ports that Kubernetes gives to nodePorts by default."""
 ONE_AT_A_TIME = (2, 3, 3)
@@ -75,9 +73,9 @@ def _default(target: Target) -> tuple[str, ...]:
     port = str(settings.monitor_port)
     if settings.monitor_port in NODE_PORTS:
         own = ("--address", target.address) if target.address else ()
-        return (*HACHECK, "nodeport", port, *own, *timeout)
+        return ("sh", HACHECK, "nodeport", port, *own, *timeout)
     address = f"[{target.address}]" if ":" in target.address else target.address or "127.0.0.1"
-    return (*HACHECK, "tcp", f"{address}:{port}", *timeout)
+    return ("sh", HACHECK, "tcp", f"{address}:{port}", *timeout)
 
 
 def tracked(instance: Instance, scripts: Mapping[str, tuple[Script, ...]]) -> list[str]:
