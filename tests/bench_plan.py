@@ -81,9 +81,8 @@ def main() -> None:
     click = count("-c", "import click")
     print(f"\nhacheck ipfailover plan, in millions of instructions; import click takes {click / 1e6:.1f};")
     print("each is planning by VIP and node\n")
-    print(
-        f"{'VIPs':>5} {'nodes':>6} {'whole':>8} {'planning':>9} {'by VIP and node':>16} {'rest':>7} {'beside click':>13}"
-    )
+    heads = ("VIPs", "nodes", "whole", "planning", "each", "rest", "beside click")
+    print(" ".join(head.rjust(width) for head, width in zip(heads, (5, 6, 8, 9, 10, 7, 13))))
     sizes = [(vips, nodes) for vips in VIPS for nodes in NODES]
     measured = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
