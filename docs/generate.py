@@ -6,6 +6,7 @@ A part stands between `<!-- generated: WHAT -->` and `<!-- end -->`; all else is
     notifier NAME       a notifier likewise
     command NAME        another command likewise
     shared HEADING      the settings that several commands share under this heading
+    findings THEME      what `hacheck ipfailover lint` finds, of one theme of its catalogue
 
 A probe, a notifier or a heading that has no part yet gets one.
 """
@@ -23,6 +24,7 @@ import click
 from hachecks.click_settings import SettingsCommand, default_of
 from hachecks.commands import Group, tree
 from hachecks.delivery.options import DeliveryOptions
+from hachecks.ipfailover.lint.catalogue import rules_of
 from hachecks.registry import NOTIFIERS, PROBES
 from hachecks.settings import REQUIRED, heading_of
 
@@ -87,7 +89,9 @@ def with_all(text: str, kind: str, names: list[str]) -> str:
 
 def part(kind: str, name: str, page: str) -> str:
     """One part, with its marks."""
-    content = shared(name) if kind == "shared" else entry(name, page)
+    content = (
+        {"shared": shared, "findings": findings}[kind](name) if kind in ("shared", "findings") else entry(name, page)
+    )
     return "\n".join([f"<!-- generated: {kind} {name} -->", *content, "<!-- end -->", ""])
 
 
@@ -120,6 +124,16 @@ def shared(heading: str) -> Iterator[str]:
     found = HEADINGS[heading]
     yield from (f"## {heading}", "", *prose(found[0].owner.__doc__ or ""))
     yield from table(found, "notifier", heading in WITH_KEYS)
+
+
+def findings(theme: str) -> Iterator[str]:
+    """The rules of a theme: a table of all, then each with what there is to say of it."""
+    rules = rules_of(theme)
+    yield from (f"## {theme[0].upper()}{theme[1:]}", "", "| code | severity | what is found |", "|---|---|---|")
+    yield from (row([f"[{one.code}](#{one.code.lower()})", one.severity, marked(one.title)]) for one in rules)
+    for one in rules:
+        yield from ("", f"### {one.code}", "", f"**{marked(one.title)}** ({one.severity})", "", marked(one.why), "")
+        yield from (f"Cure: {marked(one.cure)}.", "", f"Known from: {marked(one.evidence)}.")
 
 
 def headings_of(command: SettingsCommand) -> list[str]:

@@ -161,6 +161,11 @@ def complain(line: str) -> None:
     _write(2, f"hacheck: {visible(line)}")
 
 
+def on_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return os.isatty(1)
+
+
 def _write(descriptor: int, line: str) -> None:
     try:
         if not select.select([], [descriptor], [], PATIENCE_WITH_READERS)[1]:

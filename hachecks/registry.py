@@ -16,6 +16,9 @@ if TYPE_CHECKING:
         def complain(self, line: str) -> None:
             """A line about what is wrong."""
 
+        def on_terminal(self) -> bool:
+            """Whether what is said is read on a terminal."""
+
 
 class Entry:
     """Where a thing lives, as `module:attribute`, and its line in `hacheck --help`."""
@@ -71,6 +74,7 @@ COMMANDS: Mapping[str, Entry] = {
     "deliver": Entry("hachecks.delivery.deliverer:Deliver", ""),
     "exporter": Entry("hachecks.exporter.options:ExporterOptions", "Serve VIP state to Prometheus, and a status page."),
     "history": Entry("hachecks.transitions.show_history:ShowHistory", "Show what Keepalived has said."),
+    "ipfailover lint": Entry("hachecks.ipfailover.commands.lint:LintCommand", "Find what goes wrong before it does."),
     "ipfailover plan": Entry("hachecks.ipfailover.commands.plan:PlanCommand", "Show who has which VIP, and when."),
     "ipfailover render": Entry(
         "hachecks.ipfailover.commands.render:RenderCommand", "Write the keepalived.conf of a node."

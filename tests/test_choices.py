@@ -471,11 +471,27 @@ def _(choice: str, stage: Stage) -> None:
     assert expected.get(choice, "") in answer.out
 
 
+@run_of("PlanCommand --color")
+def _(choice: str, _stage: Stage) -> None:
+    answer = hacheck("ipfailover", "plan", "--virtual-ips", "10.0.0.1", "--nodes", "a,b", "--color", choice)
+    assert answer.code == 0
+    assert ("\x1b[" in answer.out) == (choice == "always")
+
+
 @run_of("ConfigurationOptions --spread")
 @run_of("PlanCommand --format")
 def _(choice: str, _stage: Stage) -> None:
     option = {"even": "--spread", "hash": "--spread"}.get(choice, "--format")
     answer = hacheck("ipfailover", "plan", "--virtual-ips", "10.0.0.1", "--nodes", "a,b", option, choice)
     assert answer.code == 0
-    expected = {"hash": "spread by hash", "json": '{"hachecks_ipfailover_plan": 1'}.get(choice, "spread evenly")
+    told = {"hash": "spread by hash", "json": '{"hachecks_ipfailover_plan": 1', "svg": ">Plan of ", "table": "VIP  "}
+    expected = told.get(choice, "spread evenly")
     assert expected in answer.out
+
+
+@run_of("LintCommand --fail-on")
+def _(choice: str, _stage: Stage) -> None:
+    # Without an offset it finds a warning, and nothing worse.
+    answer = hacheck("ipfailover", "lint", "--virtual-ips", "10.0.0.1", "--fail-on", choice)
+    assert answer.code == {"error": 0, "warning": 1, "note": 1, "never": 0}[choice]
+    assert " warning HA007: " in answer.out

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.ids import LARGEST_ID
 from hachecks.ipfailover.losses import losses, returned
-from hachecks.ipfailover.plan import Instance, Plan
+from hachecks.ipfailover.plan import HMAC_MODES, Instance, Plan
 from hachecks.ipfailover.preemption import Preemption
 from hachecks.ipfailover.settings import FIELDS
 from hachecks.ipfailover.spread import UNKNOWN
@@ -43,6 +43,9 @@ def _plan(plan: Plan, settings: Settings) -> dict[str, Any]:
         "interface": plan.interface,
         "unicast": plan.unicast,
         "password": plan.password,
+        "vrrp_version": plan.vrrp_version,
+        "advert_interval": plan.advert_interval,
+        "hmac": plan.hmac,
         "preemption": {"mode": plan.preemption.mode, "seconds": plan.preemption.seconds},
         "placement": plan.placement,
         "nodes": plan.nodes,
@@ -105,7 +108,15 @@ def _read_plan(table: Mapping[str, Any]) -> Plan:
         raise TypeError
     name, interface, password, placement = (_text(table[key]) for key in ("name", "interface", "password", "placement"))
     nodes, instances = tuple(map(_text, table["nodes"])), tuple(map(_read_instance, table["instances"]))
-    return Plan(name, interface, unicast, password, preemption, placement, nodes, instances, ())
+    # Before these were settings, all had the defaults.
+    version, interval = table.get("vrrp_version", 2), float(table.get("advert_interval", 1))
+    mode, key_file = map(_text, table.get("hmac", ("", "")))
+    if version not in (2, 3) or mode not in HMAC_MODES:
+        raise ValueError
+    return Plan(
+        *(name, interface, unicast, password, preemption, placement, nodes, instances, ()),
+        *(version, interval, (mode, key_file)),
+    )
 
 
 def _read_instance(table: Mapping[str, Any]) -> Instance:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+from hachecks.ipfailover.ledger_map import held
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
@@ -58,12 +59,17 @@ def _decoded(data: bytes, place: str) -> str:
 
 
 class LedgerFile:
-    """The file of a ledger; it is replaced whole, and only if nobody else has changed it since it was read."""
+    """The file of a ledger; it is replaced whole, and only if nobody else has changed it since it was read.
+
+    `before` is the text of the ledger in it, None where there is none yet.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
         self.name = path
-        self.before = self._text()
+        self._whole = self._text()
+        self._holder = held(self._whole, path, path)
+        self.before = self._holder.ledger
 
     def _text(self) -> str | None:
         try:
@@ -76,18 +82,19 @@ class LedgerFile:
 
     def replace(self, text: str) -> None:
         """Write the ledger; raises `Invalid` where that is not possible, with the old one left as it was."""
+        whole = self._holder.put(text)
         directory = os.path.dirname(self.path)
         temporary = ""
         try:
             lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                if self._text() != self.before:
+                if self._text() != self._whole:
                     raise Invalid(f"{self.name}: somebody has changed it meanwhile; plan again")
-                mode = os.stat(self.path).st_mode & 0o777 if self.before is not None else 0o644
+                mode = os.stat(self.path).st_mode & 0o777 if self._whole is not None else 0o644
                 descriptor, temporary = tempfile.mkstemp(prefix=".ledger-", dir=directory)
                 with open(descriptor, "w", encoding="utf-8") as file:
-                    file.write(text)
+                    file.write(whole)
                     file.flush()
                     os.fchmod(descriptor, mode)
                     os.fsync(descriptor)

@@ -49,12 +49,12 @@ def _priority(ranks: Sequence[tuple[str, int]], wanted: str) -> int:
     return next(priority for node, priority in ranks if node == wanted)
 
 
-def losses(instances: Sequence[Instance], nodes: Sequence[str]) -> Iterator[Loss]:
-    """The loss of each node, then of each pair."""
+def losses(instances: Sequence[Instance], nodes: Sequence[str], counts: Sequence[int] = (1, 2)) -> Iterator[Loss]:
+    """The loss of each node, then of each pair; of `counts` nodes at once."""
     by_master: dict[str, list[Instance]] = {node: [] for node in nodes}
     for one in instances:
         by_master[one.ranks[0][0]].append(one)
-    for count in (1, 2):
+    for count in counts:
         for lost in combinations(nodes, count):
             moves = tuple((one, holder(one.ranks, lost)) for node in lost for one in by_master[node])
             yield Loss(lost, moves)
@@ -63,6 +63,12 @@ def losses(instances: Sequence[Instance], nodes: Sequence[str]) -> Iterator[Loss
 def returned(instance: Instance, loss: Loss, preempts: bool) -> str | None:
     """The node that has the VIPs of an instance after a loss, when all lost nodes are back in their order."""
     return follow(instance.ranks, ((node, True) for node in loss.lost), preempts, loss.lost)
+
+
+def staying_away(instances: Sequence[Instance], nodes: Sequence[str]) -> int:
+    """The instances that a node does not take back though it preempts: another of equal priority has them."""
+    alone = (loss for loss in losses(instances, nodes, (1,)))
+    return sum(returned(one, loss, True) != one.ranks[0][0] for loss in alone for one, _ in loss.moves)
 
 
 class Loads:
@@ -77,6 +83,21 @@ class Loads:
     def after(self, loss: Loss) -> dict[str, int]:
         """The VIPs on each node that is left."""
         return {node: load for node, load in {**self.before, **self._changed(loss)}.items() if node not in loss.lost}
+
+    def back(self, loss: Loss, preempts: bool) -> dict[str, int]:
+        """The VIPs on each node when those that were lost are back."""
+        found = {**dict.fromkeys(loss.lost, 0), **self.after(loss)}
+        for one, node in loss.moves:
+            owner = returned(one, loss, preempts)
+            if owner != node and owner:
+                found[owner] += len(one.vips)
+                if node:  # else nobody had it while nodes were lost
+                    found[node] -= len(one.vips)
+        return {node: found[node] for node in self.before}
+
+    def worst(self, losses: Iterable[Loss]) -> Loss:
+        """The first of those after which the fullest node has most."""
+        return max(losses, key=lambda loss: self.extremes(loss)[1])
 
     def extremes(self, loss: Loss) -> tuple[int, int]:
         """The VIPs on the emptiest and on the fullest node that is left; 0 where none is."""

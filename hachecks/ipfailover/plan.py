@@ -20,15 +20,23 @@ if TYPE_CHECKING:
 REMEMBERED = 3
 """Nodes of an instance that the ledger keeps: enough to know where its VIPs are when two of them are gone."""
 
+HMAC_MODES = ("", "receive-only", "permissive", "enforce")
+"""How far a configuration is on the way from adverts that nobody signs to those that all must sign."""
+
 
 class Instance(NamedTuple):
-    """A VRRP instance: its name, number and id, its VIPs, and nodes with their priorities, the master first."""
+    """A VRRP instance: its name, number and id, its VIPs, and nodes with their priorities, the master first.
+
+    `advertised` are the VIPs that its adverts carry, from the first on: one, so that the others may come and go, but in
+    what others have configured.
+    """
 
     name: str
     number: int
     id: int
     vips: tuple[str, ...]
     ranks: tuple[tuple[str, int], ...] = ()
+    advertised: int = 1
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -40,18 +48,27 @@ class Plan(NamedTuple):
     """The plan of one configuration.
 
     `placement` is `even` where the nodes know each other, `hash` where each ranks itself, and `unknown` where nobody
-    named them. `password` is what adverts of VRRP 2 carry.
+    named them. `password` is what adverts of VRRP 2 carry. `hmac` is how adverts of VRRP 3 are signed, the mode and the
+    file of the key, both empty where they are not. What follows `notes`, and the password, is None where it is not
+    known, as of a keepalived.conf.
     """
 
     name: str
     interface: str
     unicast: bool
-    password: str
+    password: str | None
     preemption: Preemption
     placement: str
     nodes: tuple[str, ...]
     instances: tuple[Instance, ...]
     notes: tuple[str, ...]
+    vrrp_version: int | None = 2
+    advert_interval: float | None = 1.0
+    hmac: tuple[str, str] | None = ("", "")
+
+    def vrrp(self, instance: Instance) -> int | None:
+        """The version of VRRP that an instance speaks: IPv6 has 3 only."""
+        return 3 if ":" in instance.vips[0] else self.vrrp_version
 
 
 def plan_all(
@@ -130,13 +147,16 @@ def _planned(settings: Settings, kept: Kept, taken: Mapping[int, str], wanted: s
         settings.config_name,
         settings.interface,
         bool(settings.unicast_peers),
-        # Longer ones are cut by Keepalived, with a complaint.
-        settings.config_name[:8],
+        # Longer ones are cut by Keepalived, with a complaint; one in a file is not told.
+        f"in {settings.auth_pass_file}" if settings.auth_pass_file else settings.config_name[:8],
         settings.preemption,
         placement,
         nodes,
         instances,
         tuple(notes(settings, kept, instances, nodes, placement)),
+        settings.vrrp_version,
+        settings.advert_interval,
+        (settings.auth_hmac_mode, settings.auth_hmac_key_file) if settings.auth_hmac_key_file else ("", ""),
     )
     return plan, Kept(settings.interface, after)
 

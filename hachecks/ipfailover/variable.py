@@ -15,8 +15,40 @@ NEWEST = "5.1"
 VERSION = re.compile(r"([345])\.([0-9]{1,2})", re.ASCII)
 
 
+class Place(str):
+    """Where something is written, as messages call it.
+
+    Of what is in a file, `file` and `line`, from 1 and 0 where it is not known, say it for programs, and `what` is what
+    stands there.
+    """
+
+    __slots__ = ("file", "line", "what")
+
+    file: str
+    line: int
+    what: str
+
+    def __new__(cls, text: str, file: str = "", line: int = 0, what: str = "") -> Place:
+        """With all that is known."""
+        made = super().__new__(cls, text)
+        made.file, made.line, made.what = file, line, what
+        return made
+
+    @classmethod
+    def of(cls, text: str) -> Place:
+        """A place that may be a text only, such as a flag."""
+        return text if isinstance(text, cls) else cls(text, what=text)
+
+    @property
+    def exact(self) -> str:
+        """With the line, where it is known."""
+        if not self.file:
+            return str(self)
+        return ": ".join(filter(None, (f"{self.file}:{self.line}" if self.line else self.file, self.what)))
+
+
 class Given(NamedTuple):
-    """A text that somebody gave for a variable, and where: a flag, or a file with the variable."""
+    """A text that somebody gave for a variable, and where: a flag, or a file with the variable, then a `Place`."""
 
     text: str
     place: str

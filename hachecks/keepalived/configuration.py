@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from hachecks.keepalived.files import Told
     from hachecks.keepalived.parser import Statement
 
 MOST_ADVERTISED = {"ipv4": 255, "ipv6": 89}
@@ -82,11 +83,33 @@ class Configuration(NamedTuple):
     script_users: tuple[str, ...] = ()
 
 
+class Written(NamedTuple):
+    """A configuration with the statements that it is made of, and its findings each with its place.
+
+    `defaults` are the words after each keyword of global_defs.
+    """
+
+    configuration: Configuration
+    statements: tuple[Statement, ...]
+    told: tuple[Told, ...]
+    defaults: Mapping[str, Sequence[str]]
+
+
 def read_configuration(path: str, config_id: str = "") -> Configuration:
     """The configuration in a file and its includes; raises `Unreadable` where that cannot be read at all.
 
     `config_id`, Keepalived's `-i`, is what the conditions in it ask for; by default the host's name.
     """
+    return read_written(path, config_id).configuration
+
+
+def read_text(text: str, place: str = "") -> Configuration:
+    """The configuration in a text, which findings call `place`; what it includes is not read."""
+    return read_written_text(text, place).configuration
+
+
+def read_written(path: str, config_id: str = "") -> Written:
+    """What is written in a file and its includes; raises `Unreadable` where that cannot be read at all."""
     parser = Parser(config_id)
     try:
         parser.lines.read_file(path)
@@ -96,16 +119,22 @@ def read_configuration(path: str, config_id: str = "") -> Configuration:
     except Unreadable as error:
         error.files = tuple(parser.lines.files.seen)
         raise
-    found = _Reading(parser).configuration(tuple(parser.lines.files.seen))
-    return found._replace(unfinished=parser.unfinished)
+    return _written(parser, tuple(parser.lines.files.seen))
 
 
-def read_text(text: str, place: str = "") -> Configuration:
-    """The configuration in a text, which findings call `place`; what it includes is not read."""
+def read_written_text(text: str, place: str = "") -> Written:
+    """What is written in a text."""
     parser = Parser()
     parser.lines.read_text(text.encode("utf-8", "replace"), place)
     parser.parse()
-    return _Reading(parser).configuration(())
+    return _written(parser, ())
+
+
+def _written(parser: Parser, files: tuple[str, ...]) -> Written:
+    found = _Reading(parser).configuration(files)
+    if files:
+        found = found._replace(unfinished=parser.unfinished)
+    return Written(found, tuple(parser.root.nodes or ()), parser.findings.all(), parser.start.defaults)
 
 
 def vips_of(configuration: str) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ import os
 import stat
 from fnmatch import fnmatchcase
 from itertools import islice
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,31 +43,46 @@ class Unreadable(ValueError):  # noqa: N818 - the name says what happened
     files: tuple[str, ...] = ()
 
 
+class Told(NamedTuple):
+    """A finding: its place, what there is to say, and whether it is of the first, which make more of a difference."""
+
+    place: Place
+    what: str
+    is_first: bool = False
+
+    def __str__(self) -> str:
+        return _sentence(self.place, self.what)
+
+
 class Findings:
     """What is told beside a configuration, each once, and no more than a person would read."""
 
     def __init__(self) -> None:
-        self.told: dict[str, None] = {}
-        self.first: dict[str, str] = {}
+        self.told: dict[str, Told] = {}
+        self.first: dict[str, Told] = {}
         self.untold = 0
 
     def tell(self, place: Place, what: str) -> None:
         """Tell a sentence about a line."""
-        sentence = _sentence(place, what)
+        one = Told(place, what)
         if len(self.told) < MAX_FINDINGS:
-            self.told[sentence] = None
-        elif sentence not in self.told:
+            self.told.setdefault(str(one), one)
+        elif str(one) not in self.told:
             self.untold += 1
 
     def tell_first(self, place: Place, what: str) -> None:
         """Tell before all else, once for all places, what makes more of a difference than one line."""
         if len(self.first) < MAX_FINDINGS:
-            self.first.setdefault(what, _sentence(place, what))
+            self.first.setdefault(what, Told(place, what, True))
+
+    def all(self) -> tuple[Told, ...]:
+        """All that was told."""
+        return (*self.first.values(), *self.told.values())
 
     def sentences(self) -> tuple[str, ...]:
-        """All that was told."""
+        """All that was told, in a line each."""
         more = (f"{self.untold} more of these findings are not shown",) if self.untold else ()
-        return (*self.first.values(), *self.told, *more)
+        return (*map(str, self.all()), *more)
 
 
 def _sentence(place: Place, what: str) -> str:

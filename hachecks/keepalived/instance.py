@@ -119,6 +119,9 @@ class Draft:
             self.priority = DEFAULT
             self.tell(one, f"priority {word} is none of 1 to 255; Keepalived takes {DEFAULT}")
 
+    def _take_delay(self, one: Statement) -> None:
+        self.word(one)
+
     def _take_state(self, one: Statement) -> None:
         word = self.word(one)
         if word is not None and self.state != "MASTER":
@@ -235,6 +238,7 @@ class Draft:
         "virtual_router_id": _take_vrid,
         "priority": _take_priority,
         "state": _take_state,
+        "preempt_delay": _take_delay,
         "version": _take_version,
         "native_ipv6": _take_native_ipv6,
         "strict_mode": _take_strict,

@@ -7,10 +7,11 @@ as any other configuration, so that Keepalived's rules hold for it too.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from itertools import count
+from typing import NamedTuple
 
+from hachecks.keepalived.arithmetic import number
 from hachecks.keepalived.configuration import Configuration, read_text
 
 TYPE_CHECKING = False
@@ -26,8 +27,19 @@ DEFAULT_NAME = "OpenShift-IPFailover"
 DEFAULT_INTERVAL = "2"
 """Seconds between two runs of the check script, as they are written."""
 PLACE = "what OPENSHIFT_HA_* come to"
-DELETED = re.compile(r"[^0-9a-fA-F:.,\n-]")
+DELETED = re.compile(r"[^0-9a-fA-F:.,\\\n-]")
+"""What sed deletes: the backslash in its brackets is one of those it leaves."""
 IPV4 = re.compile(r"(?:[0-2]?[0-9]{1,2}\.){3}[0-2]?[0-9]{1,2}", re.ASCII)
+GROUP = "[0-9a-fA-F]{1,4}"
+IPV6 = (re.compile(f"(?:{GROUP}:){{7}}{GROUP}"), re.compile(f"::(?:{GROUP}:){{0,6}}{GROUP}"))
+IPV6_SHORT = (
+    re.compile(f"(?:{GROUP}:){{0,6}}:(?:{GROUP}:){{0,6}}{GROUP}"),
+    re.compile(f"(?:{GROUP}:+){{1,6}}{GROUP}"),
+)
+"""What an IPv6 address with :: in it matches both of."""
+SEQUENCE_END = re.compile("([0-9]+)(?:[eE]([0-9]+))?", re.ASCII)
+ECHO_OPTION = re.compile("-[neE]+", re.ASCII)
+"""What bash's echo takes for an option, and does not print."""
 UNTOLD = "unknown"
 """Stands for the interface where no variable names it."""
 ANY_PRIORITY = "${_RANDOM}"
@@ -66,7 +78,8 @@ def _generated(environ: Mapping[str, str]) -> Iterator[str]:
     interface = environ.get("OPENSHIFT_HA_NETWORK_INTERFACE") or UNTOLD
     # OPENSHIFT_HA_USE_UNICAST is read nowhere: unicast is what has peers.
     peers = environ.get("OPENSHIFT_HA_UNICAST_PEERS", "").split(",")
-    for (name, vips), vrid in zip(instances(environ).items(), _ids(environ)):
+    numbers = ids(_offset(environ) or 0, environ.get("HA_EXCLUDED_VRRP_IDS", ""))
+    for (name, vips), vrid in zip(instances(environ).items(), numbers):
         yield f"vrrp_instance {name} {{"
         yield from (f"interface {interface}", f"virtual_router_id {vrid}", f"priority {ANY_PRIORITY}")
         if command:
@@ -86,83 +99,90 @@ def _name(environ: Mapping[str, str]) -> str:
 
 def _offset(environ: Mapping[str, str]) -> int | None:
     """The offset of the ids; None where it is not known."""
-    offset = environ.get("OPENSHIFT_HA_VRRP_ID_OFFSET", "")
-    # The generator is a shell script, to which 010 is eight.
-    return int(offset) if re.fullmatch("0|[1-9][0-9]{0,2}", offset, re.ASCII) else None
+    text = environ.get("OPENSHIFT_HA_VRRP_ID_OFFSET", "")
+    return number(text).value if text else None
 
 
-def _ids(environ: Mapping[str, str]) -> Iterator[int]:
-    """The id of each instance in turn."""
-    excluded = environ.get("HA_EXCLUDED_VRRP_IDS", "").split()
-    for vrid in count((_offset(environ) or 0) + 1):
-        if str(vrid) not in excluded:
-            yield vrid
+def ids(offset: int, excluded: str) -> Iterator[int]:
+    """The id of each instance in turn, beyond 255 too: from the one after the offset, without those excluded."""
+    words = re.split("[ \t\n]+", excluded)
+    return (vrid for vrid in count(offset + 1) if str(vrid) not in words)
 
 
 def instances(environ: Mapping[str, str]) -> dict[str, list[str]]:
     """The VIPs by instance name, as they are generated; empty where the variables are not set."""
     addresses = expanded(environ.get("OPENSHIFT_HA_VIRTUAL_IPS", ""))
-    name = re.sub(r"[^A-Za-z0-9_]", "", _name(environ).replace("-", "_"))
-    groups = min(_groups(environ.get("OPENSHIFT_HA_VIP_GROUPS", "")) or len(addresses), len(addresses))
+    name = scrubbed(_name(environ))
+    # What is no number leaves each VIP an instance of its own.
+    groups = number(environ.get("OPENSHIFT_HA_VIP_GROUPS", "")).value or 0
+    groups = min(groups if groups > 0 else len(addresses), len(addresses))
     found: dict[str, list[str]] = {}
     start = 0
-    for number in range(groups):
+    for index in range(groups):
         # The first groups take one more each when the VIPs do not divide: 7 in 3 groups are 3, 2 and 2.
-        size = len(addresses) // groups + (number < len(addresses) % groups)
-        found[f"{name}_VIP_{number + 1}"] = addresses[start : start + size]
+        size = len(addresses) // groups + (index < len(addresses) % groups)
+        found[f"{name}_VIP_{index + 1}"] = addresses[start : start + size]
         start += size
     return found
 
 
-def _groups(text: str) -> int:
-    """A number as bash reads it; 0 for what is none."""
-    found = re.fullmatch(r"\s*(?:(0[0-7]{0,9})|([1-9][0-9]{0,9}))\s*", text, re.ASCII)
-    return 0 if not found else int(found[1], 8) if found[1] else int(found[2])
+def scrubbed(name: str) -> str:
+    """A configuration's name as instances have it: letters, digits and _, and for - too."""
+    if ECHO_OPTION.fullmatch(name):
+        return ""
+    return re.sub(r"[^A-Za-z0-9_]", "", name.replace("-", "_"))
+
+
+class Item(NamedTuple):
+    """An item of the list of VIPs: what was written between two commas, what is left of it, and what it comes to."""
+
+    written: str
+    left: str
+    addresses: tuple[str, ...]
 
 
 def expanded(text: str) -> list[str]:
-    """The addresses of `10.0.0.1,10.0.0.4-6` as they are generated, those beyond 255 included.
+    """The addresses of `10.0.0.1,10.0.0.4-6` as they are generated, those beyond 255 included."""
+    return [address for item in items(text) for address in item.addresses]
+
+
+def items(text: str) -> Iterator[Item]:
+    """Each item with its addresses, all of them at most `MAX_VIPS`.
 
     Blanks are no separators, whatever the documentation says: they are deleted like all that no address is made of,
     and what stands on both sides of one becomes one item, which is left out if it is no address.
     """
-    found: list[str] = []
-    for item in re.split(r"[,\n]", DELETED.sub("", text)):
-        first, *rest = item.split("-")
-        last = rest[0] if rest else ""
-        if IPV4.fullmatch(first) and all(int(part) <= 255 for part in first.split(".")):
-            addresses = _ipv4_range(first, last)
-        elif ":" in first and not first.endswith(":") and _is_address(first):
-            addresses = _ipv6_range(first, last)
-        else:
-            continue
-        found += addresses[: MAX_VIPS - len(found)]
-    return found
+    room = MAX_VIPS
+    for written in re.split(r"[,\n]", text):
+        left = DELETED.sub("", written)
+        if left:
+            addresses = _addresses(left)[:room]
+            room -= len(addresses)
+            yield Item(written, left, addresses)
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _addresses(item: str) -> tuple[str, ...]:
+    first, *rest = item.split("-")
+    last = rest[0] if rest else ""
+    if IPV4.fullmatch(first) and all(int(part) <= 255 for part in first.split(".")):
+        return _ipv4_range(first, last) if last else (first,)
+    if any(shape.fullmatch(first) for shape in IPV6) or all(shape.fullmatch(first) for shape in IPV6_SHORT):
+        # Ranges are worked out by bc, which the image does not have.
+        return () if last else (first,)
+    return ()
 
 
-def _ipv4_range(first: str, last: str) -> list[str]:
+def _ipv4_range(first: str, last: str) -> tuple[str, ...]:
     """From the first address to its neighbour with the last part of the other; nothing if that comes before."""
-    if not last:
-        return [first]
     base, _, start = first.rpartition(".")
-    end = last.rpartition(".")[2]
-    if not re.fullmatch("[0-9]{1,9}", end, re.ASCII):
-        return []
-    return [f"{base}.{number}" for number in range(int(start), min(int(end), int(start) + MAX_VIPS) + 1)]
-
-
-def _ipv6_range(first: str, last: str) -> list[str]:
-    if not last:
-        return [first]
-    base, _, start = first.rpartition(":")
-    if not re.fullmatch("[0-9a-fA-F]{1,4}", last) or not re.fullmatch("[0-9a-fA-F]{1,4}", start):
-        return []
-    return [f"{base}:{number:x}" for number in range(int(start, 16), min(int(last, 16), int(start, 16) + MAX_VIPS) + 1)]
+    text = last.rpartition(".")[2]
+    if not text:
+        # seq of one number counts from 1 to it.
+        return tuple(f"{base}.{part}" for part in range(1, int(start) + 1))
+    end = SEQUENCE_END.fullmatch(text)
+    if not end:
+        return ()
+    # seq takes 1e2 for a hundred.
+    exponent = min(int(end[2][:9]), 9) if end[2] else 0
+    stop = min(int(end[1][:19]) * 10**exponent, int(start) + MAX_VIPS)
+    return tuple(f"{base}.{part}" for part in range(int(start), stop + 1))

@@ -153,3 +153,84 @@ def test_what_is_no_plan_is_refused() -> None:
         with pytest.raises(Invalid, match=r"^FILE: "):
             read(text, "FILE")
     assert read(json.dumps(good), "FILE")
+
+
+HMAC = {"VRRP_VERSION": "3", "AUTH_HMAC_KEY_FILE": "/etc/key"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        pytest.param({}, {"VRRP_VERSION": "3"}, "it was VRRP 2 and is VRRP 3", id="version"),
+        pytest.param({"VRRP_VERSION": "3"}, {}, "it was VRRP 3 and is VRRP 2", id="version-back"),
+        pytest.param({}, {"ADVERT_INT": "2"}, "adverts came every 1 s and come every 2 s", id="interval"),
+        pytest.param(
+            {}, {"AUTH_PASS_FILE": "/etc/pass"}, "the password was 'ipf-ha-r' and is in /etc/pass", id="password-file"
+        ),
+        pytest.param(
+            {"VRRP_VERSION": "3"},
+            {**HMAC, "AUTH_HMAC_MODE": "permissive"},
+            "adverts were not signed and are permissive; roll out receive-only between them",
+            id="signed-at-once",
+        ),
+        pytest.param(
+            {**HMAC, "AUTH_HMAC_MODE": "enforce"},
+            {"VRRP_VERSION": "3"},
+            "adverts were enforce and are not signed; roll out receive-only and permissive between them",
+            id="unsigned-at-once",
+        ),
+        pytest.param(
+            {**HMAC, "AUTH_HMAC_MODE": "enforce"},
+            {**HMAC, "AUTH_HMAC_MODE": "enforce", "AUTH_HMAC_KEY_FILE": "/etc/other"},
+            "the key was in /etc/key and is in /etc/other",
+            id="key",
+        ),
+    ],
+)
+def test_adverts_that_others_drop_are_two_owners(old: dict[str, str], new: dict[str, str], why: str) -> None:
+    found = [text for vip, kind, text in changes({**TWO, **old}, {**TWO, **new}) if (vip, kind) == ("10.0.0.1", TWICE)]
+    assert [why in text for text in found] == [True], found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param({"VRRP_VERSION": "3"}, {"VRRP_VERSION": "3", "ADVERT_INT": "0.1"}, id="interval-of-vrrp-3"),
+        pytest.param({"VRRP_VERSION": "3"}, {"VRRP_VERSION": "3", "CONFIG_NAME": "geo"}, id="password-of-vrrp-3"),
+        pytest.param({"VRRP_VERSION": "3"}, HMAC, id="receive-only"),
+        pytest.param(HMAC, {**HMAC, "AUTH_HMAC_MODE": "permissive"}, id="then-permissive"),
+        pytest.param(
+            {**HMAC, "AUTH_HMAC_MODE": "permissive"}, {**HMAC, "AUTH_HMAC_MODE": "enforce"}, id="then-enforce"
+        ),
+        pytest.param(HMAC, {**HMAC, "AUTH_HMAC_KEY_FILE": "/etc/other"}, id="key-that-signs-nothing-yet"),
+    ],
+)
+def test_adverts_that_others_take_are_not_told(old: dict[str, str], new: dict[str, str]) -> None:
+    assert changes({**TWO, **old}, {**TWO, **new}) == []
+
+
+def test_ipv6_is_vrrp_3_whatever_is_set() -> None:
+    ipv6 = {**TWO, "VIRTUAL_IPS": "fd00::1-2"}
+    assert changes(ipv6, {**ipv6, "VRRP_VERSION": "3", "ADVERT_INT": "3"}) == []
+
+
+def test_a_plan_from_before_adverts_were_settings_had_their_defaults() -> None:
+    document = json.loads(written([plan(**TWO)], [settings(variables(**TWO))], None))
+    for key in ("vrrp_version", "advert_interval", "hmac"):
+        del document["configurations"][0][key]
+    old = read(json.dumps(document), "x")
+    assert against(old, [plan(**TWO)]) == ()
+    assert {one.kind for one in against(old, [plan(**TWO, VRRP_VERSION="3")])} == {TWICE}
+    for key, wrong in (("vrrp_version", 4), ("advert_interval", "x"), ("hmac", ["?", ""]), ("hmac", 1)):
+        document["configurations"][0][key] = wrong
+        with pytest.raises(Invalid, match="this is no plan"):
+            read(json.dumps(document), "x")
+        del document["configurations"][0][key]
+
+
+def test_a_plan_keeps_how_adverts_go() -> None:
+    short = {**TWO, **HMAC, "AUTH_HMAC_MODE": "permissive", "ADVERT_INT": "0.25"}
+    found = plan(**short)
+    (again,) = read(written([found], [settings(variables(**short))], None), "x")
+    assert (again.vrrp_version, again.advert_interval, again.hmac) == (3, 0.25, ("permissive", "/etc/key"))
+    assert against([again], [found]) == ()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hachecks.ipfailover.plan import plan_all
 from hachecks.keepalived import openshift
 from hachecks.settings import Invalid
-from tests.ipfailover.given import environments, ids, many, odd_lists, plan, settings, variables, well_formed_lists
+from tests.ipfailover.given import environments, ids, many, odd_lists, plan, settings, stock_lists, variables
 
 
 def test_seven_vips_in_three_groups_are_three_two_and_two() -> None:
@@ -102,7 +102,7 @@ def stock_answer(environ: dict[str, str]) -> list[tuple[str, int | None, list[st
 
 
 @many
-@given(well_formed_lists, numbering)
+@given(stock_lists, numbering)
 def test_what_is_sane_to_the_stock_image_is_numbered_as_it_does(text: str, short: dict[str, str]) -> None:
     environ = {**short, "OPENSHIFT_HA_VIRTUAL_IPS": text}
     expected = stock_answer(environ)

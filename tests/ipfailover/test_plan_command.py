@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from tests.cli import ROOT, Answer, hacheck
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEPLOYMENT = ROOT / "tests" / "ipfailover-deployment.yaml"
+ESCAPE = re.compile("\x1b\\[[0-9;]*m")
 THREE = ("--virtual-ips", "10.0.0.1-3", "--nodes", "a,b,c", "--stock", "4.20")
 
 
@@ -239,3 +244,121 @@ def test_many_nodes_are_summed_up_and_255_vips_are_all_shown(form: str) -> None:
     assert answer.out.count("10.0.0.255") >= 1
     assert form == "json" or "the worst of 1225 pairs" in answer.out
     assert form == "json" or len(answer.out.splitlines()) < 330
+
+
+@pytest.mark.parametrize("choice", ["always", "never"])
+def test_colours_change_no_column(choice: str) -> None:
+    old = plan(*THREE)
+    painted = plan(*THREE, "--color", choice)
+    assert (painted.code, painted.err) == (0, "")
+    assert ("\x1b[1;36m" in painted.out) == (choice == "always")
+    assert ESCAPE.sub("", painted.out) == old.out
+    assert not re.search(r" +\x1b\[0m", painted.out)
+
+
+def on_terminal(*words: str, **environ: str) -> str:
+    """What a person sees on a terminal of their own."""
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "hachecks", "ipfailover", "plan", *THREE, *words]
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **environ}
+    process = subprocess.Popen(command, env=environ, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    shown = b""
+    try:
+        while part := os.read(master, 65536):
+            shown += part
+    except OSError:  # the other end is closed
+        pass
+    finally:
+        os.close(master)
+    assert process.wait(60) == 0
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "painted"),
+    [
+        pytest.param([], {}, True, id="terminal"),
+        pytest.param([], {"NO_COLOR": "1"}, False, id="no-color"),
+        pytest.param([], {"NO_COLOR": ""}, True, id="no-color-empty"),
+        pytest.param([], {"TERM": "dumb"}, False, id="dumb"),
+        pytest.param(["--color", "never"], {}, False, id="never"),
+        pytest.param(["--color", "always"], {"NO_COLOR": "1", "TERM": "dumb"}, True, id="always"),
+        pytest.param(["--format", "json"], {}, False, id="json"),
+        pytest.param(["--format", "svg"], {}, False, id="svg"),
+    ],
+)
+def test_a_terminal_has_colours_unless_its_owner_minds(
+    words: list[str], environ: dict[str, str], painted: bool
+) -> None:
+    shown = on_terminal(*words, **environ)
+    assert ("\x1b[" in shown) == painted
+    if not words or "--color" in words:
+        assert ESCAPE.sub("", shown) == plan(*THREE).out
+
+
+def test_colours_are_the_table_s() -> None:
+    answer = plan(*THREE, "--color", "always", "--format", "json")
+    assert (answer.code, answer.out) == (2, "")
+    assert "--color is for --format table, not json" in answer.err
+
+
+def test_what_is_served_twice_is_alarming_and_what_is_added_is_not(tmp_path: Path) -> None:
+    old = tmp_path / "old.json"
+    old.write_text(plan(*THREE, "--format", "json").out)
+    answer = plan("--virtual-ips", "10.0.0.2-4", *THREE[2:], "--against", old, "--color", "always")
+    assert "\x1b[1;31mserved twice\x1b[0m  until" in answer.out
+    assert "\x1b[32madded\x1b[0m         it is new" in answer.out
+    assert "\x1b[33mremoved\x1b[0m       it is served no more" in answer.out
+
+
+def test_a_picture_is_printed_whole(tmp_path: Path) -> None:
+    answer = plan(*THREE, "--format", "svg")
+    assert (answer.code, answer.err) == (0, "")
+    root = ElementTree.fromstring(answer.out)
+    assert root.get("role") == "img"
+    old = tmp_path / "old.json"
+    old.write_text(plan(*THREE, "--format", "json").out)
+    moved = plan("--virtual-ips", "10.0.0.2-4", *THREE[2:], "--against", old, "--format", "svg")
+    assert moved.code == 1
+    assert "served twice" in moved.out
+
+
+def test_a_ledger_in_a_config_map_is_begun_kept_and_applied_as_one(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.yaml"
+    answer = plan(*THREE, "--ledger", ledger, "--save")
+    assert answer.out.endswith(f"\n\n{ledger} has this plan now.\n")
+    ledger.write_text(ledger.read_text().replace("ipfailover-ledger", "mine") + "  other: kept\n")
+    two = ("--virtual-ips", "10.0.0.1,10.0.0.3", *THREE[2:], "--ledger", ledger)
+    assert "10.0.0.3  OpenShift_IPFailover_VIP_3  13" in plan(*two).out
+    assert plan(*two, "--save").code == 0
+    assert plan(*two).out.endswith(f"{ledger} has this plan already.\n")
+    document = yaml.safe_load(ledger.read_text())
+    assert (document["metadata"], document["data"]["other"]) == ({"name": "mine"}, "kept")
+    (configuration,) = json.loads(document["data"]["ledger.json"])["configurations"].values()
+    assert configuration["instances"][1]["resting"] == ["10.0.0.2"]
+
+
+def test_an_empty_ledger_in_a_config_map_is_begun_with_save_alone(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.yaml"
+    ledger.write_text("kind: ConfigMap\ndata:\n  ledger.json: ''\n")
+    assert "there is no such ledger" in plan(*THREE, "--ledger", ledger).err
+    assert plan(*THREE, "--ledger", ledger, "--save").code == 0
+    assert ledger.read_text().startswith('kind: ConfigMap\ndata:\n  ledger.json: |\n    {"hachecks_ipfailover_ledger"')
+
+
+def test_a_file_of_something_else_is_no_ledger_and_stays_as_it_is(tmp_path: Path) -> None:
+    deployment = tmp_path / "deployment.yaml"
+    deployment.write_bytes(DEPLOYMENT.read_bytes())
+    answer = plan(*THREE, "--ledger", deployment, "--save")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"hacheck: {deployment}: it is a Deployment, and no ConfigMap nor a ledger; ")
+    assert deployment.read_bytes() == DEPLOYMENT.read_bytes()
+
+
+def test_a_ledger_that_is_json_needs_no_yaml(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.json"
+    assert without_yaml(*THREE, "--ledger", ledger, "--save").code == 0
+    assert without_yaml(*THREE, "--ledger", ledger).code == 0
+    ledger.write_text(json.dumps({"kind": "ConfigMap", "data": {"ledger.json": ledger.read_text()}}))
+    assert without_yaml(*THREE, "--ledger", ledger).code == 0

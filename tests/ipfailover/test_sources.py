@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hachecks.ipfailover.sources import env_file, environment
+from hachecks.ipfailover.variable import Place
 from hachecks.ipfailover.workloads import documents
 from hachecks.settings import Invalid
 from tests.cli import ROOT
@@ -46,6 +48,10 @@ def test_the_documented_deployment_is_read_with_the_version_of_its_image() -> No
     assert source.place == "deploy.yaml: Deployment ipfailover-keepalived"
     assert source.stock == (4, 20)
     assert source.given[VIPS] == ("10.0.0.100-101", f"{source.place}: {VIPS}")
+    place = source.given[VIPS].place
+    assert isinstance(place, Place)
+    assert place.exact == f"deploy.yaml:51: Deployment ipfailover-keepalived: {VIPS}"
+    assert DEPLOYMENT.splitlines()[place.line - 1].strip() == "value: 10.0.0.100-101"
     assert len(source.given) == 8
 
 
@@ -61,6 +67,25 @@ def test_several_documents_of_several_files_are_a_configuration_each() -> None:
     free = config_map("free", **{VIPS: "10.0.0.8", "other": "1"})
     found = texts(f"{DEPLOYMENT}\n---\n{free}", workload([{"name": VIPS, "value": "10.0.0.9"}]))
     assert [one[VIPS] for one in found] == ["10.0.0.100-101", "10.0.0.9", "10.0.0.8"]
+
+
+@pytest.mark.parametrize("write", [yaml.safe_dump, partial(json.dumps, indent=1)], ids=["yaml", "json"])
+def test_each_variable_of_each_document_has_its_line(write: Any) -> None:
+    items = [yaml.safe_load(workload([{"name": VIPS, "value": text}])) for text in ("10.0.0.7", "10.0.0.8")]
+    text = write({"kind": "List", "items": items})
+    for source in documents([(text, "F")]):
+        given, place = source.given[VIPS]
+        assert isinstance(place, Place)
+        assert given in text.splitlines()[place.line - 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("a: &a [*a]", "line 1 contains itself"), ("{[1]: 2}", "no text"), ("? {a: b}\n: c", "the key on line 1 is no")],
+)
+def test_yaml_that_no_kubernetes_reads_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(Invalid, match=complaint):
+        documents([(text, "F")])
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "DeploymentConfig", "DaemonSet"])

@@ -28,7 +28,15 @@ if TYPE_CHECKING:
         ),
         pytest.param("10.1.1.1/24,10.1.1.10/24", ["10.1.1.124"], id="slashes-are-deleted"),
         pytest.param("10.1.1.1-10.1.9.2,10.1.1.250-10.1.2.5", ["10.1.1.1", "10.1.1.2"], id="only-the-last-part-counts"),
-        pytest.param("fd00::a-c", ["fd00::a", "fd00::b", "fd00::c"], id="ipv6-range"),
+        pytest.param("fd00::a-c,FD00::B", ["FD00::B"], id="ipv6-ranges-need-bc-which-the-image-has-not"),
+        pytest.param("10.0.0.1\\,10.0.0.2", ["10.0.0.2"], id="a-backslash-is-not-deleted"),
+        pytest.param("::ffff:10.0.0.1,1:2::3::4,1:2:3:4:5:6:7:8,::1", ["1:2:3:4:5:6:7:8", "::1"], id="ipv6-shapes"),
+        pytest.param("10.0.0.3-9.", ["10.0.0.1", "10.0.0.2", "10.0.0.3"], id="an-end-that-is-none-counts-from-1"),
+        pytest.param(
+            "10.0.0.8-1e1,10.0.0.9-1.10",
+            ["10.0.0.8", "10.0.0.9", "10.0.0.10", "10.0.0.9", "10.0.0.10"],
+            id="what-seq-reads",
+        ),
         pytest.param("10.0.0.9-7,nonsense,10.0.0.300,-5,10.0.0.1-a", [], id="what-is-none"),
         pytest.param("10.0.0.254-256", ["10.0.0.254", "10.0.0.255", "10.0.0.256"], id="what-keepalived-will-not-take"),
         pytest.param("", [], id="nothing"),
@@ -159,8 +167,9 @@ def test_nothing_is_configured_without_vips() -> None:
         pytest.param({}, [None, None, None], id="the-default-depends-on-the-version"),
         pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "0"}, [1, 2, 3], id="zero"),
         pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "253"}, [254, 255, None], id="more-than-vrrp-has"),
-        pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "010"}, [None, None, None], id="octal-to-the-generator"),
-        pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "abc"}, [None, None, None], id="no-number"),
+        pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "010"}, [9, 10, 11], id="octal-to-the-generator"),
+        pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "abc"}, [1, 2, 3], id="a-word"),
+        pytest.param({"OPENSHIFT_HA_VRRP_ID_OFFSET": "08"}, [None, None, None], id="no-number"),
         pytest.param(
             {"OPENSHIFT_HA_VRRP_ID_OFFSET": "8", "HA_EXCLUDED_VRRP_IDS": "9 11"}, [10, 12, 13], id="some-are-excluded"
         ),

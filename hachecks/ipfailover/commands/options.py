@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from hachecks.ipfailover import sources, workloads
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.settings import Settings
 
 
+STOCK = "stock"
+"""Names the place of the stock version among those of the variables, where it is told."""
 ASSUMED = "ids begin after 10, as in OpenShift since 4.20; before, the stock image began after 0 (--stock 4.19)"
 
 
@@ -145,18 +148,21 @@ class ConfigurationOptions:
             *(workloads.documents(reader.texts(self.files)) if self.files else ()),
             *(sources.env_file(*one) for one in reader.texts(self.env_file)),
         ] or [sources.environment(environ)]
-        flags = dict(self._flags(reader))
+        flags = dict(self.flags(reader))
         named = version(self.stock) if self.stock else None
         configurations, notes = [], []
         for source in found:
             stock = named or source.stock
             one = settings_of({**source.given, **flags}, stock or version(NEWEST))
+            if stock:
+                one = replace(one, places={**one.places, STOCK: "--stock" if named else source.place})
             configurations.append(one)
             assumed = () if stock or "OPENSHIFT_HA_VRRP_ID_OFFSET" in one.places else (ASSUMED,)
             notes.append((*source.notes, *assumed))
         return configurations, notes
 
-    def _flags(self, reader: Reader) -> Iterator[tuple[str, Given]]:
+    def flags(self, reader: Reader) -> Iterator[tuple[str, Given]]:
+        """What options say in place of variables, by the names of these."""
         for variable in FIELDS.values():
             text = getattr(self, variable.flag.replace("-", "_")) if variable.flag else None
             if variable.name == RANGE_CHECKS:

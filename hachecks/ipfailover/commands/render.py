@@ -1,20 +1,29 @@
-"""`hacheck ipfailover render`: the keepalived.conf of a node."""
+"""`hacheck ipfailover render`: the keepalived.conf of one node, or of all."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from typing import TYPE_CHECKING
 
-from hachecks.ipfailover.commands.options import ConfigurationOptions
+from hachecks.ipfailover.commands.options import STOCK, ConfigurationOptions
 from hachecks.ipfailover.files import LedgerFile, Reader
 from hachecks.ipfailover.plan import plan_all
-from hachecks.ipfailover.render import Options, rendered
-from hachecks.ipfailover.render.keywords import parse
+from hachecks.ipfailover.render import Options, remarks, rendered, target
+from hachecks.ipfailover.render.header import BEGIN
+from hachecks.ipfailover.render.keywords import DEFAULT, of_stock, parse
+from hachecks.secret_file import read_secret
 from hachecks.settings import Invalid, option, settings
+from hachecks.verdict import CannotLook
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from hachecks.ipfailover.plan import Plan
+    from hachecks.ipfailover.settings import Settings
     from hachecks.registry import Output
+
+SECRET, OPEN = 0o600, 0o644
 
 
 class KeepalivedVersion(str):
@@ -33,27 +42,131 @@ class KeepalivedVersion(str):
 class RenderCommand(ConfigurationOptions):
     """Write the keepalived.conf that the plan comes to.
 
-    It has the instances, ids and priorities that hacheck ipfailover plan shows for the same variables.
+    It has the instances, ids and priorities that hacheck ipfailover plan shows for the same variables and the same
+    ledger, which is read and never written. keepalived --config-test accepts it, and its comments say where each value
+    came from. Without a check of your own, the node is checked by hacheck tcp, or hacheck nodeport for a nodePort,
+    which is expected at /etc/keepalive/hacheck; commands of yours are started through env, which notices when they are
+    missing, and {vip} in one stands for the VIP.
 
-    Exit status 0, 2 for what cannot be understood; then nothing is written.
+    A node that the plan does not have gets no file: it must not take part. Where nobody names the nodes, any node's
+    file can be made, with the priorities that it gives itself by its name.
+
+    Exit status 0, 2 for what cannot be understood; then no file is written at all.
     """
 
     flags_only = True
 
-    node: str = option(metavar="NODE", help="The node whose file it is, by the name or address that the plan has.")
+    node: str | None = option(
+        default=None, metavar="NODE", help="Print the file of this node, by the name or address that the plan has."
+    )
+    output: str | None = option(
+        default=None,
+        metavar="DIR",
+        help="Write NODE.conf for every node to this directory, each at once; in a directory for each configuration "
+        "where there are several.",
+    )
     keepalived_version: KeepalivedVersion | None = option(
         default=None,
         metavar="VERSION",
-        help="The Keepalived that reads it (default the stock image's where that is told, or 2.2.7).",
+        help="The Keepalived that reads it, 2.1.5 or newer (default the stock image's where --stock or FILE tells it, "
+        "or 2.2.7).",
     )
 
+    def validate(self) -> None:
+        """Refuse what contradicts itself."""
+        super().validate()
+        if bool(self.node) == bool(self.output):
+            raise ValueError("give --node for one file, or --output for those of all nodes")
+
     def run(self, environ: Mapping[str, str], output: Output) -> bool:
-        """Print the file; raises `Invalid`."""
-        configurations, _ = self.configurations(environ, Reader())
-        file = LedgerFile(self.ledger) if self.ledger else None
-        plans, _ = plan_all(configurations, self.kept(file), self.spread)
-        if len(plans) > 1:
-            raise Invalid(f"these are {len(plans)} configurations, each with a file of its own; give one")
-        options = Options(parse(self.keepalived_version)) if self.keepalived_version else Options()
-        output.say(rendered(plans[0], configurations[0], self.node, options).rstrip("\n"))
+        """Print or write the files; raises `Invalid`."""
+        configurations, said = self.configurations(environ, Reader())
+        ledger = LedgerFile(self.ledger) if self.ledger else None
+        plans, _ = plan_all(configurations, self.kept(ledger), self.spread)
+        if self.node and len(plans) > 1:
+            raise Invalid(f"these are {len(plans)} configurations, each with a file of its own; use --output")
+        files: dict[str, tuple[str, int]] = {}
+        told: dict[str, None] = {}
+        for plan, one, notes in zip(plans, configurations, said):
+            noted = plan._replace(notes=(*notes, *plan.notes))
+            options = self._options(one)
+            for node in self._nodes(plan, one):
+                path = os.path.join(plan.name, f"{node}.conf") if len(plans) > 1 else f"{node}.conf"
+                files[path] = rendered(noted, one, node, options), SECRET if options.password else OPEN
+                told.update(dict.fromkeys(remarks(target(noted, one, node, options))))
+        if self.output:
+            _write(self.output, files)
+            for path in _left_over(self.output, files):
+                output.complain(f"{path} is of no node of this plan; remove it there and on the node, which takes part")
+            output.say(f"{self.output} has the files of {len(files)} node{'s' * (len(files) != 1)} now")
+        else:
+            ((text, _),) = files.values()
+            output.say(text.rstrip("\n"))
+        for remark in told:
+            output.complain(remark)
         return True
+
+    def _options(self, one: Settings) -> Options:
+        version = DEFAULT
+        if self.keepalived_version:
+            version = parse(self.keepalived_version)
+        elif STOCK in one.places:
+            version = of_stock(one.stock)
+        return Options(version, _password(one), bool(self.ledger))
+
+    def _nodes(self, plan: Plan, one: Settings) -> Sequence[str]:
+        if self.node:
+            return (self.node,)
+        if not plan.nodes:
+            raise Invalid("--output: nobody names the nodes; give --nodes, or --node for one file")
+        for variable, value in (("UNICAST", one.unicast_source), ("MULTICAST", one.multicast_source)):
+            if value and len(plan.nodes) > 1:
+                where = one.where(f"{variable}_SOURCE_IPADDRESS")
+                raise Invalid(f"{where}: {value} is one node's own, and --output is for all; use --node")
+        return plan.nodes
+
+
+def _password(one: Settings) -> str:
+    """The password in its file; raises `Invalid`."""
+    if not one.auth_pass_file:
+        return ""
+    try:
+        password = read_secret(one.auth_pass_file)
+    except CannotLook as error:
+        raise Invalid(f"{one.where('OPENSHIFT_HA_AUTH_PASS_FILE')}: {error}") from None
+    return password
+
+
+def _write(directory: str, files: Mapping[str, tuple[str, int]]) -> None:
+    """Write all the files or none of them, as far as that can be: what may fail is done before anything is replaced."""
+    made: list[tuple[str, str]] = []
+    try:
+        for name, (text, mode) in files.items():
+            path = os.path.join(directory, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(prefix=".render-", dir=os.path.dirname(path))
+            made.append((temporary, path))
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+        while made:
+            os.replace(*made[0])
+            del made[0]
+    except OSError as error:
+        raise Invalid(f"{directory}: {error.strerror}; name a directory that this user may write") from None
+    finally:
+        for temporary, _ in made:
+            os.unlink(temporary)
+
+
+def _left_over(directory: str, files: Mapping[str, tuple[str, int]]) -> Iterator[str]:
+    """The files in the directories that were made for a node which the plan does not have any more."""
+    for inner in sorted({os.path.dirname(name) for name in files}):
+        for entry in sorted(os.listdir(os.path.join(directory, inner))):
+            path = os.path.join(directory, inner, entry)
+            if entry.endswith(".conf") and os.path.join(inner, entry) not in files and os.path.isfile(path):
+                with open(path, "rb") as file:
+                    if file.read(len(BEGIN)) == BEGIN.encode():
+                        yield path

@@ -2,5 +2,7 @@
 
 from hachecks.ipfailover.render.file import rendered
 from hachecks.ipfailover.render.options import Options
+from hachecks.ipfailover.render.remarks import remarks
+from hachecks.ipfailover.render.target import target
 
-__all__ = ["Options", "rendered"]
+__all__ = ["Options", "remarks", "rendered", "target"]

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 
-from hachecks.keepalived.parser import split_command
+from hachecks.keepalived.parser import COMMAND_PIECE, split_command
 
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,+%@^-]+", re.ASCII)
-RISKY = re.compile(r"""["'\\#!${}~<>]""")
+RISKY = re.compile(r"""["'\\#!$~]""")
 """What ends a quote, or begins an escape, a comment, a variable or an expansion somewhere in Keepalived's reader."""
 OPERATORS = re.compile(r"[|&;]+|[0-9]?[<>]+(?:&[0-9])?")
 LONGEST = 900
 """Bytes: Keepalived cuts lines of more than 1023."""
 STABLE = ("sh", "env")
+HACHECK = "/etc/keepalive/hacheck"
+"""Our executable where a ConfigMap puts it: a program for sh, whatever its mode is there."""
 VIP = "{vip}"
 """Stands for the VIP in a command."""
 
@@ -24,21 +26,33 @@ VIP = "{vip}"
 def words_of(text: str) -> tuple[str, ...]:
     """The words of what somebody gives for a command, with what starts it in front; raises `ValueError`.
 
-    Env finds the program anew at each run, obeys its #! line, and fails where it is missing or may not be executed.
+    They are those that Keepalived makes of it between double quotes, where the stock image puts it. Env finds the
+    program anew at each run, obeys its #! line, and fails where it is missing or may not be executed.
     """
-    words = split_command(text)
-    if not words or not words[0]:
+    words = split_command(_unescaped(text))
+    if not words or not words[0] or _rest(_unescaped(text)):
         raise ValueError(f"{text!r} is no command line; is a quote not closed?")
     operator = next((word for word in words if OPERATORS.fullmatch(word)), "")
     if operator or words[0].startswith("<"):
         raise ValueError(f"{operator or words[0]} is a shell's, and Keepalived starts none; write sh -c '...'")
     if words[0] in STABLE:
         return tuple(words)
-    if words[0].rpartition("/")[2] == "hacheck":
+    if words[0] == HACHECK:
         return ("sh", *words)
-    if "=" in words[0]:
-        raise ValueError(f"{words[0]} would be a variable to env; write env {words[0]} COMMAND, or another name")
+    if "=" in words[0] or words[0].startswith("-"):
+        raise ValueError(f"{words[0]} would be no command to env; begin with the program")
     return ("env", *words)
+
+
+def _unescaped(text: str) -> str:
+    """The text without the escapes of the double quotes around it; those of the words are taken from what is left."""
+    whole = split_command(f'"{text}"')
+    return whole[0] if len(whole) == 1 and not _rest(f'"{text}"') else ""
+
+
+def _rest(text: str) -> str:
+    """What is neither a word nor a blank: half a quote, or half an escape."""
+    return COMMAND_PIECE.sub("", text).strip()
 
 
 def written(words: tuple[str, ...]) -> str:
@@ -52,8 +66,8 @@ def written(words: tuple[str, ...]) -> str:
 def _quoted(word: str) -> str:
     if PLAIN.fullmatch(word):
         return word
-    # Three octal digits end by themselves, hexadecimal ones do not.
-    return "'" + RISKY.sub(lambda match: f"\\{ord(match[0]):03o}", word) + "'"
+    # Keepalived takes escapes twice: within the double quotes, then within each word. Octal digits end by themselves.
+    return "'" + RISKY.sub(lambda match: f"\\\\{ord(match[0]):03o}", word) + "'"
 
 
 def with_vip(words: tuple[str, ...], vip: str) -> tuple[str, ...]:

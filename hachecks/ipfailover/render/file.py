@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hachecks.ipfailover.render import global_block, instance, scripts
-from hachecks.ipfailover.render.command_line import words_of, written
+from hachecks.ipfailover.render import adverts, global_block, instance, scripts, tracking, verbatim
+from hachecks.ipfailover.render.command_line import with_vip, words_of, written
+from hachecks.ipfailover.render.header import header
+from hachecks.ipfailover.render.keywords import GLOBAL, INSTANCE
 from hachecks.ipfailover.render.options import Options
 from hachecks.ipfailover.render.target import target
 from hachecks.settings import Invalid
@@ -13,9 +15,11 @@ from hachecks.settings import Invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hachecks.ipfailover.plan import Plan
+    from hachecks.ipfailover.plan import Instance, Plan
     from hachecks.ipfailover.render.target import Target
     from hachecks.ipfailover.settings import Settings
+
+NOTIFY = "OPENSHIFT_HA_NOTIFY_SCRIPT"
 
 
 def rendered(plan: Plan, settings: Settings, node: str, options: Options = Options()) -> str:  # noqa: B008 - a constant
@@ -24,17 +28,42 @@ def rendered(plan: Plan, settings: Settings, node: str, options: Options = Optio
 
 
 def _lines(found: Target) -> Iterator[str]:
+    adverts.refuse(found)
     checks = scripts.scripts_of(found)
+    track_file = tracking.name(found, checks)
     notify = _notify(found)
-    yield from global_block.lines(found)
+    of_instance, of_all = _verbatim(found)
+    yield from header(found)
+    yield from global_block.lines(found, of_all)
     yield from scripts.blocks(found, checks)
+    yield from tracking.block(found, track_file)
     for one in found.plan.instances:
-        yield from instance.lines(found, one, scripts.tracked(one, checks), notify)
+        shared = instance.Around(scripts.tracked(one, checks), track_file, _told(found, notify, one), of_instance)
+        yield from instance.lines(found, one, shared)
 
 
-def _notify(found: Target) -> str:
+def _verbatim(found: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines for each instance, and those for all."""
+    one, all_of = "OPENSHIFT_HA_VERBATIM", "OPENSHIFT_HA_VERBATIM_GLOBAL"
+    where, settings = found.settings.where, found.settings
+    return (
+        tuple(verbatim.lines(settings.verbatim, where(one), INSTANCE, found.version)),
+        tuple(verbatim.lines(settings.verbatim_global, where(all_of), GLOBAL, found.version)),
+    )
+
+
+def _notify(found: Target) -> tuple[str, ...]:
+    """The words of the notify command."""
     text = found.settings.notify_script
     try:
-        return written(words_of(text)) if text else ""
+        return words_of(text) if text else ()
     except ValueError as error:
-        raise Invalid(f"{found.settings.where('OPENSHIFT_HA_NOTIFY_SCRIPT')}: {error}") from None
+        raise Invalid(f"{found.settings.where(NOTIFY)}: {error}") from None
+
+
+def _told(found: Target, words: tuple[str, ...], one: Instance) -> str:
+    """The command line that is told of an instance: Keepalived adds the instance's name, and none of its VIPs."""
+    try:
+        return written(with_vip(words, ",".join(one.vips)))
+    except ValueError as error:
+        raise Invalid(f"{found.settings.where(NOTIFY)}: {error}") from None

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 from hachecks.ipfailover.render.keywords import knows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hachecks.ipfailover.render.target import Target
 
+AFTER_BOOT = 30
+"""Seconds after the node's start in which a returning node takes no VIP: its network may hear nobody yet."""
+REFRESH = 60
+REPEAT = 5
+"""Gratuitous ARPs, as many as Keepalived sends by default when it becomes master."""
 
-def lines(target: Target) -> Iterator[str]:
+
+def lines(target: Target, verbatim: Sequence[str]) -> Iterator[str]:
     """The block."""
     yield "global_defs {"
-    yield from (f"    {line}" for line in _inside(target))
+    yield from (f"    {line}" for line in (*_inside(target), *verbatim))
     yield "}"
     yield ""
 
@@ -25,9 +31,22 @@ def _inside(target: Target) -> Iterator[str]:
     yield f"router_id {re.sub('[^A-Za-z0-9_]', '', target.plan.name.replace('-', '_'))}"
     yield "script_user root"
     yield "enable_script_security"
+    # A missing interface is a fault until it is there, and no error.
     yield "dynamic_interfaces"
-    yield "vrrp_garp_master_refresh 60"
-    yield "vrrp_garp_lower_prio_repeat 5"
+    yield f"vrrp_garp_master_refresh {REFRESH}"
+    yield f"vrrp_garp_lower_prio_repeat {REPEAT}"
     yield "log_unknown_vrids"
-    if knows(target.version, "reload_check_config"):
+    if checks_at_reload(target):
         yield "reload_check_config"
+    if target.plan.preemption.mode == "nopreempt" and knows(target.version, "vrrp_delay_after_boot"):
+        yield f"vrrp_delay_after_boot {AFTER_BOOT}"
+
+
+def checks_at_reload(target: Target) -> bool:
+    """Whether Keepalived may refuse the whole file, as it then does at its start as well, for any one mistake in it.
+
+    Only where nothing in it depends on what cannot be known here: a directory, or what somebody added.
+    """
+    settings = target.settings
+    unsure = settings.track_file or settings.verbatim or settings.verbatim_global
+    return not unsure and knows(target.version, "reload_check_config")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from hachecks.ipfailover.render import adverts
 from hachecks.ipfailover.render.keywords import knows
 from hachecks.ipfailover.render.target import IPV4, family
 from hachecks.ipfailover.values import LONGEST_INTERFACE
@@ -16,34 +17,54 @@ if TYPE_CHECKING:
 
 LABEL = "vip"
 LENGTHS = {4: 32, 6: 128}
+TOLD = 3
+"""Nodes of an instance that its comment names."""
 
 
-def lines(target: Target, instance: Instance, tracked: Sequence[str], notify: str) -> Iterator[str]:
+class Around(NamedTuple):
+    """What an instance tracks, whom it tells, and what somebody adds to it."""
+
+    scripts: Sequence[str]
+    track_file: str
+    notify: str
+    verbatim: Sequence[str]
+
+
+def lines(target: Target, instance: Instance, around: Around) -> Iterator[str]:
     """The block of one instance."""
     yield f"vrrp_instance {instance.name} {{"
-    yield from (f"    {line}" for line in _inside(target, instance, tracked, notify))
+    yield from (f"    {line}" for line in _inside(target, instance, around))
     yield "}"
     yield ""
 
 
-def _inside(target: Target, instance: Instance, tracked: Sequence[str], notify: str) -> Iterator[str]:
+def _inside(target: Target, instance: Instance, around: Around) -> Iterator[str]:
     yield f"interface {target.settings.interface}"
     yield "state BACKUP"
     yield f"version {target.vrrp(instance)}"
     yield f"virtual_router_id {instance.id}"
-    yield f"priority {target.priority(instance)}"
-    yield f"advert_int {target.settings.advert_interval:g}"
+    yield f"priority {target.priority(instance)}{_others(instance)}"
     yield from _preemption(target)
-    yield from _authentication(target, instance)
+    yield from adverts.lines(target, instance)
     yield from _way(target, instance)
-    if tracked:
-        yield from block("track_script", tracked)
+    if around.scripts:
+        yield from block("track_script", around.scripts)
+    if around.track_file:
+        yield from block("track_file", [around.track_file])
     first, *others = (_address(target, vip) for vip in instance.vips)
     yield from block("virtual_ipaddress", [first])
     if others:
         yield from block("virtual_ipaddress_excluded", others)
-    if notify:
-        yield f'notify "{notify}"'
+    if around.notify:
+        yield f'notify "{around.notify}"'
+    yield from around.verbatim
+
+
+def _others(instance: Instance) -> str:
+    """A comment with the best nodes, the master first."""
+    best = ", ".join(f"{node} {priority}" for node, priority in instance.ranks[:TOLD])
+    more = len(instance.ranks) - TOLD
+    return f"  # {best}{f' and {more} more' if more > 0 else ''}." if best else ""
 
 
 def block(keyword: str, inside: Sequence[str]) -> Iterator[str]:
@@ -56,16 +77,11 @@ def block(keyword: str, inside: Sequence[str]) -> Iterator[str]:
 def _preemption(target: Target) -> Iterator[str]:
     preemption = target.plan.preemption
     if preemption.mode == "delay":
-        yield f"preempt_delay {preemption.seconds:g}"
+        yield f"preempt_delay {preemption.seconds:.6f}".rstrip("0").rstrip(".")
     if preemption.mode == "nopreempt":
         yield "nopreempt"
         if knows(target.version, "timer_expired_backup"):
             yield "timer_expired_backup"
-
-
-def _authentication(target: Target, instance: Instance) -> Iterator[str]:
-    if target.vrrp(instance) == 2:
-        yield from block("authentication", ["auth_type PASS", f"auth_pass {target.plan.password}"])
 
 
 def _way(target: Target, instance: Instance) -> Iterator[str]:

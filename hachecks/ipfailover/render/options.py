@@ -1,4 +1,4 @@
-"""Options of a rendered file that no variable has: whose Keepalived reads it."""
+"""Options of a rendered file that no variable has: whose Keepalived reads it, and the password."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from hachecks.ipfailover.render.keywords import DEFAULT, Version
 
 
 class Options(NamedTuple):
-    """The version of Keepalived."""
+    """The version of Keepalived, the password of VRRP 2 where it is not the name, and whether a ledger keeps ids."""
 
     version: Version = DEFAULT
+    password: str = ""
+    ledger: bool = False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hachecks.ipfailover.render.command_line import VIP, with_vip, words_of, written
+from hachecks.ipfailover.render import keywords
+from hachecks.ipfailover.render.command_line import HACHECK, VIP, with_vip, words_of, written
 from hachecks.ipfailover.render.weight import weight
 from hachecks.settings import Invalid
 
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.plan import Instance
     from hachecks.ipfailover.render.target import Target
 
-HACHECK = ("sh", "/etc/keepalive/hacheck")
-"""Our executable where a ConfigMap puts it, through an interpreter that stays where it is when that is edited."""
 NODE_PORTS = range(30000, 32768)
 """The ports that Kubernetes gives to nodePorts by default."""
+ONE_AT_A_TIME = (2, 3, 3)
+"""The version since which Keepalived does not start a check while the last one still runs."""
 MARGIN = 0.5
 """Seconds that a check has left to say why it fails, before Keepalived ends it."""
 
@@ -72,9 +73,9 @@ def _default(target: Target) -> tuple[str, ...]:
     port = str(settings.monitor_port)
     if settings.monitor_port in NODE_PORTS:
         own = ("--address", target.address) if target.address else ()
-        return (*HACHECK, "nodeport", port, *own, *timeout)
+        return ("sh", HACHECK, "nodeport", port, *own, *timeout)
     address = f"[{target.address}]" if ":" in target.address else target.address or "127.0.0.1"
-    return (*HACHECK, "tcp", f"{address}:{port}", *timeout)
+    return ("sh", HACHECK, "tcp", f"{address}:{port}", *timeout)
 
 
 def tracked(instance: Instance, scripts: Mapping[str, tuple[Script, ...]]) -> list[str]:
@@ -82,9 +83,24 @@ def tracked(instance: Instance, scripts: Mapping[str, tuple[Script, ...]]) -> li
     return list(dict.fromkeys(one.name for vip in instance.vips for one in scripts[vip]))
 
 
+def _refuse(target: Target, scripts: Mapping[str, tuple[Script, ...]]) -> None:
+    """Refuse what Keepalived does wrongly, and what is said of a check that is not there."""
+    settings = target.settings
+    if settings.check_timeout > settings.check_interval and target.version < ONE_AT_A_TIME:
+        raise Invalid(
+            f"{settings.where('OPENSHIFT_HA_CHECK_TIMEOUT')}: {settings.check_timeout} s are more than the interval, "
+            f"and before {keywords.written(ONE_AT_A_TIME)} Keepalived starts a check again while it still runs; "
+            "set OPENSHIFT_HA_CHECK_INTERVAL as high"
+        )
+    if settings.on_fail != "fault" and not any(scripts.values()):
+        where = settings.where("OPENSHIFT_HA_ON_FAIL")
+        raise Invalid(f"{where}: there is no check that could fail; set OPENSHIFT_HA_MONITOR_PORT or _CHECK_SCRIPT")
+
+
 def blocks(target: Target, scripts: Mapping[str, tuple[Script, ...]]) -> Iterator[str]:
     """The vrrp_script blocks, each once."""
     settings = target.settings
+    _refuse(target, scripts)
     lowered = weight(target)
     for script in {one.name: one for of_vip in scripts.values() for one in of_vip}.values():
         try:

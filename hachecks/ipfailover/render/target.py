@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.ipfailover.spread import UNKNOWN, hashed_priority
+from hachecks.ipfailover.values import nodes
 from hachecks.settings import Invalid
+from hachecks.verdict import one_line
 
 if TYPE_CHECKING:
     from hachecks.ipfailover.plan import Instance, Plan
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.settings import Settings
 
 IPV4, IPV6 = 4, 6
+PASSWORD = 8
+"""Characters of a password that count."""
 
 
 class Target(NamedTuple):
@@ -34,6 +38,11 @@ class Target(NamedTuple):
     def peers(self) -> tuple[str, ...]:
         """The others' addresses, without its own."""
         return tuple(peer for peer in self.settings.unicast_peers if peer != self.address)
+
+    @property
+    def password(self) -> str:
+        """What adverts of VRRP 2 carry: longer ones are cut by Keepalived, with a complaint."""
+        return (self.options.password or self.settings.config_name)[:PASSWORD]
 
     def priority(self, instance: Instance) -> int:
         """The node's priority for an instance."""
@@ -64,6 +73,7 @@ def target(plan: Plan, settings: Settings, node: str, options: Options) -> Targe
             f"{where('OPENSHIFT_HA_NETWORK_INTERFACE')}: no interface is named, and the stock image would take the "
             "first that it knows; give --interface"
         )
+    node = _named(node)
     if plan.nodes and node not in plan.nodes:
         raise Invalid(f"{node} is none of the plan's nodes and must not take part: it would take VIPs that others have")
     address = settings.unicast_source or (node if is_address(node) else settings.multicast_source)
@@ -77,6 +87,15 @@ def target(plan: Plan, settings: Settings, node: str, options: Options) -> Targe
             f"{where('UNICAST_SOURCE_IPADDRESS')}: there is no peer, so this would be multicast; "
             "set OPENSHIFT_HA_UNICAST_PEERS, or leave it out"
         )
+    return found
+
+
+def _named(node: str) -> str:
+    """The node as plans have it."""
+    try:
+        (found,) = nodes(node)
+    except ValueError:
+        raise Invalid(f"--node: {one_line(node)!r} is no node; expected one name or address") from None
     return found
 
 

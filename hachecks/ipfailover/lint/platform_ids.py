@@ -1,0 +1,35 @@
+"""Ids that OpenShift's own Keepalived has, on bare metal, vSphere, OpenStack and others: made of the cluster's name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MODULUS = 15
+
+
+def fletcher8(text: str) -> int:
+    """Fletcher's checksum of two halves of 4 bits (RFC 1146 has the larger ones), at most 238."""
+    first = second = 0
+    for byte in text.encode():
+        first = (first + byte) % MODULUS
+        second = (second + first) % MODULUS
+    return second << 4 | first
+
+
+def platform_ids(cluster: str) -> Mapping[int, str]:
+    """The virtual router ids of a cluster of this name, each with what it is for.
+
+    0 is no id, so 1 is added. Older clusters have one for DNS as well, past which the one for ingress is moved, as
+    baremetal-runtimecfg does it; both are told where they differ.
+    """
+    api, dns, ingress = (fletcher8(f"{cluster}-{name}") + 1 for name in ("api", "dns", "ingress"))
+    found = {api: "the API"}
+    moved = ingress
+    while moved in (api, dns + (dns == api)):
+        moved += 1
+    for one in (ingress + (ingress == api), moved):
+        found.setdefault(one, "ingress")
+    return found

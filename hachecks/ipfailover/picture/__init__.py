@@ -1,0 +1,1 @@
+"""Pictures of plans, as SVG: who has which VIP, and who takes it over."""

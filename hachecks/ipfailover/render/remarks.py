@@ -1,0 +1,75 @@
+"""What a reader should know of a rendered file: it stands in its comments, and is told when it is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hachecks.ipfailover.render.keywords import knows, written
+from hachecks.ipfailover.render.target import IPV4, IPV6, PASSWORD, family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hachecks.ipfailover.render.target import Target
+
+LINK_LOCAL_SINCE = (2, 2, 0)
+STOCK_INTERVAL = 1
+"""Seconds between two adverts of the stock image, which is Keepalived's default."""
+
+
+def remarks(target: Target) -> tuple[str, ...]:
+    """The plan's notes, and those of the file."""
+    return (*target.plan.notes, *_remarks(target))
+
+
+def _remarks(target: Target) -> Iterator[str]:
+    settings, plan, version = target.settings, target.plan, written(target.version)
+    where = settings.where
+    if plan.preemption.mode == "nopreempt" and not knows(target.version, "vrrp_delay_after_boot"):
+        yield (
+            f"{where('OPENSHIFT_HA_PREEMPTION')}: a node whose network hears nobody yet after a reboot may take VIPs "
+            f"that others have; Keepalived waits rightly (vrrp_delay_after_boot) since 2.4.0, and this is for {version}"
+        )
+    if any(len(one.vips) > 1 for one in plan.instances) and not target.options.ledger:
+        yield (
+            f"{where('OPENSHIFT_HA_VIP_GROUPS')}: the first VIP of each group must stay the first, which a ledger "
+            "sees to: plan with --ledger and --save"
+        )
+    if target.version < LINK_LOCAL_SINCE and any(family(one.vips[0]) == IPV6 for one in plan.instances):
+        yield f"Keepalived {version} complains that IPv6 VIPs are not link-local, and serves them none the less"
+    if len(target.options.password) > PASSWORD:
+        yield f"{where('OPENSHIFT_HA_AUTH_PASS_FILE')}: of a password {PASSWORD} characters count"
+    for variable in ("OPENSHIFT_HA_ADMIN_EMAILS", "OPENSHIFT_HA_SMTP_SERVER"):
+        if variable in settings.places:
+            yield f"{where(variable)}: nobody is mailed, as by the stock image; see hacheck notify"
+    yield from _of_adverts(target)
+    if settings.multicast_source and plan.unicast:
+        yield f"{where('MULTICAST_SOURCE_IPADDRESS')}: it is for multicast, and there are unicast peers"
+    elif settings.multicast_source:
+        others = next((one for one in plan.instances if family(one.vips[0]) != family(settings.multicast_source)), None)
+        if others:
+            yield f"{where('MULTICAST_SOURCE_IPADDRESS')}: it is not for {others.vips[0]}, which is of another family"
+    if settings.track_file:
+        yield (
+            f"{where('OPENSHIFT_HA_TRACK_FILE')}: its directory must be there before Keepalived starts, or the file is "
+            "not looked at; until the agent writes it, it says that the node is not well"
+        )
+    if settings.verbatim or settings.verbatim_global:
+        name = "OPENSHIFT_HA_VERBATIM" if settings.verbatim else "OPENSHIFT_HA_VERBATIM_GLOBAL"
+        yield f"{where(name)}: the values in these lines are not judged; try the file with keepalived --config-test"
+
+
+def _of_adverts(target: Target) -> Iterator[str]:
+    """What parts nodes that are told differently."""
+    settings = target.settings
+    ipv4 = any(family(one.vips[0]) == IPV4 for one in target.plan.instances)
+    if ipv4 and settings.vrrp_version == 3:
+        yield (
+            f"{settings.where('OPENSHIFT_HA_VRRP_VERSION')}: nodes that speak VRRP 2, such as those with the stock "
+            "image, hear none of these adverts and take the VIPs too; change all nodes at once"
+        )
+    elif ipv4 and settings.advert_interval != STOCK_INTERVAL:
+        yield (
+            f"{settings.where('OPENSHIFT_HA_ADVERT_INT')}: in VRRP 2 nodes with another interval, such as those with "
+            "the stock image, drop these adverts and take the VIPs too; change all nodes at once"
+        )
