@@ -43,6 +43,8 @@ ip link set eth1 up
 ip link set eth0 up
 ip route add default dev eth0
 """
+PLANNING = "hacheck ipfailover "
+"""How the commands begin that are run where somebody plans, by the package: they change nothing but their ledger."""
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nonexistent"))
 
 
@@ -65,11 +67,19 @@ def blocks(kind: str, page: Path | None = None) -> list[str]:
 def transcripts() -> list[ParameterSet]:
     """Each `$ command` with what it is said to print, and the page; what several pages say alike is run once."""
     found: dict[tuple[str, str], Path] = {}
-    for block in BLOCKS:
-        for part in block.text.split("$ ")[1:] if block.language == "console" else []:
-            command, _, told = part.partition("\n")
-            found.setdefault((command, told.rstrip("\n")), block.page)
+    for page in PAGES:
+        for command, told in said_on(page):
+            if not command.startswith(PLANNING):
+                found.setdefault((command, told), page)
     return [pytest.param(page, *said, id=f"{page.stem}: {said[0]}") for said, page in found.items()]
+
+
+def said_on(page: Path) -> Iterator[tuple[str, str]]:
+    """Each `$ command` of a page with what it is said to print, in the page's order."""
+    for text in blocks("console", page):
+        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            command, _, told = part.partition("\n")
+            yield command, told.rstrip("\n")
 
 
 def configuration_of(page: Path) -> str:
@@ -187,6 +197,22 @@ def test_a_recipe_does_what_it_says(request: pytest.FixtureRequest, page: Path, 
         said, told = " ".join(sorted(said[7:].split("; "))), " ".join(sorted(told[7:].split("; ")))
     assert without_figures(said) == without_figures(told)
     assert code == (1 if lines[0].startswith("FAIL") else 0)
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES])
+def test_what_is_planned_comes_out_as_it_says(tmp_path: Path, page: Path) -> None:
+    program = tmp_path / "bin/hacheck"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m hachecks "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / "configmaps").symlink_to(ROOT / "configmaps")
+    environ = {"PATH": f"{program.parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    for command, told in said_on(page):
+        if command.startswith(PLANNING):
+            done = subprocess.run(
+                ["sh", "-c", command], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+            )
+            assert (done.stdout + done.stderr).rstrip("\n") == told, command
 
 
 COMPLETION = [(one.language, one.text) for one in BLOCKS if " completion " in one.text]
