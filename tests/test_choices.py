@@ -495,3 +495,20 @@ def _(choice: str, _stage: Stage) -> None:
     answer = hacheck("ipfailover", "lint", "--virtual-ips", "10.0.0.1", "--fail-on", choice)
     assert answer.code == {"error": 0, "warning": 1, "note": 1, "never": 0}[choice]
     assert " warning HA007: " in answer.out
+
+
+@run_of("LintCommand --format")
+def _(choice: str, _stage: Stage) -> None:
+    answer = hacheck("ipfailover", "lint", "--virtual-ips", "10.0.0.1", "--format", choice)
+    assert answer.code == 1
+    told = {"json": '{"code": "HA007"', "sarif": '{"ruleId": "HA007"', "github": "::warning title=HA007 "}
+    assert told.get(choice, " warning HA007: ") in answer.out
+
+
+@run_of("LintCommand --kube-proxy-mode")
+def _(choice: str, stage: Stage) -> None:
+    service = stage.path / "service.yaml"
+    service.write_text("kind: Service\nspec:\n  ports: [{nodePort: 30080}]\n  externalIPs: [10.0.0.1]\n")
+    out = hacheck("ipfailover", "lint", service, "--kube-proxy-mode", choice).out
+    found = {"iptables": set(), "ipvs": {"HA145"}, "nftables": {"HA144"}, "unknown": set()}[choice]
+    assert {code for code in ("HA144", "HA145") if f" {code}: " in out} == found

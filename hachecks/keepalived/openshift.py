@@ -155,7 +155,7 @@ def items(text: str) -> Iterator[Item]:
     room = MAX_VIPS
     for written in re.split(r"[,\n]", text):
         left = DELETED.sub("", written)
-        if left:
+        if written.strip():
             addresses = _addresses(left)[:room]
             room -= len(addresses)
             yield Item(written, left, addresses)

@@ -35,6 +35,9 @@ from hachecks.http.limits import PhaseLimit
 from hachecks.http.ranges import StatusRanges
 from hachecks.http.request import Request
 from hachecks.http.url import ProxyUrl, Url
+from hachecks.ipfailover.lint import formats, reading
+from hachecks.ipfailover.lint.catalogue import lint
+from hachecks.ipfailover.lint.subject import subject
 from hachecks.keepalived import configuration, json_dump
 from hachecks.keepalived import openshift as variables
 from hachecks.messages.message import TemplateText
@@ -288,6 +291,17 @@ def openshift(data: bytes) -> None:
     )
 
 
+def linted(data: bytes) -> None:
+    written = text(data)
+    if reading.is_keepalived_conf(written):
+        found = reading.read((), (), [reading.conf(written, "F")] * 2)
+    else:
+        found = reading.read([(written, "F")], [(written, "E")])
+    judged = subject(found.sources, {}, resources=found.resources, confs=found.confs, refused=found.refused)
+    findings = lint(judged)
+    assert len(formats.as_text(findings).splitlines()) == len(findings), "a finding is not one line"
+
+
 def hacheck_toml(data: bytes) -> None:
     found = Configuration.read(file_of(data, "hacheck.toml"))
     channels_of(found, {})
@@ -316,6 +330,7 @@ TARGETS = (
     Target("keepalived.json", lambda data: list(map(repr, json_dump.dumps_of(text(data)).values())),
            seeds.KEEPALIVED_JSON, (ValueError,)),
     Target("openshift-variables", openshift, seeds.OPENSHIFT),
+    Target("lint", linted, seeds.LINT, (Invalid,)),
     Target("fifo-line", fifo_line, seeds.FIFO, (ValueError,)),
     Target("record", record, [seeds.RECORD], (ValueError,)),
     Target("journal", journal_file, seeds.JOURNAL),

@@ -154,6 +154,16 @@ OPENSHIFT = [
     b"10.0.0.1,10.0.0.4-6 fe80::1-4\n2\n10\n3 4\n2\nmy-name\n1.2.3.4",
     b"10.0.0.1 - 10.0.0.9\n0\n254\n\n1s\n\n",
 ]
+LINT = [
+    b"kind: Deployment\nmetadata: {name: x}\nspec:\n  replicas: 2\n  template:\n    spec:\n      hostNetwork: true\n      containers:\n"
+    b"        - name: k\n          image: ose-keepalived-ipfailover:v4.20\n          ports: [{hostPort: 63010}]\n          env:\n"
+    b"            - {name: OPENSHIFT_HA_VIRTUAL_IPS, value: '10.0.0.1-4,fd00::1'}\n"
+    b"            - {name: OPENSHIFT_HA_CHECK_SCRIPT, value: sh /etc/keepalive/x}\n          volumeMounts:\n"
+    b"            - {name: c, mountPath: /etc/keepalive}\n      volumes: [{name: c, configMap: {name: m, items: [{key: x, path: x}]}}]\n"
+    b"---\nkind: ConfigMap\nmetadata: {name: m}\ndata:\n  x: 'exit 0'\n---\nkind: Service\nspec: {externalIPs: [10.0.0.9]}\n",
+    b'{"kind": "List", "items": [{"kind": "ConfigMap", "data": {"OPENSHIFT_HA_VIP_GROUPS": "010", "a": "vrrp_instance V {\\n}\\n"}}]}',
+    *KEEPALIVED_CONF,
+]
 HACHECK_TOML = [
     b"a = " + DEEP,
     b'[check.web]\nprobe = "http"\nurl = "http://x/"\nstatus = "200-299"\njson = [".a == 1"]\nfall = 2\n'

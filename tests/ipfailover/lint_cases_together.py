@@ -27,7 +27,7 @@ shows(
     ),
     together(env(**ROUTER), conf_with()),
 )
-OTHER = (("ipfailover-keepalived", "geo"), ("10.0.0.100-101", "10.0.0.102-103"), ("value: router", "value: geo"))
+OTHER = (("ipfailover-keepalived", "geo"), ("10.0.0.100", "10.0.0.101"), ("value: router", "value: geo"))
 OFFSET = ('value: "10"', 'value: "20"')
 PORT = ("63010", "63020")
 shows(

@@ -39,3 +39,6 @@ shows("HA090", deployment(env=[SET, PINNED], image=STOCK), deployment(env=[SET, 
 shows("HA091", env(**VIP, VRRP_VERSION="3", ADVERT_INT="0.1"), env(**VIP, VRRP_VERSION="3", ADVERT_INT="0.5"))
 shows("HA092", env(**VIP, ON_FAIL="last-resort", PREEMPTION="nopreempt"), env(**VIP, ON_FAIL="last-resort"))
 shows("HA093", env(**VIP, MONITOR_PORT="0"), env(**VIP, MONITOR_PORT="0", CHECK_SCRIPT="sh /x"))
+shows("HA094", env(**VIP, MONITOR_PORT="80", CHECK_SCRIPT="sh /x"), env(**VIP, MONITOR_PORT="80"))
+shows("HA094", env(**VIP, MONITOR_PORT="80", CHECK_SCRIPT="sh /x"), env(**VIP, MONITOR_PORT="0", CHECK_SCRIPT="sh /x"))
+shows("HA095", env(VIRTUAL_IPS="1.1.1.1-2", VIP_GROUPS="10"), env(VIRTUAL_IPS="1.1.1.1-2", VIP_GROUPS="2"))

@@ -8,11 +8,7 @@ import pytest
 
 from hachecks.ipfailover.lint.catalogue import RULES, THEMES
 from hachecks.ipfailover.lint.rule import SEVERITIES, Rule
-from tests.ipfailover import lint_cases_conf, lint_cases_pod, lint_cases_together, lint_cases_understood
-from tests.ipfailover.linting import CASES, Case
-
-MODULES = (lint_cases_understood, lint_cases_conf, lint_cases_pod, lint_cases_together)
-"""Modules whose import notes cases."""
+from tests.ipfailover.lint_cases import CASES, MODULES, Case
 
 
 @pytest.mark.parametrize("case", [pytest.param(one, id=f"{one.code}-{number}") for number, one in enumerate(CASES)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from hachecks.config import nearest
@@ -117,7 +118,8 @@ class LintCommand(ConfigurationOptions):
 
 
 def _explained(code: str) -> str:
-    rule = RULES.get(code.upper())
-    if rule is None:
-        raise Invalid(f"--explain: there is no finding {code}{nearest(code.upper(), RULES)}")
-    return formats.explained(rule)
+    number = re.fullmatch("(?:HA)?0*([0-9]{1,3})", code, re.IGNORECASE | re.ASCII)
+    name = f"HA{int(number[1]):03}" if number else code.upper()
+    if name not in RULES:
+        raise Invalid(f"--explain: there is no finding {code}{nearest(name, RULES)}")
+    return formats.explained(RULES[name])

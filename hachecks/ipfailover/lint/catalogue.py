@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.lint import (
+    conf_commands,
     conf_elections,
     conf_instances,
     conf_nodes,
     conf_scripts,
     conf_unicast,
+    kube_proxy,
     network,
     ours,
     pod_files,
     pod_life,
     pod_rights,
     pod_rollout,
+    pod_volumes,
+    ports,
+    stock_elections,
+    stock_ids,
+    stock_text,
+    stock_vips,
     together,
     understood,
 )
@@ -29,17 +37,25 @@ if TYPE_CHECKING:
 
 THEMES = (
     understood,
+    stock_vips,
+    stock_ids,
+    stock_text,
+    stock_elections,
     ours,
     pod_rights,
     pod_rollout,
     pod_life,
     pod_files,
+    pod_volumes,
     network,
+    kube_proxy,
     conf_instances,
     conf_elections,
     conf_unicast,
     conf_scripts,
+    conf_commands,
     together,
+    ports,
     conf_nodes,
 )
 """Modules with `RULES`. HA010 to HA089 are about what the stock image makes of variables."""

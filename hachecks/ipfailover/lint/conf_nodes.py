@@ -123,11 +123,13 @@ def members_differ(subject: Subject) -> Iterator[Found]:
 )
 def small_weight(subject: Subject) -> Iterator[Found]:
     """Instances that stay above the other node's priority with all their checks failing."""
+    weights = {
+        (conf.name, script.read.name): script.value("weight") for conf in subject.confs for script in conf.scripts()
+    }
     for pair in together(subject):
         one, other = sorted(pair, key=lambda each: -(each.read.priority or 0))
-        weights = {script.read.name: script.value("weight") for script in one.conf.scripts()}
         tracked = [
-            (entry, weight or weights.get(entry.words[0], ""))
+            (entry, weight or weights.get((one.conf.name, entry.words[0]), ""))
             for kind, entry, weight in one.tracked()
             if kind == "track_script"
         ]

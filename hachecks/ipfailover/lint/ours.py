@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.lint.conf_elections import SHORTEST
-from hachecks.ipfailover.lint.rule import ERROR, WARNING, Found, rule
+from hachecks.ipfailover.lint.rule import ERROR, NOTE, WARNING, Found, rule
 from hachecks.ipfailover.settings import RANGE_CHECK, VARIABLES
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.lint.subject import Subject
 
 ADVERTS, ON_FAIL, PORT = "OPENSHIFT_HA_ADVERT_INT", "OPENSHIFT_HA_ON_FAIL", "OPENSHIFT_HA_MONITOR_PORT"
+GROUPS = "OPENSHIFT_HA_VIP_GROUPS"
 CHECK, TRACK = "OPENSHIFT_HA_CHECK_SCRIPT", "OPENSHIFT_HA_TRACK_FILE"
 
 
@@ -85,4 +86,37 @@ def unchecked(subject: Subject) -> Iterator[Found]:
             yield Found(one.where(PORT), "the check always passes")
 
 
-RULES = (not_of_the_stock_image, fast_adverts, moves_nothing, unchecked)
+@rule(
+    "HA094",
+    NOTE,
+    "a port beside a check script",
+    why="The script is in place of the check of the port, not in addition to it, whatever the image's settings.sh "
+    "says: nobody asks the port.",
+    cure=f"leave {PORT} out, or let the script ask it: sh /etc/keepalive/hacheck tcp ADDRESS:PORT",
+    evidence="origin#12509; openshift/images, ipfailover/keepalived/lib/config-generators.sh",
+)
+def port_not_asked(subject: Subject) -> Iterator[Found]:
+    """Configurations with a port that is to be asked, and a script."""
+    for one in subject.configurations:
+        if one.text(PORT) and one.settings.monitor_port and one.is_understood(PORT) and one.text(CHECK):
+            yield Found(one.where(PORT), f"port {one.settings.monitor_port} is not checked: {CHECK} is in its place")
+
+
+@rule(
+    "HA095",
+    NOTE,
+    "more groups than VIPs",
+    why="A group has one VIP at least, so there are as many instances as VIPs: the number has no effect, until VIPs "
+    "are added, which then come to groups of their own and later to others' and change ids.",
+    cure=f"leave {GROUPS} out, unless there are more VIPs than ids",
+    evidence="OpenShift's example has 10 groups for 2 VIPs",
+)
+def idle_groups(subject: Subject) -> Iterator[Found]:
+    """Configurations whose groups would be empty."""
+    for one in subject.configurations:
+        groups, vips = one.settings.virtual_ip_groups, len(one.settings.virtual_ips.addresses)
+        if vips and groups > vips:
+            yield Found(one.where(GROUPS), f"{groups} groups of {vips} VIP{'s' * (vips != 1)}")
+
+
+RULES = (not_of_the_stock_image, fast_adverts, moves_nothing, unchecked, port_not_asked, idle_groups)

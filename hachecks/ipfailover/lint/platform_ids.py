@@ -20,16 +20,8 @@ def fletcher8(text: str) -> int:
 
 
 def platform_ids(cluster: str) -> Mapping[int, str]:
-    """The virtual router ids of a cluster of this name, each with what it is for.
+    """The virtual router ids of a cluster of this name, each with what it is for; baremetal-runtimecfg makes them so.
 
-    0 is no id, so 1 is added. Older clusters have one for DNS as well, past which the one for ingress is moved, as
-    baremetal-runtimecfg does it; both are told where they differ.
+    0 is no id, so 1 is added. The two are never one: the sums of their endings differ modulo 15.
     """
-    api, dns, ingress = (fletcher8(f"{cluster}-{name}") + 1 for name in ("api", "dns", "ingress"))
-    found = {api: "the API"}
-    moved = ingress
-    while moved in (api, dns + (dns == api)):
-        moved += 1
-    for one in (ingress + (ingress == api), moved):
-        found.setdefault(one, "ingress")
-    return found
+    return {fletcher8(f"{cluster}-{name}") + 1: what for name, what in (("api", "the API"), ("ingress", "ingress"))}

@@ -18,11 +18,12 @@ PAGE = "docs/lint.md"
 
 
 class Found(NamedTuple):
-    """What a rule found: where, and what happens there; `cure` where it is another than the rule's."""
+    """What a rule found: where, and what happens there; `cure` and `severity` where they are other than the rule's."""
 
     place: str
     what: str
     cure: str = ""
+    severity: str = ""
 
 
 class Rule(NamedTuple):
@@ -46,7 +47,7 @@ class Rule(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A weakness of what is given: its rule, where it is, what happens there, and the cure."""
+    """A weakness of what is given: its rule, as bad as it is here, the place, what happens there, and the cure."""
 
     rule: Rule
     place: Place
@@ -63,5 +64,8 @@ def rule(
 
 def findings_of(one: Rule, subject: Subject) -> list[Finding]:
     """What a rule finds, each once."""
-    found = (Finding(one, Place.of(place), what, cure or one.cure) for place, what, cure in one.find(subject))
+    found = (
+        Finding(one._replace(severity=severity or one.severity), Place.of(place), what, cure or one.cure)
+        for place, what, cure, severity in one.find(subject)
+    )
     return list(dict.fromkeys(found))

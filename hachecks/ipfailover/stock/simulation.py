@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.ipfailover.stock import generator
@@ -125,19 +126,30 @@ def _written(
     if offset is None:
         # An error in the sum ends the generator before the first instance, and Keepalived is started all the same.
         return ()
-    replicas = numbers["OPENSHIFT_HA_REPLICA_COUNT"].value or 1
     excluded = environ.get("HA_EXCLUDED_VRRP_IDS", "") if stock.excludes else ""
-    found: list[Rank | None] = []
     members = openshift.instances(environ)
-    if node:
-        found += (rank for rank, _ in zip(ranks(node, max(replicas, 1), backs_up=_backs_up(environ, stock)), members))
-    found += [None] * (len(members) - len(found))
+    nobodys: list[Rank | None] = [None] * len(members)
+    found = _ranks(environ, numbers, stock, node, len(members)) if node else nobodys
     ids = openshift.ids(offset, excluded)
     return tuple(generator.Written(name, next(ids), vips, rank) for (name, vips), rank in zip(members.items(), found))
 
 
-def _backs_up(environ: Mapping[str, str], stock: Features) -> bool:
-    return stock.backs_up and generator.preemption(environ) == "nopreempt"
+def _ranks(
+    environ: Mapping[str, str], numbers: Mapping[str, Number], stock: Features, node: StockNode, count: int
+) -> list[Rank]:
+    replicas = numbers["OPENSHIFT_HA_REPLICA_COUNT"].value or 1
+    backs_up = stock.backs_up and generator.preemption(environ) == "nopreempt"
+    return list(islice(ranks(node, max(replicas, 1), backs_up=backs_up), count))
+
+
+def priorities(
+    environ: Mapping[str, str], stock: tuple[int, int], node: StockNode, count: int
+) -> list[tuple[int, int]]:
+    """The least and greatest priority that so many instances get on a node; none where bash alone knows."""
+    version = features(stock)
+    numbers = _numbers(environ, version)
+    known = all(one.value is not None or one.error for one in numbers.values())
+    return [_effective(rank) for rank in _ranks(environ, numbers, version, node, count)] if known else []
 
 
 def _instances(

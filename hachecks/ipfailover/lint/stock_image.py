@@ -1,0 +1,73 @@
+"""The stock image as lint knows it: what it does with a configuration, how it is called, and how bad that is.
+
+Where the version is told, by `--stock` or by the image of a workload, the stock image is what runs, and a finding has
+the severity of its rule. Where it is not, the variables may be for `hacheck ipfailover render`, which does them right
+or refuses them by a rule of its own: then a finding is a note on what the newest stock image would do otherwise, and
+rules about what it always does are silent.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from hachecks.ipfailover.lint.rule import NOTE, Found
+from hachecks.ipfailover.settings import VARIABLES
+from hachecks.ipfailover.stock.simulation import Simulation, simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hachecks.ipfailover.lint.subject import Configuration, Subject
+
+REMEMBERED = 64
+"""Simulations, of which all rules of one configuration need the same."""
+SHOWN = 3
+"""VIPs that are written out; of more, the first and the last."""
+
+
+def image(one: Configuration) -> str:
+    """What it is called: with its version, and whether that is assumed."""
+    major, minor = one.settings.stock
+    return f"the stock image {major}.{minor}" if one.stock else f"the stock image ({major}.{minor} is assumed)"
+
+
+def configurations(subject: Subject, *, told: bool = False) -> Iterator[Configuration]:
+    """The configurations that are here as a whole; with `told` those alone that run by the stock image."""
+    return (one for one in subject.configurations if one.given and not one.partial and (runs(one) or not told))
+
+
+def runs(one: Configuration) -> bool:
+    """Whether the stock image is what runs, since its version is told, or the image is OpenShift's."""
+    return bool(one.stock) or one.is_stock
+
+
+def simulated(one: Configuration) -> Simulation:
+    """What the stock image does with a configuration, on any node."""
+    return _simulated(environ(one), one.settings.stock)
+
+
+def environ(one: Configuration) -> tuple[tuple[str, str], ...]:
+    """The variables that the stock image is given."""
+    return tuple(
+        (name, given.text) for name, given in one.given.items() if name in VARIABLES and not VARIABLES[name].ours
+    )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _simulated(variables: tuple[tuple[str, str], ...], stock: tuple[int, int]) -> Simulation:
+    return simulate(dict(variables), stock)
+
+
+def found(one: Configuration, variable: str, what: str, cure: str = "") -> Found:
+    """A finding about a variable of a configuration; a note where nobody says that the stock image runs."""
+    return Found(one.where(variable), what, cure, "" if runs(one) else NOTE)
+
+
+def in_words(addresses: Sequence[str]) -> str:
+    """VIPs as a sentence names them."""
+    if not addresses:
+        return "nothing"
+    if len(addresses) <= SHOWN:
+        return " and ".join(filter(None, (", ".join(addresses[:-1]), addresses[-1])))
+    return f"the {len(addresses)} VIPs {addresses[0]} to {addresses[-1]}"
