@@ -189,6 +189,14 @@ class Node:
         """Take the cable out."""
         self._cluster.switch.must("ip", "link", "set", self.port, "down")
 
+    def part(self) -> None:
+        """Let no other node that is parted hear it, though its cable is in."""
+        self._cluster.switch.must("ip", "link", "set", self.port, "type", "bridge_slave", "isolated", "on")
+
+    def join(self) -> None:
+        """Let all hear it again."""
+        self._cluster.switch.must("ip", "link", "set", self.port, "type", "bridge_slave", "isolated", "off")
+
     def mend(self) -> None:
         """Put the cable in again."""
         self._cluster.switch.must("ip", "link", "set", self.port, "up")
@@ -233,11 +241,13 @@ class Cluster:
             ]
             raise NotSeen("\n".join([f"not within {within:g} s:", *wrong, self.timeline.told(since)]))
 
-    def wait_until_each_has_one_owner(self, vips: Iterable[str], within: float = PATIENCE) -> None:
-        """See each VIP on one node, whichever it is."""
+    def wait_for_each(
+        self, vips: Iterable[str], true: Callable[[frozenset[str]], bool], within: float = PATIENCE
+    ) -> None:
+        """See it come true of the owners of each VIP."""
         vips = list(vips)
-        if not self.owners.wait(lambda: all(len(self.owners.of(vip)) == 1 for vip in vips), within):
-            raise NotSeen("\n".join(f"{vip}: {sorted(self.owners.of(vip))}" for vip in vips))
+        if not self.owners.wait(lambda: all(true(self.owners.of(vip)) for vip in vips), within):
+            raise NotSeen("\n".join([*(f"{vip}: {sorted(self.owners.of(vip))}" for vip in vips), self.timeline.told()]))
 
     def wait_until_all_are_heard(self) -> None:
         """See each node hear an advert of each instance from its master, so that all know who that is."""

@@ -72,7 +72,7 @@ def test_without_preemption_a_reload_with_it_brings_the_plan_about(
 ) -> None:
     found, preempting = (both_families(way, PREEMPTION=mode) for mode in ("nopreempt", "preempt"))
     cluster.start(found.files(cluster))
-    cluster.wait_until_each_has_one_owner(found.owners(cluster))
+    cluster.wait_for_each(found.ids, lambda owners: len(owners) == 1)
     reload_all(cluster, preempting)
     cluster.wait_for_owners(found.owners(cluster))
     began = len(cluster.owners.history)
