@@ -78,12 +78,12 @@ def _run(index: int, address: str) -> object:
 def _of_kind(subject: Subject, wanted: str) -> Iterator[Found]:
     """Items of a kind of which the stock image makes something else than was meant."""
     for one in configurations(subject):
-        for item in simulated(one).items:
+        for item in (item for item in simulated(one).items if kind(item) == wanted):
             addresses, expected = taken(item.addresses), meant(item)
-            if kind(item) != wanted or (addresses == expected and len(addresses) == len(item.addresses)):
+            whole = len(addresses) == len(item.addresses)
+            if whole and addresses == expected:
                 continue
             instead = f", instead of {in_words(expected)}" if expected else ""
-            whole = len(addresses) == len(item.addresses)
             some = "" if whole else f", of which Keepalived takes {in_words(addresses)}"
             cure = spelled(expected) if expected else ""
             yield found(
