@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hachecks.ipfailover.constraints import APART, PREFER, TOGETHER, Units
 from hachecks.ipfailover.ledger import Entry, Kept, Ledger, numbered
 from hachecks.ipfailover.notes import notes
-from hachecks.ipfailover.spread import EVEN, HASH, HIGHEST, UNKNOWN, by_hash, in_order, spread
+from hachecks.ipfailover.spread import EVEN, HASH, UNKNOWN, by_hash, in_order, priorities, spread
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
@@ -212,5 +212,4 @@ def _ranks(
             if stays != one.nodes[0]:
                 displaced.add(units.of[one.vips[0]])
     orders = spread(units.units, nodes, before, displaced)
-    priorities = range(HIGHEST, HIGHEST - len(nodes), -1)
-    return {one.vips[0]: tuple(zip(orders[units.of[one.vips[0]]], priorities)) for one in entries}
+    return {one.vips[0]: tuple(zip(orders[units.of[one.vips[0]]], priorities(len(nodes)))) for one in entries}

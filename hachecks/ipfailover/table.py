@@ -108,8 +108,7 @@ def returns(plan: Plan) -> dict[str, str]:
     told = {
         "immediate": f"Back with preempt: a node has its VIPs again at once{but}",
         "delay": f"Back with preempt_delay: a node has its VIPs again after {in_words(seconds)}{but}",
-        "nopreempt": "Back with nopreempt: a node has no VIP until others are lost, and the plan holds again when all "
-        "start at once",
+        "nopreempt": "Back with nopreempt: a node has no VIP until others are lost, or until all reload with preempt",
     }
     return {mode: f"{text}{' (as configured)' * (mode == plan.preemption.mode)}." for mode, text in told.items()}
 

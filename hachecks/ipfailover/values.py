@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LONGEST_INTERFACE = 15
 """Characters of an interface's name in Linux."""
 MOST_NODES = 254
-"""Nodes of one plan, since each has a priority of its own: 254, 253 and so on down to 1."""
+"""Nodes of one plan, since each has a priority of its own, from 254 down to 1."""
 LARGEST_NUMBER = 1_000_000
 CONFIG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 NODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)

@@ -31,7 +31,7 @@ from tests.failover.timeline import NotSeen, Timeline
 from tests.ipfailover.asking import Asking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 ECHO = Path(__file__).with_name("echo.py")
 # A busy machine is not what is tried: whoever is late with his adverts for want of a processor would lose his VIPs.
@@ -108,10 +108,10 @@ class Owners:
             raise RuntimeError(f"ip monitor: {self.complaint}")
         return all(self.of(vip) == ({node} if node else set()) for vip, node in expected.items())
 
-    def wait(self, expected: Mapping[str, str | None], within: float) -> bool:
-        """Whether they come to be where they are expected."""
+    def wait(self, true: Callable[[], bool], within: float) -> bool:
+        """Whether it comes to be true, of owners."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.are(expected), within)
+            return self._changed.wait_for(true, within)
 
 
 class Node:
@@ -189,6 +189,14 @@ class Node:
         """Take the cable out."""
         self._cluster.switch.must("ip", "link", "set", self.port, "down")
 
+    def part(self) -> None:
+        """Let no other node that is parted hear it, though its cable is in."""
+        self._cluster.switch.must("ip", "link", "set", self.port, "type", "bridge_slave", "isolated", "on")
+
+    def join(self) -> None:
+        """Let all hear it again."""
+        self._cluster.switch.must("ip", "link", "set", self.port, "type", "bridge_slave", "isolated", "off")
+
     def mend(self) -> None:
         """Put the cable in again."""
         self._cluster.switch.must("ip", "link", "set", self.port, "up")
@@ -225,13 +233,21 @@ class Cluster:
     def wait_for_owners(self, expected: Mapping[str, str | None], within: float = PATIENCE) -> None:
         """See each VIP on its node and on no other."""
         since = time.monotonic()
-        if not self.owners.wait(expected, within):
+        if not self.owners.wait(lambda: self.owners.are(expected), within):
             wrong = [
                 f"{vip}: {', '.join(sorted(self.owners.of(vip))) or 'nobody'}, expected {node or 'nobody'}"
                 for vip, node in expected.items()
                 if not self.owners.are({vip: node})
             ]
             raise NotSeen("\n".join([f"not within {within:g} s:", *wrong, self.timeline.told(since)]))
+
+    def wait_for_each(
+        self, vips: Iterable[str], true: Callable[[frozenset[str]], bool], within: float = PATIENCE
+    ) -> None:
+        """See it come true of the owners of each VIP."""
+        vips = list(vips)
+        if not self.owners.wait(lambda: all(true(self.owners.of(vip)) for vip in vips), within):
+            raise NotSeen("\n".join([*(f"{vip}: {sorted(self.owners.of(vip))}" for vip in vips), self.timeline.told()]))
 
     def wait_until_all_are_heard(self) -> None:
         """See each node hear an advert of each instance from its master, so that all know who that is."""

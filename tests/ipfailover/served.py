@@ -66,11 +66,11 @@ def called(node: Node, plan: Plan) -> str:
     return next(name for name in (node.name, *node.addresses) if name in plan.nodes)
 
 
-def served(*configurations: Mapping[str, str]) -> Served:
+def served(*configurations: Mapping[str, str], placement: str | None = None) -> Served:
     """Configurations, each of variables by their names without OPENSHIFT_HA_; no check is in the way."""
     common = {"NETWORK_INTERFACE": "eth0", "MONITOR_PORT": "0"}
     found = tuple(settings(variables(**common, **one)) for one in configurations)
-    plans, _ = plan_all(found, {}, None)
+    plans, _ = plan_all(found, {}, placement)
     return Served(found, plans)
 
 

@@ -72,8 +72,14 @@ class Rollout:
         return answer
 
 
-@pytest.mark.parametrize("groups", ["0", "3"])
-@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize(
+    ("way", "groups"),
+    [
+        pytest.param(way, groups, marks=pytest.mark.xdist_group(f"cluster-{way}-{groups}"))
+        for way in WAYS
+        for groups in ("0", "3")
+    ],
+)
 def test_not_one_request_to_another_vip_is_lost(cluster: Cluster, tmp_path: Path, way: str, groups: str) -> None:
     rollouts = [Rollout(tmp_path, VIP_GROUPS=groups, **short) for short in WAYS[way]]
     for one in rollouts:

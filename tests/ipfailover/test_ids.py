@@ -9,6 +9,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from hachecks.ipfailover.plan import plan_all
+from hachecks.ipfailover.spread import priorities
 from hachecks.keepalived import openshift
 from hachecks.settings import Invalid
 from tests.ipfailover.given import environments, ids, many, odd_lists, plan, settings, stock_lists, variables
@@ -143,7 +144,7 @@ def is_planned(environ: dict[str, str]) -> bool:
     vips = [vip for one in found.instances for vip in one.vips]
     assert len(set(vips)) == len(vips)
     for one in found.instances:
-        assert [priority for _, priority in one.ranks] == list(range(254, 254 - len(found.nodes), -1))
+        assert [priority for _, priority in one.ranks] == list(priorities(len(found.nodes)))
         assert sorted(one.nodes) == sorted(found.nodes)
     return True
 

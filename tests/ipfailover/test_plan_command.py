@@ -40,9 +40,9 @@ PLANNED = """\
 ipf: 3 VIPs in 3 instances on 2 nodes, spread evenly; unicast, preempt_delay 60 s
 
 VIP       INSTANCE   ID  MASTER          IF THAT IS LOST
-10.0.0.1  ipf_VIP_1  11  10.0.1.1 (254)  10.0.1.2 (253)
-10.0.0.2  ipf_VIP_2  13  10.0.1.2 (254)  10.0.1.1 (253)
-fd00::1   ipf_VIP_3  14  10.0.1.1 (254)  10.0.1.2 (253)
+10.0.0.1  ipf_VIP_1  11  10.0.1.1 (254)  10.0.1.2 (234)
+10.0.0.2  ipf_VIP_2  13  10.0.1.2 (254)  10.0.1.1 (234)
+fd00::1   ipf_VIP_3  14  10.0.1.1 (254)  10.0.1.2 (234)
 
 LOST                   VIPS MOVED  VIPS BY NODE            BACK WITH nopreempt
 nothing                0           10.0.1.1 2, 10.0.1.2 1
@@ -52,7 +52,7 @@ nothing                0           10.0.1.1 2, 10.0.1.2 1
 
 Back with preempt: a node has its VIPs again at once.
 Back with preempt_delay: a node has its VIPs again after 60 s (as configured).
-Back with nopreempt: a node has no VIP until others are lost, and the plan holds again when all start at once.
+Back with nopreempt: a node has no VIP until others are lost, or until all reload with preempt.
 """
 
 

@@ -297,17 +297,18 @@ def test_rise_fall_interval_and_timeout_are_those_that_are_given() -> None:
 
 
 def test_a_failing_node_is_the_last_resort_below_all_that_are_well() -> None:
-    for nodes in (1, 2, 7, 122):
+    for nodes, lowest in ((1, 254), (2, 234), (7, 158), (122, 133)):
         names = [f"n{number}" for number in range(nodes)]
         found = block(render({"ON_FAIL": "last-resort", "NODES": ",".join(names)}, "n0"), "vrrp_script")
-        assert f"    weight -{nodes + 10}" in found
-        assert 254 - (nodes - 1) - (nodes + 10) >= 1
+        weight = 254 - lowest + 11
+        assert f"    weight -{weight}" in found
+        assert lowest - weight >= 1
     # By hash a priority is from 155 to 254.
     assert "    weight -110" in block(render({"ON_FAIL": "last-resort"}), "vrrp_script")
     assert not any("weight" in line for line in block(render({}), "vrrp_script"))
 
 
-@pytest.mark.parametrize(("on_fail", "weight"), [("fault", 0), ("last-resort", -12)])
+@pytest.mark.parametrize(("on_fail", "weight"), [("fault", 0), ("last-resort", -31)])
 def test_a_track_file_stands_beside_the_check_and_says_no_until_the_agent_says_yes(on_fail: str, weight: int) -> None:
     text = render({"TRACK_FILE": "/run/hachecks/vip", "NODES": "a,b", "ON_FAIL": on_fail})
     assert block(text, "track_file") == [
@@ -431,6 +432,15 @@ def test_a_comment_ends_with_its_line() -> None:
         ({"VERBATIM": "debug $X"}, "a", "reaches beyond its place"),
         ({"VERBATIM": "include /etc/shadow"}, "a", "reaches beyond its place"),
         ({"VERBATIM": f"notify_fault {'x' * 900}"}, "a", "it has more than 900 bytes"),
+        ({"VERBATIM": "native_ipv6"}, "a", "native_ipv6 cannot be added, since the VIPs tell the family"),
+        ({"VERBATIM": "track_process {\nx\n}"}, "a", "track_process cannot be added"),
+        ({"VERBATIM": "unicast_ttl 64"}, "a", "unicast_ttl is not for multicast"),
+        ({"VERBATIM": "mcast_dst_ip 224.0.0.9", "UNICAST_PEERS": PEERS}, "10.9.0.1", "mcast_dst_ip is not for unicast"),
+        ({"VERBATIM": "vmac_xmit_base"}, "a", "use_vmac and vmac_xmit_base belong together"),
+        ({"VERBATIM": "use_vmac", "UNICAST_PEERS": PEERS}, "10.9.0.1", "use_vmac and vmac_xmit_base belong together"),
+        ({"VERBATIM": "track_interface {\neth0 weight 5\n}"}, "a", "line 2: eth0 is tracked anyway"),
+        ({"VERBATIM": "track_interface { eth0 }"}, "a", "line 1: eth0 is tracked anyway"),
+        ({"VERBATIM_GLOBAL": "include_check\nincluder /etc/shadow"}, "a", "line 2: includer /etc/shadow reaches"),
         ({"VERBATIM": "timer_expired_backup"}, "a", "timer_expired_backup is written anyway"),
         ({"VERBATIM": "no_virtual_ipaddress"}, "a", "2.2.7 has no no_virtual_ipaddress, which came with 2.2.8"),
     ],

@@ -19,6 +19,7 @@ from hachecks.ipfailover.spread import (
     fullest_by_hash,
     hashed_priority,
     in_order,
+    priorities,
     spread,
 )
 from hachecks.settings import Invalid
@@ -180,6 +181,13 @@ def test_what_contradicts_itself_is_refused(short: dict[str, str], complaint: st
 def test_priorities_are_254_and_down_whatever_the_number_of_nodes() -> None:
     found = plan(VIRTUAL_IPS="10.0.0.1", NODES=",".join(f"n{number}" for number in range(254)))
     assert [priority for _, priority in found.instances[0].ranks] == list(range(254, 0, -1))
+
+
+@pytest.mark.parametrize(("nodes", "step"), [(1, 20), (2, 20), (3, 20), (5, 20), (7, 16), (50, 2), (100, 1), (254, 1)])
+def test_priorities_are_as_far_apart_as_there_is_room_above_those_by_hash(nodes: int, step: int) -> None:
+    found = list(priorities(nodes))
+    assert found == [HIGHEST - step * number for number in range(nodes)]
+    assert found[-1] >= (LOWEST_HASHED if nodes <= 100 else 1)
 
 
 @many

@@ -117,11 +117,8 @@ def shared_name(subject: Subject) -> Iterator[Found]:
     """Names that two configurations with different VIPs have."""
     for first, second in pairs(subject):
         mine, theirs = (set(one.settings.virtual_ips.addresses) for one in (first, second))
-        if (
-            first.settings.config_name == second.settings.config_name
-            and not mine & theirs
-            and not (first.partial or second.partial)
-        ):
+        known = all(one.is_understood(VIPS) and not one.partial for one in (first, second))
+        if known and first.settings.config_name == second.settings.config_name and not mine & theirs:
             yield Found(second.where(NAME), f"{first.place} is called {second.settings.config_name}, too")
 
 

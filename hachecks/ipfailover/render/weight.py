@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hachecks.ipfailover.spread import EVEN, HIGHEST, LOWEST_HASHED
+from hachecks.ipfailover.spread import EVEN, HIGHEST, LOWEST_HASHED, priorities
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def weight(target: Target) -> int:
     if plan.preemption.mode == "nopreempt":
         raise Invalid(f"{where}: under nopreempt a lower priority moves nothing; use fault, or preempt")
     # Priorities by hash lie anywhere between the highest and the lowest.
-    lowest = HIGHEST - len(plan.nodes) + 1 if plan.placement == EVEN else LOWEST_HASHED
+    lowest = priorities(len(plan.nodes))[-1] if plan.placement == EVEN else LOWEST_HASHED
     lowered = HIGHEST - lowest + 1 + BEYOND
     if lowest - lowered < 1:
         most = (HIGHEST - BEYOND) // 2
