@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from hachecks.ipfailover.lint import stock_elections, stock_ids, stock_image, stock_text, stock_vips
+from hachecks.ipfailover.lint import stock_elections, stock_ids, stock_image, stock_served, stock_text, stock_vips
 from hachecks.ipfailover.lint.catalogue import lint
 from hachecks.ipfailover.lint.rule import NOTE
 from hachecks.ipfailover.lint.subject import subject
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.lint.rule import Finding
     from hachecks.ipfailover.lint.subject import Configuration, Subject
 
-THEMES = (stock_vips, stock_ids, stock_text, stock_elections)
+THEMES = (stock_vips, stock_served, stock_ids, stock_text, stock_elections)
 ABOUT_THE_STOCK_IMAGE = {one.code for theme in THEMES for one in theme.RULES}
 VERSIONS = st.sampled_from(["3.11", "4.10", "4.14", "4.19", "4.20", "5.1"])
 ALWAYS = {"HA019", "HA032", "HA040", "HA042", "HA044", "HA045"}

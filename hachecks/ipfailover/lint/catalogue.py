@@ -22,6 +22,7 @@ from hachecks.ipfailover.lint import (
     ports,
     stock_elections,
     stock_ids,
+    stock_served,
     stock_text,
     stock_vips,
     together,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 THEMES = (
     understood,
     stock_vips,
+    stock_served,
     stock_ids,
     stock_text,
     stock_elections,
