@@ -12,8 +12,8 @@ from tests.ipfailover.lint_cases import CASES, MODULES, Case
 
 WEAKNESSES = {
     1: "HA020 HA003", 2: "HA007 HA303 HA304", 3: "HA010 HA002", 4: "HA011", 5: "HA013", 6: "HA015 HA018 HA004",
-    7: "HA014 HA019", 8: "HA017", 9: "HA016", 10: "HA040 HA141", 11: "HA021 HA030", 12: "HA041 HA042 HA116",
-    13: "HA032 HA305", 14: "HA044", 15: "HA045", 16: "HA046", 17: "HA122", 18: "HA123", 19: "HA120 HA121",
+    7: "HA014 HA019", 8: "HA017", 9: "HA016", 10: "HA140 HA141", 11: "HA012 HA021 HA030", 12: "HA040 HA041 HA042 HA116",
+    13: "HA032 HA305", 14: "HA043", 15: "HA044", 16: "HA045", 17: "HA122", 18: "HA123", 19: "HA120 HA121",
     20: "HA125 HA126", 21: "HA106 HA146 HA147", 22: "HA094", 23: "HA101 HA131 HA135 HA095",
 }  # fmt: skip
 """The findings of each known weakness of the stock image, by its number in the project's notes on upstream."""
