@@ -134,7 +134,6 @@ shows(
     deployment_with((CHECK, "bash -c '</dev/tcp/10.0.0.1/80'")),
 )
 
-shows("HA140", env(VIRTUAL_IPS="10.0.0.1"), env(VIRTUAL_IPS="10.0.0.1", NETWORK_INTERFACE="br-ex"))
 shows("HA141", deployment_with(("br-ex", "ens3")), GOOD)
 SERVICE = (
     "kind: Service\nmetadata:\n  name: web\nspec:\n  type: NodePort\n  ports:\n    - port: 80\n      nodePort: 30080\n"

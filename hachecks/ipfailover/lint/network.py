@@ -23,23 +23,6 @@ NODE_PORTS = range(30000, 32768)
 
 
 @rule(
-    "HA140",
-    WARNING,
-    "an interface that is guessed",
-    why="Without a name, and where there is no such interface, the stock image takes the first of enp0s3, enp0s8, "
-    "eth1 and ens3 that is there, or else that of the default route. On nodes that differ VRRP runs on different "
-    "networks, and on a node without a default route nowhere.",
-    cure=f"set {INTERFACE} to an interface that every node has, br-ex on OVN-Kubernetes",
-    evidence="openshift/images, ipfailover/keepalived/lib/utils.sh; bz2062126",
-)
-def guessed(subject: Subject) -> Iterator[Found]:
-    """Configurations without an interface."""
-    for one in subject.configurations:
-        if not one.text(INTERFACE) and not one.partial and one.given:
-            yield Found(one.where(INTERFACE), "no interface is named")
-
-
-@rule(
     "HA141",
     NOTE,
     "an interface below the bridge of OVN-Kubernetes",
@@ -111,4 +94,4 @@ def no_vip_of_it(subject: Subject) -> Iterator[Found]:
                 yield Found(place, f"{address} is no VIP of any configuration here")
 
 
-RULES = (guessed, below_bridge, external_ips, no_vip_of_it)
+RULES = (below_bridge, external_ips, no_vip_of_it)
