@@ -66,20 +66,19 @@ def found(short: dict[str, str], stock: str | None = STOCK) -> dict[str, Finding
             "HA010",
             {"VIRTUAL_IPS": "10.1.0.0/28"},
             "the stock image 4.14 makes 10.1.0.028 of '10.1.0.0/28', of which Keepalived takes nothing, instead of "
-            "the 14 VIPs 10.1.0.1 to 10.1.0.14",
+            "10.1.0.1-14",
             "write 10.1.0.1-14",
         ),
         (
             "HA013",
             {"VIRTUAL_IPS": "10.1.1.254-10.1.2.1"},
-            "the stock image 4.14 makes nothing of '10.1.1.254-10.1.2.1', instead of the 4 VIPs 10.1.1.254 to 10.1.2.1",
+            "the stock image 4.14 makes nothing of '10.1.1.254-10.1.2.1', instead of 10.1.1.254-255,10.1.2.0-1",
             "write 10.1.1.254-255,10.1.2.0-1",
         ),
         (
             "HA013",
             {"VIRTUAL_IPS": "10.2.2.254-257"},
-            "the stock image 4.14 makes the 4 VIPs 10.2.2.254 to 10.2.2.257 of '10.2.2.254-257', of which Keepalived "
-            "takes 10.2.2.254 and 10.2.2.255",
+            "the stock image 4.14 makes 10.2.2.254-257 of '10.2.2.254-257', of which Keepalived takes 10.2.2.254-255",
             "write FIRST-LAST within the last part, 255 at most, and a range for each network of 256",
         ),
         (

@@ -9,6 +9,7 @@ rules about what it always does are silent.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.lint.rule import NOTE, Found
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 REMEMBERED = 64
 """Simulations, of which all rules of one configuration need the same."""
-SHOWN = 3
-"""VIPs that are written out; of more, the first and the last."""
+SHOWN = 60
+"""Characters of a list of VIPs in a sentence."""
 
 
 def image(one: Configuration) -> str:
@@ -66,8 +67,23 @@ def found(one: Configuration, variable: str, what: str, cure: str = "") -> Found
 
 def in_words(addresses: Sequence[str]) -> str:
     """VIPs as a sentence names them."""
-    if not addresses:
-        return "nothing"
-    if len(addresses) <= SHOWN:
-        return " and ".join(filter(None, (", ".join(addresses[:-1]), addresses[-1])))
-    return f"the {len(addresses)} VIPs {addresses[0]} to {addresses[-1]}"
+    text = spelled(addresses) or "nothing"
+    return text if len(text) <= SHOWN else f"{len(addresses)} VIPs from {addresses[0]} to {addresses[-1]}"
+
+
+def spelled(addresses: Sequence[str]) -> str:
+    """VIPs as every version of the stock image takes them: ranges within the last part, and of IPv6 none."""
+    runs = []
+    for _, run in groupby(enumerate(addresses), lambda one: _run(*one)):
+        members = [address for _, address in run]
+        last = members[-1].rpartition(".")[2]
+        runs.append(members[0] if len(members) == 1 else f"{members[0]}-{last}")
+    return ",".join(runs)
+
+
+def _run(index: int, address: str) -> object:
+    """The same for those addresses that a range can have."""
+    if ":" in address:
+        return index
+    base, _, last = address.rpartition(".")
+    return base, int(last) - index

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover import vips
 from hachecks.ipfailover.lint.rule import ERROR, WARNING, Found, rule
-from hachecks.ipfailover.lint.stock_image import configurations, found, image, in_words, simulated
+from hachecks.ipfailover.lint.stock_image import configurations, found, image, in_words, simulated, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,24 +54,6 @@ def kind(item: Item) -> str:
     if "-" in written:
         return RANGE6 if ":" in written else RANGE
     return ADDRESS
-
-
-def spelled(addresses: Sequence[str]) -> str:
-    """VIPs as every version of the stock image takes them: ranges within the last part, and of IPv6 none."""
-    runs = []
-    for _, run in groupby(enumerate(addresses), lambda one: _run(*one)):
-        members = [address for _, address in run]
-        last = members[-1].rpartition(".")[2]
-        runs.append(members[0] if len(members) == 1 else f"{members[0]}-{last}")
-    return ",".join(runs)
-
-
-def _run(index: int, address: str) -> object:
-    """The same for those addresses that a range can have."""
-    if ":" in address:
-        return index
-    base, _, last = address.rpartition(".")
-    return base, int(last) - index
 
 
 def _of_kind(subject: Subject, wanted: str) -> Iterator[Found]:
@@ -243,9 +224,10 @@ def nothing(subject: Subject) -> Iterator[Found]:
     "HA019",
     WARNING,
     "IPv6, of which the stock image knows little",
-    why="An IPv6 VIP is served. But the pod takes ADDRESS/32 away when it ends, so that the VIP stays on the node; "
-    "only 224.0.0.18 is let through the firewall, not ff02::12; and VRRP 3 has no password. A node without an IPv4 "
-    "address has the priority 255 for every VIP, as all such nodes have, and is checked at 127.0.0.1.",
+    why="An IPv6 VIP is served. But where Keepalived is killed before it took the VIP away, the pod does not either, "
+    "since it names ADDRESS/32; only 224.0.0.18 is let through the firewall, not ff02::12; and VRRP 3 has no password. "
+    "A node without an IPv4 address has the priority 255 for every VIP, as all such nodes have, and is checked at "
+    "127.0.0.1.",
     cure="serve IPv6 with hacheck ipfailover render, or take the VIPs away and open the firewall yourself",
     evidence="openshift/images, ipfailover/keepalived/lib/failover-functions.sh, cleanup; config-generators.sh",
 )
@@ -254,7 +236,7 @@ def ipv6(subject: Subject) -> Iterator[Found]:
     for one in configurations(subject, told=True):
         served = [vip for vip in simulated(one).served if ":" in vip]
         if served:
-            what = f"{image(one)} leaves {in_words(served)} on the node when it ends, and lets no advert of IPv6 in"
+            what = f"{image(one)} does not take {in_words(served)} away when it ends, and lets no advert of IPv6 in"
             yield found(one, VIPS, what)
 
 
