@@ -94,7 +94,7 @@ def test_what_plan_calls_served_twice_is_while_nodes_reload_one_by_one_and_nothi
 
 def equal_ones() -> Served:
     """VIPs, of both families, for which two nodes give themselves equal priorities, and the third one a lower one."""
-    found = []
+    found: list[str] = []
     for vips in ("10.78.1.1-240", "fd78::1:1-f0"):
         (plan,) = served({"VIRTUAL_IPS": vips, "NODES": NAMES}, placement="hash").plans
         for one in plan.instances:
