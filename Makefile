@@ -43,6 +43,7 @@ bench: $(VENV)/ready dist/hacheck ## Compare instruction counts with the peers'
 	@sh tests/system-packages.sh bench
 	@$(BIN)/python tests/bench.py
 	@$(BIN)/python tests/bench_exporter.py
+	@$(BIN)/python tests/bench_plan.py
 
 $(VENV)/ready: pyproject.toml tests/system-packages.sh
 	@sh tests/system-packages.sh python

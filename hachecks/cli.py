@@ -156,6 +156,13 @@ def say(line: str) -> None:
     _write(1, line)
 
 
+def hand_out(text: str) -> None:
+    """A document to standard output, as a whole; raises `OSError`, lest somebody takes a part of it for all."""
+    data = f"{text}\n".encode("utf-8", "replace")
+    while data:
+        data = data[os.write(1, data) :]
+
+
 def complain(line: str) -> None:
     """One line to standard error."""
     _write(2, f"hacheck: {visible(line)}")

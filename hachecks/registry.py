@@ -13,6 +13,9 @@ if TYPE_CHECKING:
         def say(self, line: str) -> None:
             """A line of what was asked for."""
 
+        def hand_out(self, text: str) -> None:
+            """A document, as a whole; raises `OSError`."""
+
         def complain(self, line: str) -> None:
             """A line about what is wrong."""
 

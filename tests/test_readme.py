@@ -206,6 +206,9 @@ def test_what_is_planned_comes_out_as_it_says(tmp_path: Path, page: Path) -> Non
     program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m hachecks "$@"\n')
     program.chmod(0o755)
     (tmp_path / "configmaps").symlink_to(ROOT / "configmaps")
+    deployment = (ROOT / "tests/ipfailover-deployment.yaml").read_text()
+    (tmp_path / "deployment.yaml").write_text(deployment)
+    (tmp_path / "changed.yaml").write_text(deployment.replace("10.0.0.100-101", "10.0.0.99-101"))
     environ = {"PATH": f"{program.parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
     for command, told in said_on(page):
         if command.startswith(PLANNING):

@@ -67,7 +67,12 @@ def _loss(loss: Loss) -> dict[str, Any]:
         "lost": loss.lost,
         "moves": {vip: node for one, node in loss.moves for vip in one.vips},
         "back": {
-            word: {vip: returned(one, loss, preempts) for one, _ in loss.moves for vip in one.vips}
+            word: {
+                vip: owner
+                for one, node in loss.moves
+                for owner in (returned(one, node, loss.lost, preempts),)
+                for vip in one.vips
+            }
             for word, preempts in (("nopreempt", False), ("preempt", True))
         },
     }

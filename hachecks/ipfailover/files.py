@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-import tempfile
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.ledger_map import held
@@ -82,6 +81,8 @@ class LedgerFile:
 
     def replace(self, text: str) -> None:
         """Write the ledger; raises `Invalid` where that is not possible, with the old one left as it was."""
+        import tempfile  # a plan that is only shown does not owe it
+
         whole = self._holder.put(text)
         directory = os.path.dirname(self.path)
         temporary = ""

@@ -20,7 +20,10 @@ class Loss(NamedTuple):
 
 def holder(ranks: Sequence[tuple[str, int]], lost: Container[str]) -> str | None:
     """The node with the highest priority of those that are not lost."""
-    return next((node for node, _ in ranks if node not in lost), None)
+    for node, _ in ranks:
+        if node not in lost:
+            return node
+    return None
 
 
 def follow(
@@ -46,7 +49,10 @@ def follow(
 
 def _priority(ranks: Sequence[tuple[str, int]], wanted: str) -> int:
     # Whoever has a VIP is among the first, so that looking is cheaper than a mapping of all nodes.
-    return next(priority for node, priority in ranks if node == wanted)
+    for node, priority in ranks:
+        if node == wanted:
+            return priority
+    raise ValueError(wanted)
 
 
 def losses(instances: Sequence[Instance], nodes: Sequence[str], counts: Sequence[int] = (1, 2)) -> Iterator[Loss]:
@@ -60,15 +66,27 @@ def losses(instances: Sequence[Instance], nodes: Sequence[str], counts: Sequence
             yield Loss(lost, moves)
 
 
-def returned(instance: Instance, loss: Loss, preempts: bool) -> str | None:
-    """The node that has the VIPs of an instance after a loss, when all lost nodes are back in their order."""
-    return follow(instance.ranks, ((node, True) for node in loss.lost), preempts, loss.lost)
+def returned(instance: Instance, node: str | None, lost: Sequence[str], preempts: bool) -> str | None:
+    """The node that has the VIPs of an instance, which a node took over, when all that were lost are back in order.
+
+    It is what `follow` comes to, of which nothing but this is asked for each VIP and each pair of nodes.
+    """
+    now = node or lost[0]
+    if not preempts:
+        return now
+    ranks = instance.ranks
+    has = _priority(ranks, now)
+    for back in lost:
+        priority = _priority(ranks, back)
+        if priority > has:
+            now, has = back, priority
+    return now
 
 
 def staying_away(instances: Sequence[Instance], nodes: Sequence[str]) -> int:
     """The instances that a node does not take back though it preempts: another of equal priority has them."""
     alone = (loss for loss in losses(instances, nodes, (1,)))
-    return sum(returned(one, loss, True) != one.ranks[0][0] for loss in alone for one, _ in loss.moves)
+    return sum(returned(one, node, loss.lost, True) != one.ranks[0][0] for loss in alone for one, node in loss.moves)
 
 
 class Loads:
@@ -88,7 +106,7 @@ class Loads:
         """The VIPs on each node when those that were lost are back."""
         found = {**dict.fromkeys(loss.lost, 0), **self.after(loss)}
         for one, node in loss.moves:
-            owner = returned(one, loss, preempts)
+            owner = returned(one, node, loss.lost, preempts)
             if owner != node and owner:
                 found[owner] += len(one.vips)
                 if node:  # else nobody had it while nodes were lost
@@ -97,7 +115,15 @@ class Loads:
 
     def worst(self, losses: Iterable[Loss]) -> Loss:
         """The first of those after which the fullest node has most."""
-        return max(losses, key=lambda loss: self.extremes(loss)[1])
+        return max(losses, key=self._fullest)
+
+    def _fullest(self, loss: Loss) -> int:
+        changed = self._changed(loss)
+        most = max(changed.values(), default=0)
+        for node in reversed(self._by_load):
+            if node not in changed and node not in loss.lost:
+                return max(most, self.before[node])
+        return most
 
     def extremes(self, loss: Loss) -> tuple[int, int]:
         """The VIPs on the emptiest and on the fullest node that is left; 0 where none is."""

@@ -51,6 +51,17 @@ class Resource(NamedTuple):
         return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
 
     @property
+    def namespace(self) -> str:
+        """Its namespace, nothing where none is written."""
+        metadata = self.fields.get("metadata")
+        found = metadata.get("namespace") if isinstance(metadata, dict) else None
+        return found if isinstance(found, str) else ""
+
+    def is_beside(self, other: Resource) -> bool:
+        """Whether they are in one namespace, so far as it is written."""
+        return self.namespace == other.namespace or not (self.namespace and other.namespace)
+
+    @property
     def label(self) -> str:
         """Its kind and name."""
         return visible(f"{self.kind} {self.name}")

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.variable import Given, Variable
     from hachecks.ipfailover.vips import Vips
 
-RANGE_CHECKS = "OPENSHIFT_HA_CHECK_SCRIPT_<n>"
+CHECK = "OPENSHIFT_HA_CHECK_SCRIPT_"
+RANGE_CHECKS = f"{CHECK}<n>"
 """A variable for each item of OPENSHIFT_HA_VIRTUAL_IPS, by its number."""
-RANGE_CHECK = re.compile(r"OPENSHIFT_HA_CHECK_SCRIPT_([1-9][0-9]{0,3})", re.ASCII)
+RANGE_CHECK = re.compile(rf"{CHECK}([1-9][0-9]{{0,3}})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -379,11 +380,11 @@ def settings_of(
                 places[variable.name] = found.place
             except ValueError as error:
                 refuse(variable.name, str(error))
-    for name in sorted(filter(RANGE_CHECK.fullmatch, given), key=lambda name: int(name[len(RANGE_CHECKS) - 3 :])):
+    for number, name in sorted((int(name[len(CHECK) :]), name) for name in filter(RANGE_CHECK.fullmatch, given)):
         text = given[name].text.strip()
         try:
             if text:
-                values["range_checks"] += VARIABLES[RANGE_CHECKS].parse(f"{name[len(RANGE_CHECKS) - 3 :]}={text}")
+                values["range_checks"] += VARIABLES[RANGE_CHECKS].parse(f"{number}={text}")
                 places[name] = given[name].place
         except ValueError as error:
             refuse(name, str(error))

@@ -42,7 +42,11 @@ class Unit(NamedTuple):
 
 def score(node: str, key: str) -> int:
     """How much a node is a VIP's, of 64 bits: the same on every node, and independent of all other nodes and VIPs."""
-    return int.from_bytes(blake2b(f"{node}\0{key}".encode(), digest_size=8).digest(), "big")
+    return _score(f"{node}\0".encode(), key.encode())
+
+
+def _score(node: bytes, key: bytes) -> int:
+    return int.from_bytes(blake2b(node + key, digest_size=8).digest(), "big")
 
 
 def priorities(count: int) -> range:
@@ -113,7 +117,10 @@ class _Spread:
         self.nodes = sorted(nodes)
         self.before = before
         self.displaced = displaced
-        self.scores = {one.key: {node: score(node, one.key) for node in self.nodes} for one in units}
+        names = [(node, f"{node}\0".encode()) for node in self.nodes]
+        self.scores = {
+            one.key: {node: _score(name, key) for node, name in names} for one in units for key in (one.key.encode(),)
+        }
         self.ranks: dict[str, list[str]] = {one.key: [] for one in units}
         self.loads = dict.fromkeys(self.nodes, 0)
         self.on: dict[str, list[Unit]] = {node: [] for node in self.nodes}

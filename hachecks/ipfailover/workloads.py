@@ -46,19 +46,19 @@ def documents(texts: Iterable[tuple[str, str]]) -> list[Source]:
 
 def sources_of(found: Sequence[Resource], refuse: Refuse = refuse) -> list[Source]:
     """The configurations in Kubernetes objects; what is wrong with them is refused."""
-    maps: dict[str, Resource] = {}
+    maps: dict[tuple[str, str], Resource] = {}
     for one in found:
         if one.kind == "ConfigMap":
-            if one.name in maps:
+            if (one.namespace, one.name) in maps:
                 place = Place(_files(found), one.file, one.place().line, one.label)
                 refuse(place, "a ConfigMap is in it twice; keep one")
-            maps[one.name] = one
-    used: set[str] = set()
+            maps[one.namespace, one.name] = one
+    used: set[tuple[str, str]] = set()
     configurations = [
         source for one in found if one.kind in WORKLOADS for source in _Workload(one, maps, used, refuse).sources()
     ]
-    for name, one in maps.items():
-        given = _variables(one, refuse) if name not in used else {}
+    for key, one in maps.items():
+        given = _variables(one, refuse) if key not in used else {}
         if given:
             configurations.append(Source(one.place(), given))
     return configurations
@@ -106,7 +106,13 @@ def _string(value: object, place: Place, refuse: Refuse) -> str:
 class _Workload:
     """The variables of a workload's containers, with what they have of the ConfigMaps that are given."""
 
-    def __init__(self, resource: Resource, maps: Mapping[str, Resource], used: set[str], refuse: Refuse) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        maps: Mapping[tuple[str, str], Resource],
+        used: set[tuple[str, str]],
+        refuse: Refuse,
+    ) -> None:
         self._resource = resource
         self._maps = maps
         self._used = used
@@ -183,11 +189,16 @@ class _Workload:
         if not isinstance(name, str):
             self._refuse(place, "the name of a ConfigMap is no text")
             return None
-        if name not in self._maps and not _is_optional(reference):
+        mine = self._resource.namespace
+        keys = [(mine, name), *((space, other) for space, other in self._maps if other == name and "" in (space, mine))]
+        found = next((key for key in keys if key in self._maps), None)
+        if found:
+            self._used.add(found)
+            return self._maps[found]
+        if not _is_optional(reference):
             self._partial = True
             self._refuse(place, f"it has variables of the ConfigMap {visible(name)}, which is not given; name its file")
-        self._used.add(name)
-        return self._maps.get(name)
+        return None
 
 
 def _is_optional(reference: Mapping[str, Any]) -> bool:

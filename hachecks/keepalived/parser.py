@@ -33,7 +33,7 @@ TRACKED = dict.fromkeys(("track_interface", "track_script", "track_file", "track
 ADDRESSES = ("virtual_ipaddress", "virtual_ipaddress_excluded")
 INSTANCE = dict.fromkeys((*ADDRESSES, "unicast_peer", "virtual_routes", "virtual_rules"), VALUES)
 ROOT: Table = {
-    "vrrp_instance": {**INSTANCE, **TRACKED, "authentication": {}},
+    "vrrp_instance": {**INSTANCE, **TRACKED, "authentication": {}, "auth_hmac": {}},
     "vrrp_sync_group": {"group": VALUES, **TRACKED},
     "track_group": {"group": VALUES},
     "garp_group": {"interfaces": VALUES},

@@ -62,6 +62,8 @@ WRITABLE = "".join(
     for path in ("/etc/keepalived", "/run", "/tmp")
 )
 shows("HA107", deployment_with(READ_ONLY), deployment_with(READ_ONLY, (MOUNT, MOUNT + WRITABLE)))
+MORE = (PRIVILEGED, CAPABILITIES.replace("NET_RAW]", "NET_RAW, SYS_MODULE]"))
+shows("HA108", deployment_with(MORE), deployment_with((PRIVILEGED, CAPABILITIES)))
 
 shows("HA110", deployment_with((ROLLING, "    type: RollingUpdate\n")), GOOD)
 shows("HA110", deployment_with(("maxSurge: 0", "maxSurge: 1")), GOOD)
@@ -165,3 +167,11 @@ spec:
 WHOLE_JOB = f"{JOB}          env: [{{name: OPENSHIFT_HA_VIRTUAL_IPS, value: 10.0.0.1}}]\n      hostNetwork: true\n"
 shows("HA146", Given((WHOLE_JOB,), cluster=IPVS), Given((WHOLE_JOB,), cluster=IPTABLES))
 shows("HA147", Given((JOB,)), Given((WHOLE_JOB,)))
+
+MONITORED = "            - name: OPENSHIFT_HA_MONITOR_PORT\n              value: '30080'\n"
+ASKED = (CHECK, "''"), (INTERVAL, MONITORED + INTERVAL)
+shows("HA148", beside(SERVICE.replace("30080", "30081"), *ASKED), beside(SERVICE, *ASKED))
+LOCAL = f"{SERVICE}  externalTrafficPolicy: Local\n"
+shows("HA149", beside(LOCAL, *ASKED), beside(SERVICE, *ASKED))
+LOCALLY = (CHECK, "sh /etc/keepalive/hacheck nodeport 30080 --health-check-node-port 30090")
+shows("HA149", beside(LOCAL, *ASKED), beside(LOCAL, LOCALLY))

@@ -37,6 +37,12 @@ shows(
 )
 shows("HA304", deployment_with(OFFSET), deployment_with(OFFSET, PORT))
 shows("HA305", two({"CONFIG_NAME": "ipf-ha-router"}, {"CONFIG_NAME": "ipf-ha-ro2"}), GOOD)
+ALIKE = {"CONFIG_NAME": "ipf-ha-router"}
+shows(
+    "HA305",
+    two(ALIKE, {"CONFIG_NAME": "ipf-ha-ro2"}),
+    two(ALIKE, {"CONFIG_NAME": "ipf-ha-ro2", "AUTH_PASS_FILE": "/x"}),
+)
 shows("HA306", two(PEERS, {"UNICAST_PEERS": "10.9.0.1,10.9.0.3"}), two(PEERS, PEERS))
 shows("HA307", two({}, {"CONFIG_NAME": "router"}), GOOD)
 shows("HA308", GOOD._replace(cluster=Cluster("ocp2")), GOOD._replace(cluster=Cluster("other")))
@@ -46,4 +52,9 @@ shows(
 shows(
     "HA309", together(env(**ROUTER), env(**ROUTER, **PEERS)), together(env(**ROUTER, **PEERS), env(**ROUTER, **PEERS))
 )
+SPOKEN = together(env(**ROUTER), env(**ROUTER))
+shows("HA309", together(env(**ROUTER), env(**ROUTER, VRRP_VERSION="3")), SPOKEN)
+shows("HA309", together(env(**ROUTER), env(**{**ROUTER, "NETWORK_INTERFACE": "ens3"})), SPOKEN)
+WITHOUT_THE_FIRST = {**ROUTER, "VIRTUAL_IPS": "10.0.0.2"}
+shows("HA309", together(env(**ROUTER), env(**WITHOUT_THE_FIRST)), SPOKEN)
 shows("HA310", env(**{**ROUTER, **PEERS, "VIRTUAL_IPS": "10.9.0.2"}), env(**ROUTER, **PEERS))

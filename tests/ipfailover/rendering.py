@@ -131,7 +131,7 @@ durations = st.integers(1, 60).map(str)
 commands = usually(
     st.sampled_from(
         ["/etc/keepalive/mycheckscript.sh", "sh /etc/keepalive/hacheck tcp {vip}:80", "python3 /x.py 'a b'", "é ü",
-         "curl http://{vip}/?a=b&c", "env A=B c", r"sh -c 'test \# -a $X'"]
+         "curl http://{vip}/?a=b&c", "env A=B c", r"x '\n}\t\\n'", r"sh -c 'test \# -a $X'"]
     ),
     st.sampled_from(
         ["half 'a quote", "half an escape \\", "<//dev/tcp/x", "a | b", "A=B c", "x" * 1200, "''", 'a "quote"']

@@ -82,6 +82,8 @@ def test_without_being_told_a_warning_fails_and_a_note_does_not() -> None:
     [
         pytest.param((), "there is no OPENSHIFT_HA_* variable; name a FILE, or - for standard input", id="nothing"),
         pytest.param(("/nonexistent",), "/nonexistent: No such file", id="no-file"),
+        pytest.param((os.devnull,), "no Kubernetes object is in it, and it is no keepalived.conf", id="nothing-in-it"),
+        pytest.param((ROOT / "configmaps" / "kustomization.yaml",), "no OPENSHIFT_HA_* variable, no", id="other-yaml"),
         pytest.param(("--keepalived-conf", "/nonexistent"), "/nonexistent cannot be read", id="no-conf"),
         pytest.param(("--keepalived-conf", "/dev/null"), "/dev/null is no regular file", id="no-regular-conf"),
         pytest.param((str(ROOT / "LICENSE"),), "LICENSE: this is no", id="no-yaml"),
@@ -140,6 +142,21 @@ def test_a_keepalived_conf_in_a_config_map_has_the_lines_of_its_file(tmp_path: P
     answer = lint(tmp_path / "map.yaml")
     number = 1 + whole.splitlines().index("        priority 255")
     assert answer.out.startswith(f"{tmp_path}/map.yaml:{number}: web: warning HA221: ")
+
+
+def test_an_old_and_a_new_one_tell_of_two_owners_during_the_roll_out(tmp_path: Path) -> None:
+    for name, vips in (("old.env", "10.0.0.1-3"), ("new.env", "10.0.0.1,10.0.0.3")):
+        (tmp_path / name).write_text(f"OPENSHIFT_HA_VIRTUAL_IPS={vips}\nOPENSHIFT_HA_VRRP_ID_OFFSET=10\n")
+    answer = lint("--env-file", tmp_path / "old.env", "--env-file", tmp_path / "new.env")
+    assert f"HA309: 10.0.0.3 has the id 12, and 13 at {tmp_path}/old.env:1: " in answer.out
+    assert "10.0.0.1 has" not in answer.out
+
+
+def test_a_script_that_writes_a_keepalived_conf_is_none() -> None:
+    script = "#!/bin/sh\ncat > x <<EOF\nvrrp_instance V {\n}\nEOF\n"
+    whole = {"kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a.sh": script, "b": script[10:]}}
+    answer = piped(json.dumps(whole), "-")
+    assert (answer.code, "no keepalived.conf" in answer.err) == (2, True)
 
 
 def test_everything_that_is_given_is_one_system(tmp_path: Path) -> None:

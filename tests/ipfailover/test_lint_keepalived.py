@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hachecks.ipfailover.lint.catalogue import RULES
 from tests.failover.requirements import missing_command
 from tests.ipfailover.linting import GOOD_CONF, changed, conf_with
 
@@ -96,3 +97,47 @@ def test_keepalived_disables_a_script_that_anybody_may_replace(
         in tested(changed(GOOD_CONF, (before, f"{tmp_path}/map/check")))[1]
     )
     assert "HA247" in conf_with((before, "/etc/keepalive/check")).codes()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "mode", "begins"),
+    [
+        ("HA134", "exit 1\n", 0o755, "#!/bin/sh\n"),
+        ("HA134", "#!/bin/sh\r\nexit 1\r\n", 0o755, ""),
+        ("HA132", "#!/bin/sh\nexit 1\n", 0o644, ""),
+        ("HA130", None, 0, ""),
+    ],
+    ids=["no-interpreter", "windows", "not-executable", "not-there"],
+)
+def test_a_check_that_cannot_be_started_holds_the_vip(
+    tmp_path: Path, code: str, text: str | None, mode: int, begins: str
+) -> None:
+    """The script says no, and nobody hears it: the same script, mended, keeps the VIP away."""
+    check = tmp_path / "check"
+    (tmp_path / "keepalived.conf").write_text(
+        f'vrrp_script c {{\n script "{check}"\n interval 1\n}}\nvrrp_instance V {{\n interface vrrp0\n priority 254\n'
+        " virtual_router_id 9\n track_script {\n c\n }\n virtual_ipaddress {\n 10.0.0.1/32\n }\n}\n"
+    )
+    if text is not None:
+        check.write_bytes(text.encode())
+        check.chmod(mode)
+    assert "10.0.0.1" in outcome(tmp_path)
+    check.write_text(begins + (text or "#!/bin/sh\nexit 1\n").replace("\r", ""))
+    check.chmod(0o755)
+    assert "VRRP_Script(c) failed" in outcome(tmp_path)
+    assert code in RULES
+
+
+def outcome(directory: Path) -> str:
+    """What is there first when Keepalived runs: the VIP on its interface, or the failure of the check in its log."""
+    script = (
+        "ip link add vrrp0 type veth peer name vrrp1; ip addr add 10.9.0.1/24 dev vrrp0; ip link set vrrp0 up\n"
+        "ip link set vrrp1 up; ip link set lo up\n"
+        f"cd {directory}; rm -f log *.pid; keepalived -n -l -D -f keepalived.conf -p one.pid -r two.pid >log 2>&1 &\n"
+        "for _ in $(seq 200); do\n"
+        f"  ip -4 addr show dev vrrp0 | grep 10.0.0.1 && exit; grep 'VRRP_Script(c) failed' {directory}/log && exit\n"
+        "  sleep 0.1\ndone\n"
+    )
+    command = ["unshare", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout

@@ -79,8 +79,11 @@ def test_every_loss_of_one_and_of_two_moves_what_they_had_and_nothing_else(
         assert by_load.extremes(loss) == (min(after.values(), default=0), max(after.values(), default=0))
         for one, node in loss.moves:
             if placement == "even":
-                assert returned(one, loss, True) == one.nodes[0]
-            assert returned(one, loss, False) == (node or loss.lost[0])
+                assert returned(one, node, loss.lost, True) == one.nodes[0]
+            assert returned(one, node, loss.lost, False) == (node or loss.lost[0])
+            for preempts in (False, True):
+                events = [(name, True) for name in loss.lost]
+                assert returned(one, node, loss.lost, preempts) == follow(one.ranks, events, preempts, loss.lost)
 
 
 def test_the_last_two_nodes_leave_nobody_and_the_first_that_is_back_keeps_all_without_preemption() -> None:
@@ -88,4 +91,4 @@ def test_the_last_two_nodes_leave_nobody_and_the_first_that_is_back_keeps_all_wi
     *_, both = losses(found.instances, found.nodes)
     assert both.lost == ("a", "b")
     assert {node for _, node in both.moves} == {None}
-    assert {returned(one, both, False) for one, _ in both.moves} == {"a"}
+    assert {returned(one, node, both.lost, False) for one, node in both.moves} == {"a"}

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from hachecks.ipfailover.plan import plan_all
 from hachecks.ipfailover.render import Options, rendered
+from hachecks.ipfailover.render.command_line import written
 from hachecks.ipfailover.spread import hashed_priority
+from hachecks.keepalived.configuration import read_text
 from hachecks.keepalived.openshift import configuration
 from hachecks.keepalived.parser import split_command
 from hachecks.settings import Invalid
 from tests.ipfailover.given import any_environments, many, settings, variables
+from tests.ipfailover.linting import Given
 from tests.ipfailover.rendering import CASES, PEERS, block, planned, render
 
 if TYPE_CHECKING:
@@ -67,6 +72,14 @@ def test_no_file_has_a_priority_of_255_a_master_or_strict_mode(case: str) -> Non
     text = render(short, node, options)
     assert "priority 255" not in text
     assert not {"MASTER", "vrrp_strict", "strict_mode"} & set(text.split())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lint_warns_of_nothing_in_a_rendered_file_but_what_was_asked_for(case: str) -> None:
+    short, node, options = CASES[case]
+    asked = {"HA224"} if float(short.get("ADVERT_INT", "1")) < 0.3 else {"HA240"} if case == "no check" else set()
+    found = Given(confs=(render(short, node, options),)).findings()
+    assert {one.rule.code for one in found if one.rule.severity != "note"} == asked
 
 
 def test_a_node_that_the_plan_does_not_have_gets_no_file() -> None:
@@ -188,6 +201,7 @@ def test_adverts_are_signed_by_a_key_in_a_file(mode: str) -> None:
     text = render({**KEY, "AUTH_HMAC_MODE": mode}, options=NEWEST)
     assert inside(text, "auth_hmac") == ["key 1 file:/etc/keepalived/key", "active_key 1", f"mode {mode}"]
     assert "authentication" not in text
+    assert read_text(text).findings == ()
 
 
 def test_the_check_is_ours_at_the_watch_port_unless_somebody_gives_one() -> None:
@@ -229,6 +243,25 @@ def test_what_keepalived_makes_of_a_command_line_is_what_was_meant() -> None:
         if "script " in one and '"' in one
     ]
     assert split_command(split_command(line.strip())[1]) == ["env", "x", "a  b", "c\\d", "#"]
+
+
+@many
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1, max_size=5))
+def test_any_words_are_read_back_as_they_were_written(words: list[str]) -> None:
+    try:
+        line = f'script "{written(tuple(words))}"'
+    except ValueError:
+        assert sum(map(len, words)) > 100
+        return
+    assert not re.search(r"[\x00-\x1f]", line)
+    assert split_command(split_command(line)[1]) == words
+
+
+def test_an_escape_ends_no_line() -> None:
+    text = render({"CHECK_SCRIPT": r"x '\n}\nvrrp_instance y {\n'"})
+    assert [one.name for one in read_text(text).instances] == ["OpenShift_IPFailover_VIP_1"]
+    (line,) = [line for line in text.splitlines() if line.startswith("    script ")]
+    assert line == r"""    script "env x '\\012}\\012vrrp_instance y {\\012'" """.rstrip()
 
 
 def test_an_instance_tracks_the_checks_of_all_ranges_that_its_vips_are_of() -> None:
@@ -372,6 +405,8 @@ def test_a_comment_ends_with_its_line() -> None:
         ({"CHECK_SCRIPT": "</dev/tcp/10.0.0.1/80"}, "a", "</dev/tcp/10.0.0.1/80 is a shell's"),
         ({"CHECK_SCRIPT": "x 'half a quote"}, "a", "is no command line; is a quote not closed?"),
         ({"CHECK_SCRIPT": "half an escape\\"}, "a", "is no command line"),
+        ({"CHECK_SCRIPT": r"x a\0b"}, "a", "has an escape of a byte that no command line can have"),
+        ({"CHECK_SCRIPT": r"x a\xe9b"}, "a", "has an escape of a byte"),
         ({"CHECK_SCRIPT": "A=B x"}, "a", "A=B would be no command to env"),
         ({"CHECK_SCRIPT": "-i x"}, "a", "-i would be no command to env"),
         ({}, "a\nb", "is no node; expected one name or address"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,6 +57,16 @@ def test_one_file_is_printed() -> None:
                        OPENSHIFT_HA_NETWORK_INTERFACE="eth0", OPENSHIFT_HA_VRRP_ID_OFFSET="10")  # fmt: skip
     assert (answer.code, answer.err) == (0, "")
     assert answer.out == render({"NODES": "a,b", "VRRP_ID_OFFSET": "10"}, "b")
+
+
+def test_a_file_that_could_not_be_printed_as_a_whole_is_told() -> None:
+    argv = [sys.executable, "-m", "hachecks", "ipfailover", "render", *VIPS, "--node", "a"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(argv, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "hacheck: standard output: No space left on device; what it has is no whole file, throw it away\n"
+    )
 
 
 def test_all_files_are_written(tmp_path: Path) -> None:
@@ -120,6 +132,9 @@ def test_ids_are_those_of_the_ledger_which_is_not_written(tmp_path: Path) -> Non
     assert "virtual_router_id 13" in third
     assert "10.0.0.3/32" in third
     assert ledger.read_text() == before
+    assert "it does not have this plan yet; save it by plan --save" in answer.err
+    assert "it does not have this plan yet" in answer.out
+    assert "does not have" not in rendering(*VIPS, "--nodes", "a,b", "--node", "a", "--ledger", ledger).err
     assert "there is no such ledger" in refused(rendering(*VIPS, "--node", "a", "--ledger", tmp_path / "none"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,7 @@ from tests.ipfailover.given import EXAMPLES, settings
 from tests.ipfailover.rendering import CASES, planned, render, rendered_environments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from hachecks.ipfailover.plan import Plan
@@ -103,7 +104,7 @@ def test_keepalived_takes_whatever_is_not_refused(machine: Namespace, tmp_path: 
 
 def test_keepalived_starts_a_check_with_the_words_that_were_meant(tmp_path: Path) -> None:
     words = ["a b", "#", "!x", "$HOME", "${_INSTANCE}", "{}", "~SEQ(1,2)", "<1-3>", "back\\slash", "it's", "é"]
-    words.append("10.0.0.1")
+    words += ["line\nend\ttab", "", "10.0.0.1"]
     dump = tmp_path / "dump.py"
     dump.write_text("import json, sys\nopen(sys.argv[1], 'w').write(json.dumps(sys.argv[2:]))\n")
     given_words = [*words[:-1], "{vip}"]
@@ -125,7 +126,7 @@ def pid_files(directory: Path) -> tuple[str, ...]:
 
 def quoted(word: str) -> str:
     """A word as one writes it in OPENSHIFT_HA_CHECK_SCRIPT, which Keepalived takes escapes from twice."""
-    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
     return "'" + escaped.replace("\\", "\\\\") + "'"
 
 
@@ -138,3 +139,55 @@ def test_a_check_that_is_missing_fails(tmp_path: Path) -> None:
         machine.start("keepalived", *options, heard=heard.append)
         wait_until("the check has failed", lambda: any("now returning 127" in line for line in heard))
         assert "10.0.0.1" not in machine.must("ip", "addr", "show", "eth0")
+
+
+@contextmanager
+def running(directory: Path, short: dict[str, str]) -> Iterator[tuple[Namespace, Callable[[], set[str]], list[str]]]:
+    """Keepalived with a rendered file and fast adverts: its machine, the VIPs it has, and what it says."""
+    file = directory / "keepalived.conf"
+    file.write_text(render({"VRRP_VERSION": "3", "ADVERT_INT": "0.1", "CHECK_INTERVAL": "1", **short}))
+    vips = {str(one) for one in planned(short)[1].virtual_ips.addresses}
+    heard: list[str] = []
+    with namespace(ETH0) as machine:
+
+        def there() -> set[str]:
+            words = machine.must("ip", "-o", "addr", "show", "eth0").split()
+            return vips & {word.partition("/")[0] for word in words}
+
+        machine.start("keepalived", "-n", "-l", "--vrrp", "-f", str(file), *pid_files(directory), heard=heard.append)
+        yield machine, there, heard
+
+
+@pytest.mark.parametrize(("on_fail", "keeps"), [("fault", False), ("last-resort", True)])
+def test_a_node_alone_whose_check_fails_keeps_its_vips_as_the_last_resort(
+    tmp_path: Path, on_fail: str, keeps: bool
+) -> None:
+    (tmp_path / "well").touch()
+    short = {"CHECK_SCRIPT": f"sh -c 'test -e {tmp_path}/well'", "ON_FAIL": on_fail, "PREEMPTION": "preempt"}
+    with running(tmp_path, short) as (_, there, heard):
+        wait_until("the node has its VIP", lambda: bool(there()))
+        (tmp_path / "well").unlink()
+        what = "Changing effective priority from" if keeps else "Entering FAULT STATE"
+        wait_until("the failure counts", lambda: any(what in line for line in heard[:]))
+        assert there() == ({"10.0.0.1"} if keeps else set())
+
+
+def test_a_node_has_no_vip_until_the_agent_says_that_it_is_well(tmp_path: Path) -> None:
+    file = tmp_path / "vip"
+    short = {"CHECK_SCRIPT": "sh -c 'exit 0'", "TRACK_FILE": str(file), "PREEMPTION": "preempt"}
+    with running(tmp_path, short) as (_, there, heard):
+        wait_until("the check has run", lambda: any("succeeded" in line for line in heard[:]))
+        wait_until("the file counts", lambda: any("entering FAULT state (tracked file" in line for line in heard[:]))
+        assert file.read_text().strip() == "1"
+        assert there() == set()
+        (tmp_path / "new").write_text("0\n")
+        (tmp_path / "new").rename(file)
+        wait_until("the node has its VIP", lambda: bool(there()))
+
+
+def test_all_vips_of_a_group_are_on_the_node_that_has_the_first(tmp_path: Path) -> None:
+    short = {"VIRTUAL_IPS": "10.0.0.1-3,fd00::1-3", "VIP_GROUPS": "1", "MONITOR_PORT": "0", "PREEMPTION": "preempt"}
+    with running(tmp_path, short) as (machine, there, _):
+        wait_until("the node has its VIPs", lambda: len(there()) == 6)
+        lines = machine.must("ip", "-o", "-4", "addr", "show", "eth0").splitlines()
+        assert sum("eth0:vip" in line for line in lines) == 3

@@ -101,6 +101,18 @@ def test_a_config_map_that_a_workload_refers_to_is_no_configuration_of_its_own()
     assert texts(mapped, workload(single)) == [{VIPS: "10.0.0.7"}]
 
 
+def test_config_maps_of_one_name_are_those_of_their_namespaces() -> None:
+    def spaced(space: str, text: str) -> str:
+        return text.replace("metadata:\n", f"metadata:\n  namespace: {space}\n", 1)
+
+    whole = workload(envFrom=[{"configMapRef": {"name": "vips"}}])
+    maps = [spaced(space, config_map("vips", **{VIPS: vip})) for space, vip in (("a", "10.0.0.1"), ("b", "10.0.0.2"))]
+    assert texts(*maps, spaced("b", whole)) == [{VIPS: "10.0.0.2"}, {VIPS: "10.0.0.1"}]
+    assert texts(maps[0], whole) == [{VIPS: "10.0.0.1"}]
+    with pytest.raises(Invalid, match="the ConfigMap vips, which is not given"):
+        texts(maps[0], spaced("b", whole))
+
+
 def test_a_prefix_makes_the_name() -> None:
     mapped = config_map("vips", VIRTUAL_IPS="10.0.0.7")
     whole = workload(envFrom=[{"prefix": "OPENSHIFT_HA_", "configMapRef": {"name": "vips"}}])

@@ -1,17 +1,117 @@
-"""What the stock image makes something else of, or nothing, by the numbers of its known weaknesses: each is refused,
-told, or done as it was meant, and the corrected variables are planned without a word.
+"""Upstream's 23 known weaknesses: lint finds each in an input that shows it, and is silent on the corrected one; plan
+refuses what the stock image takes wrongly, tells it, or does it as it was meant.
 
-The numbers are those of the list in the project's notes on upstream; those about checks and pods are not the plan's.
+The numbers are those of the list in the project's notes on upstream.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import pytest
 
 from hachecks.ipfailover.against import TWICE, against
 from hachecks.keepalived import openshift
 from hachecks.settings import Invalid
+from tests.ipfailover import lint_cases_stock
 from tests.ipfailover.given import ids, loads, plan, variables
+from tests.ipfailover.lint_cases_pod import (
+    CHECK,
+    GOOD,
+    IPVS,
+    MODULES,
+    NETWORK,
+    NOTIFY,
+    PGREP,
+    READINESS,
+    beside,
+    config_map,
+    mounted,
+    with_variable,
+)
+from tests.ipfailover.linting import Given, deployment_with
+
+
+class Weakness(NamedTuple):
+    """One way to show a weakness: its number, the finding's code, the input that shows it, and the corrected one."""
+
+    number: int
+    code: str
+    wrong: Given
+    right: Given
+
+
+def stock(at: str = "4.14", /, **short: str) -> Given:
+    """Variables of a stock image of a version, of which nothing else is to be said."""
+    return lint_cases_stock.stock(at, **{"CHECK_SCRIPT": CHECK, **short})
+
+
+def list_of(text: str) -> Given:
+    return stock(VIRTUAL_IPS=text)
+
+
+THREE = {"VIRTUAL_IPS": "10.0.0.1-4", "REPLICA_COUNT": "3", "NODES": "10.9.0.9,10.9.0.10,10.9.0.11"}
+PEERS = "10.9.0.1,10.9.0.2"
+EARLIER = {"VIRTUAL_IPS": "10.0.0.1-254", "VRRP_ID_OFFSET": "10"}
+
+WEAKNESSES = [
+    Weakness(1, "HA020", stock("4.20", **EARLIER), stock("4.20", **EARLIER, VIP_GROUPS="245")),
+    Weakness(2, "HA007", stock(VRRP_ID_OFFSET=""), stock(VRRP_ID_OFFSET="0")),
+    Weakness(3, "HA010", list_of("10.1.1.1/24"), list_of("10.1.1.1")),
+    Weakness(3, "HA010", list_of("10.1.1.10/24"), list_of("10.1.1.10")),
+    Weakness(4, "HA011", list_of("3.3.3.3-4  4.4.4.4"), list_of("3.3.3.3-4, 4.4.4.4")),
+    Weakness(5, "HA013", list_of("10.1.1.250-10.1.2.5"), list_of("10.1.1.250-255,10.1.2.0-5")),
+    Weakness(5, "HA013", list_of("10.1.1.1-10.1.9.2"), list_of("10.1.1.1-2")),
+    Weakness(5, "HA013", list_of("10.1.1.9-7"), list_of("10.1.1.7-9")),
+    Weakness(5, "HA013", list_of("10.2.2.254-257"), list_of("10.2.2.254-255,10.2.3.0-1")),
+    Weakness(6, "HA012", list_of("www.example.test"), list_of("192.0.2.1")),
+    Weakness(6, "HA015", list_of("10.0.0.300"), list_of("10.0.0.30")),
+    Weakness(6, "HA018", list_of("a.b"), list_of("10.0.0.1")),
+    Weakness(7, "HA014", list_of("10.0.0.1,fd00::a-c"), list_of("10.0.0.1")),
+    Weakness(7, "HA019", list_of("10.0.0.1,fd00::a"), list_of("10.0.0.1")),
+    Weakness(8, "HA017", stock(VIRTUAL_IPS="10.0.0.1,fd00::1", VIP_GROUPS="1"), list_of("10.0.0.1")),
+    Weakness(9, "HA016", list_of("10.0.0.1-5,10.0.0.4"), list_of("10.0.0.1-5")),
+    Weakness(10, "HA140", stock(NETWORK_INTERFACE=""), stock(NETWORK_INTERFACE="br-ex")),
+    Weakness(11, "HA030", stock(CHECK_SCRIPT='sh -c "exit 0"'), stock()),
+    Weakness(11, "HA030", stock(CONFIG_NAME="x {"), stock(CONFIG_NAME="x")),
+    Weakness(11, "HA021", stock(REPLICA_COUNT="a[$(touch /tmp/x)]"), stock(REPLICA_COUNT="3")),
+    Weakness(11, "HA021", stock(VRRP_ID_OFFSET="010"), stock(VRRP_ID_OFFSET="10")),
+    Weakness(12, "HA040", stock(USE_UNICAST="true"), stock(USE_UNICAST="false")),
+    Weakness(12, "HA041", stock(UNICAST_PEERS=PEERS), stock()),
+    Weakness(13, "HA032", stock(CONFIG_NAME="ipf-ha-router"), stock(CONFIG_NAME="router")),
+    Weakness(14, "HA043", stock(**{**THREE, "NODES": "10.9.0.10,10.9.0.138,10.9.0.11"}), stock(**THREE)),
+    Weakness(14, "HA043", stock(**{**THREE, "NODES": "10.9.0.128,10.9.0.10,10.9.0.11"}), stock(**THREE)),
+    Weakness(15, "HA044", stock(CHECK_SCRIPT=""), stock()),
+    Weakness(16, "HA045", stock(PREEMPTION="preempt_delay 300"), stock(PREEMPTION="preempt")),
+    Weakness(16, "HA045", stock(PREEMPTION="preempt 300"), stock(PREEMPTION="preempt")),
+    Weakness(16, "HA045", stock(PREEMPTION="preempt_nodelay 300"), stock(PREEMPTION="preempt")),
+    Weakness(16, "HA045", stock("4.17", PREEMPTION="nopreempt"), stock("4.18", PREEMPTION="nopreempt")),
+    Weakness(17, "HA122", deployment_with((NOTIFY, "sh /etc/keepalive/notify.sh")), GOOD),
+    Weakness(18, "HA123", deployment_with((READINESS, READINESS.replace("readiness", "startup"))), GOOD),
+    Weakness(19, "HA120", deployment_with((READINESS, PGREP + READINESS)), GOOD),
+    Weakness(19, "HA121", deployment_with((READINESS, READINESS.replace("readiness", "startup"))), GOOD),
+    Weakness(20, "HA125", with_variable("NFTABLES_RULE", "yes", (":v4.20", ":v4.23")), GOOD),
+    Weakness(20, "HA126", with_variable("IPTABLES_CHAIN", "INPUT"), GOOD),
+    Weakness(21, "HA106", deployment_with((NETWORK, f"{NETWORK}      hostPID: true\n")), GOOD),
+    Weakness(21, "HA146", deployment_with(*MODULES)._replace(cluster=IPVS), GOOD._replace(cluster=IPVS)),
+    Weakness(22, "HA046", with_variable("MONITOR_PORT", "8080"), GOOD),
+    Weakness(23, "HA101", deployment_with((NETWORK, f"{NETWORK}      privileged: true\n")), GOOD),
+    Weakness(23, "HA131", beside(config_map(name="mycustomcheck")), beside(config_map())),
+    Weakness(23, "HA135", deployment_with(*mounted("/hosts", "hostPath: {path: /}")), GOOD),
+    Weakness(23, "HA023", stock(VIRTUAL_IPS="1.1.1.1-2", VIP_GROUPS="10"), stock(VIRTUAL_IPS="1.1.1.1-2")),
+    Weakness(23, "HA002", stock(VRRP_ID_OFFSET="255"), stock(VRRP_ID_OFFSET="252")),
+]
+
+
+@pytest.mark.parametrize("one", [pytest.param(one, id=f"{one.number}-{one.code}") for one in WEAKNESSES])
+def test_lint_finds_the_weakness_and_is_silent_on_what_is_corrected(one: Weakness) -> None:
+    assert one.code in one.wrong.codes()
+    assert one.right.findings() == []
+
+
+def test_every_weakness_is_shown() -> None:
+    assert sorted({one.number for one in WEAKNESSES}) == list(range(1, 24))
+
 
 QUIET = {"NODES": "a,b,c", "CONFIG_NAME": "ipf", "VRRP_ID_OFFSET": "0"}
 """What makes a plan of which nothing is to be said."""

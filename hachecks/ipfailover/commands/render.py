@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.commands.options import STOCK, ConfigurationOptions
 from hachecks.ipfailover.files import LedgerFile, Reader
+from hachecks.ipfailover.ledger import write
 from hachecks.ipfailover.plan import plan_all
 from hachecks.ipfailover.render import Options, remarks, rendered, target
 from hachecks.ipfailover.render.header import BEGIN
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.settings import Settings
     from hachecks.registry import Output
 
+UNSAVED = "{}: it does not have this plan yet; save it by plan --save, or the next plan may have other ids"
 SECRET, OPEN = 0o600, 0o644
 
 
@@ -82,29 +84,36 @@ class RenderCommand(ConfigurationOptions):
         """Print or write the files; raises `Invalid`."""
         configurations, said = self.configurations(environ, Reader())
         ledger = LedgerFile(self.ledger) if self.ledger else None
-        plans, _ = plan_all(configurations, self.kept(ledger), self.spread)
+        plans, after = plan_all(configurations, self.kept(ledger), self.spread)
         if self.node and len(plans) > 1:
             raise Invalid(f"these are {len(plans)} configurations, each with a file of its own; use --output")
         files: dict[str, tuple[str, int]] = {}
         told: dict[str, None] = {}
+        unsaved = (UNSAVED.format(ledger.name),) if ledger and write(after) != ledger.before else ()
         for plan, one, notes in zip(plans, configurations, said):
-            noted = plan._replace(notes=(*notes, *plan.notes))
+            noted = plan._replace(notes=(*notes, *unsaved, *plan.notes))
             options = self._options(one)
             for node in self._nodes(plan, one):
                 path = os.path.join(plan.name, f"{node}.conf") if len(plans) > 1 else f"{node}.conf"
                 files[path] = rendered(noted, one, node, options), SECRET if options.password else OPEN
                 told.update(dict.fromkeys(remarks(target(noted, one, node, options))))
+        self._hand_out(files, output)
+        for remark in told:
+            output.complain(remark)
+        return True
+
+    def _hand_out(self, files: Mapping[str, tuple[str, int]], output: Output) -> None:
         if self.output:
             _write(self.output, files)
             for path in _left_over(self.output, files):
                 output.complain(f"{path} is of no node of this plan; remove it there and on the node, which takes part")
             output.say(f"{self.output} has the files of {len(files)} node{'s' * (len(files) != 1)} now")
-        else:
-            ((text, _),) = files.values()
-            output.say(text.rstrip("\n"))
-        for remark in told:
-            output.complain(remark)
-        return True
+            return
+        ((text, _),) = files.values()
+        try:
+            output.hand_out(text.rstrip("\n"))
+        except OSError as error:
+            raise Invalid(f"standard output: {error.strerror}; what it has is no whole file, throw it away") from None
 
     def _options(self, one: Settings) -> Options:
         version = DEFAULT

@@ -15,7 +15,8 @@ DOCUMENTED = "/etc/keepalive"
 """Where OpenShift's documentation mounts the ConfigMap of scripts."""
 INTERPRETER = re.compile(r"(?:ba|da|k|z)?sh|busybox|env|perl|python[0-9.]*")
 SHELLS = re.compile(r"(?:ba|da|k|z)?sh")
-SHELL_WORD = re.compile(r"[|&;<>].*|2>.*|.*\$\(.*|.*`.*|.*[^\\];")
+QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\\.""", re.DOTALL)
+SHELL_WORD = re.compile(r"[|&;<>].*|2>.*|.*\$\(.*|.*`.*|.*;")
 
 
 def program(command: str) -> str:
@@ -48,7 +49,7 @@ def is_within(path: str, directories: Collection[str]) -> bool:
 
 def shell_word(command: str) -> str:
     """The first word that only a shell understands, where there is no shell; empty where there is none."""
-    words = split_command(command)
-    if not words or SHELLS.fullmatch(words[0].rpartition("/")[2]):
+    if any(SHELLS.fullmatch(word.rpartition("/")[2]) for word in split_command(command)):
         return ""
-    return next((word for word in words if SHELL_WORD.fullmatch(word)), "")
+    # What is quoted is the program's own: hacheck sql --expect '> 3'.
+    return next((word for word in QUOTED.sub("_", command).split() if SHELL_WORD.fullmatch(word)), "")

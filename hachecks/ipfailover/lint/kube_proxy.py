@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.lint.network import PORT, addresses
 from hachecks.ipfailover.lint.pod import is_true, mapping, mappings, whole
+from hachecks.ipfailover.lint.pod_life import CHECK
 from hachecks.ipfailover.lint.rule import WARNING, Found, rule
 
 if TYPE_CHECKING:
@@ -122,7 +123,48 @@ def cleans_nothing(subject: Subject) -> Iterator[Found]:
             yield Found(job.place(), "it has not both OPENSHIFT_HA_VIRTUAL_IPS and hostNetwork, and releases no VIP")
 
 
+@rule(
+    "HA148",
+    WARNING,
+    "a nodePort that no Service has",
+    why="The check asks a port of the node that nobody serves, on no node: every instance is in FAULT, and no VIP is "
+    "anywhere.",
+    cure="correct the port, or give the file of the Service that has it as well",
+    evidence="the Services that are given, of which none has this nodePort",
+)
+def unserved(subject: Subject) -> Iterator[Found]:
+    """Ports of checks among the nodePorts, where Services with nodePorts are given, and none with this one."""
+    served = {port for service in subject.of_kind("Service") for port, _ in node_ports(service)}
+    for one in subject.configurations:
+        port = one.settings.monitor_port
+        if served and port in NODE_PORTS and port not in served and one.text(PORT) and one.is_understood(PORT):
+            yield Found(one.where(PORT), f"no Service here has the nodePort {port}")
+
+
+@rule(
+    "HA149",
+    WARNING,
+    "a check that passes where clients are dropped",
+    why="Under externalTrafficPolicy: Local a node without an endpoint drops what clients send to the VIP. What the "
+    "node itself asks goes to all endpoints of the cluster, so a check that connects to the port passes there all the "
+    "same.",
+    cure="check by hacheck nodeport with --health-check-node-port, or write externalTrafficPolicy: Cluster",
+    evidence="Kubernetes, kube-proxy sends local traffic to all endpoints; hacheck nodeport --help",
+)
+def drops_clients(subject: Subject) -> Iterator[Found]:
+    """Services of this policy that VIPs lead to, where a check is known, and does not ask for local endpoints."""
+    checks = [one.text(CHECK) for one in subject.configurations if not one.partial]
+    asks = any("health-check-node-port" in text or " run " in text for text in checks)
+    for service in subject.of_kind("Service") if checks and not asks else ():
+        leads = any(node_ports(service)) or any(addresses(service))
+        if leads and service.at("spec", "externalTrafficPolicy") == "Local":
+            place = service.place(("spec", "externalTrafficPolicy"), "spec.externalTrafficPolicy")
+            yield Found(place, "a check that connects passes on nodes that drop what clients send")
+
+
 RULES = (
+    unserved,
+    drops_clients,
     node_port_on_vip,
     answers_everywhere,
     takes_module,

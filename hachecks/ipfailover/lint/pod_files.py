@@ -55,7 +55,8 @@ def uses(subject: Subject) -> Iterator[Use]:
 def given_map(subject: Subject, use: Use) -> Resource | None:
     """The ConfigMap that a script is in, where it is given."""
     name = use.mount.config_map if use.mount else ""
-    return next((one for one in subject.of_kind("ConfigMap") if name and one.name == name), None)
+    beside = (one for one in subject.of_kind("ConfigMap") if one.is_beside(use.workload.resource))
+    return next((one for one in beside if name and one.name == name), None)
 
 
 def contents(config_map: Resource) -> Mapping[str, object]:
@@ -96,8 +97,8 @@ def not_there(subject: Subject) -> Iterator[Found]:
     "HA132",
     ERROR,
     "a script that may not be executed",
-    why="Files of a ConfigMap have mode 0644 unless defaultMode says otherwise. Keepalived cannot start such a "
-    "script, and takes that for success: the check passes for ever.",
+    why="Files of a ConfigMap have mode 0644 unless defaultMode says otherwise. Keepalived disables a script that it "
+    "may not execute, with a line in its log, and holds the VIPs unchecked.",
     cure="start it through an interpreter, sh before the path, which needs no mode, or set defaultMode: 0755",
     evidence="origin#12408, kubernetes#71356; tried with 2.2.7",
 )

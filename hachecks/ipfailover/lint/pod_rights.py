@@ -11,8 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hachecks.ipfailover.lint.subject import Subject
+    from hachecks.ipfailover.resources import Container
 
 NEEDED = ("NET_ADMIN", "NET_RAW")
+NEEDLESS = {"ALL", "NET_BROADCAST", "SYS_ADMIN", "SYS_MODULE"}
+
+
+def added(container: Container) -> set[str]:
+    """The capabilities that are added."""
+    found = container.at("securityContext", "capabilities", "add")
+    return {str(one).upper() for one in found} if isinstance(found, list) else set()
 
 
 @rule(
@@ -43,11 +51,9 @@ def privileged_pod(subject: Subject) -> Iterator[Found]:
 def no_rights(subject: Subject) -> Iterator[Found]:
     """Containers that are neither privileged nor have both capabilities."""
     for _, container, _ in subject.pods():
-        context = mapping(container.at("securityContext"))
-        added = mapping(context.get("capabilities")).get("add")
-        names = {str(one).upper() for one in added} if isinstance(added, list) else set()
+        names = added(container)
         missing = [one for one in NEEDED if one not in names and "ALL" not in names]
-        if missing and not is_true(context.get("privileged")):
+        if missing and not is_true(container.at("securityContext", "privileged")):
             yield Found(
                 container.place(("securityContext",)), f"it is not privileged, and has no {' and no '.join(missing)}"
             )
@@ -140,4 +146,20 @@ def read_only(subject: Subject) -> Iterator[Found]:
             yield Found(container.place(path), f"{', '.join(sorted(missing))} cannot be written")
 
 
-RULES = (privileged_pod, no_rights, no_host_network, not_root, no_account, kills_others, read_only)
+@rule(
+    "HA108",
+    NOTE,
+    "capabilities that Keepalived does not need",
+    why="VRRP needs NET_ADMIN and NET_RAW, and some options SYS_NICE or IPC_LOCK. The kernel does not look at "
+    "NET_BROADCAST, SYS_MODULE is for LVS alone, and each that is added is one more that a hole in the pod gives away.",
+    cure="add NET_ADMIN and NET_RAW, and drop ALL",
+    evidence="shawly/docker-keepalived#12; capabilities(7)",
+)
+def needless(subject: Subject) -> Iterator[Found]:
+    """Containers with capabilities of no use."""
+    for _, container, _ in subject.pods():
+        for name in sorted(added(container) & NEEDLESS):
+            yield Found(container.place(("securityContext", "capabilities", "add"), "capabilities"), f"it adds {name}")
+
+
+RULES = (needless, privileged_pod, no_rights, no_host_network, not_root, no_account, kills_others, read_only)

@@ -86,7 +86,8 @@ def count_differs(subject: Subject) -> Iterator[Found]:
     """Workloads with another number of pods than their variable says."""
     for one, _, workload in subject.pods():
         replicas = workload.replicas
-        if replicas is not None and not one.partial and one.is_understood(COUNT) and one.settings.replicas != replicas:
+        counts = (one.text(COUNT) or one.is_stock) and one.is_understood(COUNT) and not one.partial
+        if replicas is not None and counts and one.settings.replicas != replicas:
             place = one.where(COUNT) if one.text(COUNT) else workload.resource.place(("spec", "replicas"), "replicas")
             yield Found(
                 place,

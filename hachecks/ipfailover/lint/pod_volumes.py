@@ -29,7 +29,8 @@ def other_map(subject: Subject) -> Iterator[Found]:
     """Volumes of a ConfigMap that is not given, where a given one has the script."""
     for use in uses(subject):
         if use.mount and use.mount.config_map and not given_map(subject, use):
-            having = [one.name for one in subject.of_kind("ConfigMap") if key_of(use) in contents(one)]
+            maps = [one for one in subject.of_kind("ConfigMap") if one.is_beside(use.workload.resource)]
+            having = [one.name for one in maps if key_of(use) in contents(one)]
             if having:
                 what = (
                     f"ConfigMap {use.mount.config_map} is mounted, and {posixpath.basename(use.path)} is in {having[0]}"

@@ -25,7 +25,10 @@ BLOCK = re.compile(
     r"static_(?:ipaddress|routes|rules)|virtual_server|bfd_instance)\b[^:\n]*$",
     re.MULTILINE,
 )
-FIELD = re.compile(r"^(?:apiVersion|kind|items|metadata):|^\s*\{", re.MULTILINE)
+OTHER = re.compile(r"^(?:apiVersion|kind|items|metadata):|^\s*\{|\A#!|^[^#!\n]*(?:<<|^\w+\s*:\s)", re.MULTILINE)
+"""What stands before a block of Keepalived in YAML, JSON, or a script that writes it."""
+KINDS = ("Service", "Job", "Pod")
+"""Objects that are judged by themselves."""
 
 
 class Read(NamedTuple):
@@ -38,9 +41,9 @@ class Read(NamedTuple):
 
 
 def is_keepalived_conf(text: str) -> bool:
-    """Whether a text is a keepalived.conf, and no Kubernetes object, which may have one in it."""
+    """Whether a text is a keepalived.conf, and no Kubernetes object or script, which may have one in it."""
     found = BLOCK.search(text)
-    return found is not None and not FIELD.search(text[: found.start()])
+    return found is not None and not OTHER.search(text[: found.start()])
 
 
 def read(
@@ -52,9 +55,18 @@ def read(
     def refuse(place: Place, why: str) -> None:
         refused.append(Refusal(place, why))
 
-    found = [one for text, place in texts for one in resources(text, place)]
+    found: list[Resource] = []
+    for text, place in texts:
+        before = len(found)
+        found += resources(text, place)
+        if len(found) == before:
+            raise Invalid(f"{place}: no Kubernetes object is in it, and it is no keepalived.conf")
     sources = [*workloads.sources_of(found, refuse), *(env_file(*one, refuse) for one in env_texts)]
-    return Read(tuple(sources), tuple(found), (*confs, *_confs_in(found)), tuple(refused))
+    confs = (*confs, *_confs_in(found))
+    if found and not (sources or confs or refused or any(one.kind in KINDS for one in found)):
+        places = ", ".join(dict.fromkeys(one.file for one in found))
+        raise Invalid(f"{places}: no OPENSHIFT_HA_* variable, no keepalived.conf and no Service is in it")
+    return Read(tuple(sources), tuple(found), confs, tuple(refused))
 
 
 def conf(text: str, place: str) -> Conf:

@@ -26,6 +26,7 @@ class Speaker(NamedTuple):
     interface: str
     family: str
     unicast: bool
+    version: int
     vips: tuple[str, ...]
     instance: Instance | None = None
 
@@ -56,6 +57,7 @@ def of_configuration(one: Configuration) -> Iterator[Speaker]:
             one.settings.interface,
             family(instance.vips[0]),
             bool(one.settings.unicast_peers),
+            3 if family(instance.vips[0]) == "ipv6" else one.settings.vrrp_version,
             instance.vips,
         )
 
@@ -68,9 +70,8 @@ def speakers(subject: Subject) -> list[Speaker]:
             read = one.read
             if read.vrid is not None and read.addresses:
                 vips = tuple(vip.address for vip in read.addresses)
-                found.append(
-                    Speaker(conf.name, one.place(), read.vrid, read.interface, read.family, read.unicast, vips, one)
-                )
+                heard = read.vrid, read.interface, read.family, read.unicast, one.version
+                found.append(Speaker(conf.name, one.place(), *heard, vips, one))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.lint.rule import NOTE, WARNING, Found, rule
 from hachecks.ipfailover.lint.stock_image import configurations, environ, found, image, runs, simulated
+from hachecks.ipfailover.lint.stock_text import WORDS
 from hachecks.ipfailover.stock.node import StockNode
 from hachecks.ipfailover.stock.simulation import IMMEDIATE, preemption
 from hachecks.ipfailover.stock.simulation import priorities as stock_priorities
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from hachecks.ipfailover.lint.subject import Configuration, Subject
 
-INTERFACE, PEERS, UNICAST = "OPENSHIFT_HA_NETWORK_INTERFACE", "OPENSHIFT_HA_UNICAST_PEERS", "OPENSHIFT_HA_USE_UNICAST"
-PREEMPTION, CHECK, VIPS = "OPENSHIFT_HA_PREEMPTION", "OPENSHIFT_HA_CHECK_SCRIPT", "OPENSHIFT_HA_VIRTUAL_IPS"
+PEERS, UNICAST = "OPENSHIFT_HA_UNICAST_PEERS", "OPENSHIFT_HA_USE_UNICAST"
+PREEMPTION, CHECK, PORT = "OPENSHIFT_HA_PREEMPTION", "OPENSHIFT_HA_CHECK_SCRIPT", "OPENSHIFT_HA_MONITOR_PORT"
 DEFAULT = "preempt_delay 300"
 MOST_NODES = 64
 """Nodes that are looked at."""
@@ -25,25 +26,6 @@ MOST_NODES = 64
 
 @rule(
     "HA040",
-    WARNING,
-    "an interface that the stock image guesses",
-    why="Where the interface is not named, or is not there, the first of enp0s3, enp0s8, eth1 and, since 4.11, ens3 "
-    "is taken, or else that of the default route, without a word. eth0, which documentation names, is none of them, "
-    "and nodes may differ.",
-    cure=f"set {INTERFACE} to a name that is there on every node, such as br-ex",
-    evidence="openshift/images, ipfailover/keepalived/lib/utils.sh, get_network_device",
-)
-def interface(subject: Subject) -> Iterator[Found]:
-    """Configurations that name no interface, or several."""
-    for one in configurations(subject, told=True):
-        words = one.text(INTERFACE).split()
-        if len(words) != 1:
-            what = "takes the first of them that is there" if words else "looks for one"
-            yield found(one, INTERFACE, f"{image(one)} {what}, on each node by itself")
-
-
-@rule(
-    "HA041",
     WARNING,
     "a variable about unicast that the stock image does not read",
     why=f"{UNICAST} is read nowhere. Unicast is used where {PEERS} is set, and multicast where it is not, whatever is "
@@ -60,7 +42,7 @@ def use_unicast(subject: Subject) -> Iterator[Found]:
 
 
 @rule(
-    "HA042",
+    "HA041",
     WARNING,
     "a node among its own peers",
     why="All pods have one list, so each node is among its own peers, and sends to itself. Keepalived complains of "
@@ -78,7 +60,7 @@ def own_address(subject: Subject) -> Iterator[Found]:
 
 
 @rule(
-    "HA043",
+    "HA042",
     WARNING,
     "peers that are parted by blanks",
     why="Only commas part peers. What stands between two of them is one line of keepalived.conf, of which Keepalived "
@@ -96,7 +78,7 @@ def joined_peers(subject: Subject) -> Iterator[Found]:
 
 
 @rule(
-    "HA044",
+    "HA043",
     WARNING,
     "nodes whose priorities are the same, or leave one without a VIP",
     why="A node's priorities come of the last octet of its address modulo 128, of the replicas, and of chance. Nodes "
@@ -137,31 +119,31 @@ def _without(one: Configuration, nodes: Mapping[str, StockNode]) -> list[str]:
 
 
 @rule(
-    "HA045",
+    "HA044",
     NOTE,
-    "one check for all VIPs",
-    why="There is one check, and it asks a port of the node's own address, never of a VIP, unless a script is given. "
+    "one port that all VIPs depend on",
+    why="Without a script, one port of the node's own address is asked, never one of a VIP, and once is enough. "
     "When it fails once, every VIP leaves the node, and where it is wrong on every node, no VIP is served anywhere.",
-    cure="give services that fail apart configurations of their own, or hacheck ipfailover render a check for each",
+    cure="set OPENSHIFT_HA_CHECK_SCRIPT, and give services that fail apart configurations of their own",
     evidence="tried: a service that listens on the VIP alone never lets the node have it; origin#12509, origin#15394",
 )
 def one_check(subject: Subject) -> Iterator[Found]:
-    """Configurations of several VIPs with a check."""
+    """Configurations of several VIPs with the default check."""
     for one in configurations(subject, told=True):
         result = simulated(one)
-        if len(result.served) > 1 and result.check != "true" and one.is_understood(CHECK):
+        if len(result.served) > 1 and result.check != "true" and not one.text(CHECK):
             what = f"{image(one)} has all {len(result.served)} VIPs depend on one check: {result.check}"
             yield found(one, CHECK, what)
 
 
 @rule(
-    "HA046",
+    "HA045",
     WARNING,
     "preemption otherwise than it says",
     why="Instances of the stock image that should be master have the state MASTER, with which Keepalived clears "
     "nopreempt and preempt_delay: a node that comes back takes its VIPs at once, whatever is written. preempt 300 and "
-    "preempt_nodelay 300, which documentation shows, are no delay either. Since 4.18 nopreempt, and exactly "
-    "that, leaves the state out.",
+    "preempt_nodelay 300, which documentation shows, are no delay either. Since 4.18 nopreempt, and exactly that, "
+    "leaves the state out.",
     cure="write nopreempt and use 4.18 or later, or preempt, which says what happens",
     evidence="openshift/images#197, OCPBUGS-33629, origin#21188; tried with Keepalived",
 )
@@ -173,7 +155,7 @@ def preempted(subject: Subject) -> Iterator[Found]:
         backs_up = raw == "nopreempt" and one.settings.stock >= (4, 18)
         of_master, of_others = preemption(raw, master=not backs_up), preemption(raw, master=False)
         said = " ".join(line.split())
-        if said in (of_master, f"{of_master} 0") and one.is_understood(PREEMPTION):
+        if said == of_master or not WORDS.fullmatch(line):
             continue
         if one.text(PREEMPTION) or runs(one):
             rest = f", and {of_others} on the others" if of_others != of_master else ""
@@ -182,4 +164,20 @@ def preempted(subject: Subject) -> Iterator[Found]:
             yield found(one, PREEMPTION, what)
 
 
-RULES = (interface, use_unicast, own_address, joined_peers, priorities, one_check, preempted)
+@rule(
+    "HA046",
+    NOTE,
+    "a port that nobody asks, since there is a script",
+    why="A check script is in place of the check of the port, not in addition to it, whatever the image's own "
+    "settings say: the port is asked by nobody, unless the script does.",
+    cure="let the script ask the port as well, or leave one of both out",
+    evidence="origin#12509; openshift/images, ipfailover/keepalived/conf/settings.sh against config-generators.sh",
+)
+def unasked_port(subject: Subject) -> Iterator[Found]:
+    """Configurations with both."""
+    for one in configurations(subject):
+        if one.text(CHECK) and one.text(PORT) and one.settings.monitor_port and one.is_understood(PORT):
+            yield found(one, PORT, f"{image(one)} never asks port {one.text(PORT)}, since {CHECK} is set")
+
+
+RULES = (use_unicast, own_address, joined_peers, priorities, one_check, preempted, unasked_port)

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.lint.subject import Configuration, Subject
 
 NAME, PORT = "OPENSHIFT_HA_CONFIG_NAME", "OPENSHIFT_HA_MONITOR_PORT"
+CHECK, PREEMPTION = "OPENSHIFT_HA_CHECK_SCRIPT", "OPENSHIFT_HA_PREEMPTION"
+WORDS = re.compile("[A-Za-z0-9_. ]*", re.ASCII)
+"""A line of keepalived.conf that is no more than that."""
 PASTED = (
     NAME,
     "OPENSHIFT_HA_NETWORK_INTERFACE",
-    "OPENSHIFT_HA_CHECK_SCRIPT",
+    CHECK,
     "OPENSHIFT_HA_CHECK_INTERVAL",
     "OPENSHIFT_HA_NOTIFY_SCRIPT",
-    "OPENSHIFT_HA_PREEMPTION",
+    PREEMPTION,
     "OPENSHIFT_HA_UNICAST_PEERS",
     "UNICAST_SOURCE_IPADDRESS",
     "MULTICAST_SOURCE_IPADDRESS",
@@ -45,7 +48,8 @@ def pasted(subject: Subject) -> Iterator[Found]:
     """Texts that are not what the variable takes, and end up in the file."""
     for one in configurations(subject):
         for variable in PASTED:
-            if not one.is_understood(variable):
+            # What comes of mere words on preemption is said by HA045.
+            if not one.is_understood(variable) and not (variable == PREEMPTION and WORDS.fullmatch(one.text(variable))):
                 yield found(one, variable, f"{image(one)} pastes it into keepalived.conf; {_then(one)}")
 
 
@@ -78,8 +82,8 @@ def ends(subject: Subject) -> Iterator[Found]:
     "HA032",
     WARNING,
     "a password that is the name, cut at eight characters",
-    why="The stock image takes the configuration's name for the password of VRRP. Keepalived cuts it at eight, so that "
-    "ipf-ha-router and ipf-ha-rabbit have one password, and it goes over the wire in clear. It keeps no one out.",
+    why="The stock image takes the configuration's name for the password of VRRP. Keepalived cuts it at eight, so "
+    "that ipf-ha-router and ipf-ha-rabbit have one password, and it goes over the wire in clear. It keeps no one out.",
     cure="take names that differ in their first eight characters, and do not take it for protection",
     evidence="openshift/images, ipfailover/keepalived/lib/config-generators.sh; Keepalived's vrrp_parser.c",
 )
@@ -96,15 +100,15 @@ def password(subject: Subject) -> Iterator[Found]:
     "HA033",
     ERROR,
     "a port of which the stock image takes the digits alone",
-    why="It deletes everything else: tcp/8080 is 8080, -1 is 1, and a name is the default, 80. Above 65535 there is no "
-    "port, so that the check fails on every node and no VIP is served at all.",
+    why="It deletes everything else: tcp/8080 is 8080, -1 is 1, and a name is the default, 80. Above 65535 there is "
+    "no port, so that the check fails on every node and no VIP is served at all.",
     cure="write the number of the port, or 0 for no check",
     evidence="openshift/images, ipfailover/keepalived/lib/config-generators.sh; tried with the generator itself",
 )
 def port(subject: Subject) -> Iterator[Found]:
     """Ports that are no number of a port."""
     for one in configurations(subject):
-        if not one.is_understood(PORT):
+        if not one.is_understood(PORT) and not one.text(CHECK):
             yield found(one, PORT, f"{image(one)} makes this check of it: {simulated(one).check}")
 
 

@@ -78,12 +78,12 @@ def _run(index: int, address: str) -> object:
 def _of_kind(subject: Subject, wanted: str) -> Iterator[Found]:
     """Items of a kind of which the stock image makes something else than was meant."""
     for one in configurations(subject):
-        for item in simulated(one).items:
+        for item in (item for item in simulated(one).items if kind(item) == wanted):
             addresses, expected = taken(item.addresses), meant(item)
-            if kind(item) != wanted or (addresses == expected and len(addresses) == len(item.addresses)):
+            whole = len(addresses) == len(item.addresses)
+            if whole and addresses == expected:
                 continue
             instead = f", instead of {in_words(expected)}" if expected else ""
-            whole = len(addresses) == len(item.addresses)
             some = "" if whole else f", of which Keepalived takes {in_words(addresses)}"
             cure = spelled(expected) if expected else ""
             yield found(
@@ -168,8 +168,8 @@ def ipv6_ranges(subject: Subject) -> Iterator[Found]:
     "HA015",
     ERROR,
     "a VIP that is no address, and is left out or taken wrongly",
-    why="Host names, numbers above 255 and the like vanish without a word. What looks like an address is not looked at "
-    "again: Keepalived passes over 010.0.0.1, and takes a loopback address for a VIP.",
+    why="Host names, numbers above 255 and the like vanish without a word. What looks like an address is not looked "
+    "at again: Keepalived passes over 010.0.0.1, and takes a loopback address for a VIP.",
     cure="write an address that can be a VIP",
     evidence=GENERATOR,
 )

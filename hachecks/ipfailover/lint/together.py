@@ -80,6 +80,8 @@ def shared_password(subject: Subject) -> Iterator[Found]:
     """Names of configurations that begin alike."""
     for first, second in pairs(subject):
         names = first.settings.config_name, second.settings.config_name
+        if any(one.settings.auth_pass_file or one.settings.vrrp_version == 3 for one in (first, second)):
+            continue
         if names[0] != names[1] and names[0][:8] == names[1][:8]:
             yield Found(second.where(NAME), f"its password is {names[1][:8]}, as that of {names[0]}")
 
@@ -115,11 +117,8 @@ def shared_name(subject: Subject) -> Iterator[Found]:
     """Names that two configurations with different VIPs have."""
     for first, second in pairs(subject):
         mine, theirs = (set(one.settings.virtual_ips.addresses) for one in (first, second))
-        if (
-            first.settings.config_name == second.settings.config_name
-            and not mine & theirs
-            and not (first.partial or second.partial)
-        ):
+        known = all(one.is_understood(VIPS) and not one.partial for one in (first, second))
+        if known and first.settings.config_name == second.settings.config_name and not mine & theirs:
             yield Found(second.where(NAME), f"{first.place} is called {second.settings.config_name}, too")
 
 
@@ -171,6 +170,12 @@ def _difference(one: Speaker, other: Speaker) -> str:
     if one.unicast != other.unicast:
         ways = ("multicast", "unicast")
         return f"is elected by {ways[one.unicast]}, and by {ways[other.unicast]} at {other.place.exact}"
+    if one.is_written and other.is_written:
+        return ""  # what else is to be alike is a finding of its own
+    if one.version != other.version:
+        return f"is elected by VRRP {one.version}, and by VRRP {other.version} at {other.place.exact}"
+    if one.interface != other.interface and one.interface and other.interface:
+        return f"is elected on {one.interface}, and on {other.interface} at {other.place.exact}"
     return ""
 
 

@@ -57,7 +57,8 @@ def wrong_value(subject: Subject) -> Iterator[Found]:
         for no in one.refused:
             if is_known(no.variable):
                 what, *cure = CURE.split(no.why, maxsplit=1)
-                yield Found(no.place, what, "".join(cure))
+                refused = " is refused" if cure and f"{what}: " in no.why else ""
+                yield Found(no.place, what + refused, "".join(cure))
 
 
 @rule(

@@ -11,8 +11,8 @@ import re
 from hachecks.keepalived.parser import COMMAND_PIECE, split_command
 
 PLAIN = re.compile(r"[A-Za-z0-9_./:=,+%@^-]+", re.ASCII)
-RISKY = re.compile(r"""["'\\#!$~]""")
-"""What ends a quote, or begins an escape, a comment, a variable or an expansion somewhere in Keepalived's reader."""
+RISKY = re.compile(r"""[\x01-\x1f\x7f"'\\#!$~]""")
+"""What ends a line or a quote, or begins an escape, a comment, a variable or an expansion in Keepalived's reader."""
 OPERATORS = re.compile(r"[|&;]+|[0-9]?[<>]+(?:&[0-9])?")
 LONGEST = 900
 """Bytes: Keepalived cuts lines of more than 1023."""
@@ -32,6 +32,8 @@ def words_of(text: str) -> tuple[str, ...]:
     words = split_command(_unescaped(text))
     if not words or not words[0] or _rest(_unescaped(text)):
         raise ValueError(f"{text!r} is no command line; is a quote not closed?")
+    if any(sign == "\0" or (sign > "\x7f" and sign not in text) for word in words for sign in word):
+        raise ValueError(f"{text!r} has an escape of a byte that no command line can have, or that is no letter")
     operator = next((word for word in words if OPERATORS.fullmatch(word)), "")
     if operator or words[0].startswith("<"):
         raise ValueError(f"{operator or words[0]} is a shell's, and Keepalived starts none; write sh -c '...'")

@@ -43,20 +43,8 @@ def _remarks(target: Target) -> Iterator[str]:
         if variable in settings.places:
             yield f"{where(variable)}: nobody is mailed, as by the stock image; see hacheck notify"
     yield from _of_adverts(target)
-    if settings.multicast_source and plan.unicast:
-        yield f"{where('MULTICAST_SOURCE_IPADDRESS')}: it is for multicast, and there are unicast peers"
-    elif settings.multicast_source:
-        others = next((one for one in plan.instances if family(one.vips[0]) != family(settings.multicast_source)), None)
-        if others:
-            yield f"{where('MULTICAST_SOURCE_IPADDRESS')}: it is not for {others.vips[0]}, which is of another family"
-    if settings.track_file:
-        yield (
-            f"{where('OPENSHIFT_HA_TRACK_FILE')}: its directory must be there before Keepalived starts, or the file is "
-            "not looked at; until the agent writes it, it says that the node is not well"
-        )
-    if settings.verbatim or settings.verbatim_global:
-        name = "OPENSHIFT_HA_VERBATIM" if settings.verbatim else "OPENSHIFT_HA_VERBATIM_GLOBAL"
-        yield f"{where(name)}: the values in these lines are not judged; try the file with keepalived --config-test"
+    yield from _of_multicast(target)
+    yield from _of_what_is_not_here(target)
 
 
 def _of_adverts(target: Target) -> Iterator[str]:
@@ -73,3 +61,26 @@ def _of_adverts(target: Target) -> Iterator[str]:
             f"{settings.where('OPENSHIFT_HA_ADVERT_INT')}: in VRRP 2 nodes with another interval, such as those with "
             "the stock image, drop these adverts and take the VIPs too; change all nodes at once"
         )
+
+
+def _of_multicast(target: Target) -> Iterator[str]:
+    """What its source address is not for."""
+    source, where = target.settings.multicast_source, target.settings.where("MULTICAST_SOURCE_IPADDRESS")
+    if source and target.plan.unicast:
+        yield f"{where}: it is for multicast, and there are unicast peers"
+    elif source:
+        for vip in [one.vips[0] for one in target.plan.instances if family(one.vips[0]) != family(source)][:1]:
+            yield f"{where}: it is not for {vip}, which is of another family"
+
+
+def _of_what_is_not_here(target: Target) -> Iterator[str]:
+    """What depends on something that cannot be known here."""
+    settings = target.settings
+    if settings.track_file:
+        yield (
+            f"{settings.where('OPENSHIFT_HA_TRACK_FILE')}: its directory must be there before Keepalived starts, or "
+            "the file is not looked at; until the agent writes it, it says that the node is not well"
+        )
+    if settings.verbatim or settings.verbatim_global:
+        where = settings.where("OPENSHIFT_HA_VERBATIM" if settings.verbatim else "OPENSHIFT_HA_VERBATIM_GLOBAL")
+        yield f"{where}: the values in these lines are not judged; try the file with keepalived --config-test"
