@@ -103,7 +103,7 @@ class Tree(Group):
         if classes:
             return SettingsCommand(cmd_name, classes, lambda flags, environ: cli.perform(cmd_name, flags, environ))
         if cmd_name in GROUPS:
-            return Group(cmd_name, help=GROUPS[cmd_name])
+            return Group(cmd_name, help=GROUPS[cmd_name], invoke_without_command=True, callback=nothing_is_asked)
         return command_of(cmd_name) if cmd_name in COMMANDS and " " not in cmd_name else None
 
     def summaries(self) -> dict[str, list[tuple[str, str]]]:
@@ -112,6 +112,13 @@ class Tree(Group):
             "Probes": [(name, entry.summary) for name, entry in PROBES.items()],
             "Commands": [(RUN, RUN_SUMMARY), *others()],
         }
+
+
+@click.pass_context
+def nothing_is_asked(ctx: click.Context) -> None:
+    """Refuse a group's word that stands alone."""
+    if ctx.invoked_subcommand is None and isinstance(ctx.command, Group):
+        raise click.UsageError(f"say which: {', '.join(ctx.command.list_commands(ctx))}", ctx)
 
 
 def others() -> list[tuple[str, str]]:

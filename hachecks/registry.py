@@ -95,5 +95,5 @@ Each is a `@settings` class with `run(environ, output)` as its only verb, which 
 raises `settings.Invalid`. A name of two words is a command of the group that the first one names.
 """
 
-GROUPS: Mapping[str, str] = {"ipfailover": "Plan OpenShift's ipfailover: VIPs, ids and nodes."}
+GROUPS: Mapping[str, str] = {"ipfailover": "Plan, render and lint OpenShift's ipfailover."}
 """Groups of commands, with their line in the help."""

@@ -115,6 +115,12 @@ CASES: dict[str, tuple[dict[str, str], str, Options]] = {
         "a",
         Options(),
     ),
+    "verbatim in unicast": (
+        {"UNICAST_PEERS": PEERS, "VERBATIM": "unicast_ttl 64\nold_unicast_checksum\nuse_vmac\nvmac_xmit_base"},
+        "10.9.0.1",
+        Options(),
+    ),
+    "verbatim in multicast": ({"VERBATIM": "use_vmac\nmcast_dst_ip 224.0.0.19\naccept"}, "a", Options()),
     "an interface with a long name": ({"NETWORK_INTERFACE": "eth0-is-long-ok"}, "a", Options()),
     "an interface that is not there": ({"NETWORK_INTERFACE": "br-ex"}, "a", Options()),
     "a name with every sign": ({"CONFIG_NAME": "ipf-ha.router_1"}, "a", Options()),

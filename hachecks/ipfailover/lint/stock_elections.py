@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from hachecks.ipfailover.lint.subject import Configuration, Subject
 
-PEERS, UNICAST = "OPENSHIFT_HA_UNICAST_PEERS", "OPENSHIFT_HA_USE_UNICAST"
-PREEMPTION, CHECK, PORT = "OPENSHIFT_HA_PREEMPTION", "OPENSHIFT_HA_CHECK_SCRIPT", "OPENSHIFT_HA_MONITOR_PORT"
+INTERFACE, PEERS, UNICAST = "OPENSHIFT_HA_NETWORK_INTERFACE", "OPENSHIFT_HA_UNICAST_PEERS", "OPENSHIFT_HA_USE_UNICAST"
+PREEMPTION, CHECK = "OPENSHIFT_HA_PREEMPTION", "OPENSHIFT_HA_CHECK_SCRIPT"
 DEFAULT = "preempt_delay 300"
 MOST_NODES = 64
 """Nodes that are looked at."""
@@ -26,6 +26,23 @@ MOST_NODES = 64
 
 @rule(
     "HA040",
+    WARNING,
+    "an interface that the stock image guesses",
+    why="Where the interface is not named, or is not there, the first of enp0s3, enp0s8, eth1 and, since 4.11, ens3 "
+    "is taken, or else that of the default route, without a word. eth0, which documentation names, is none of them, "
+    "and nodes may differ.",
+    cure=f"set {INTERFACE} to a name that is there on every node, such as br-ex on OVN-Kubernetes",
+    evidence="openshift/images, ipfailover/keepalived/lib/utils.sh, get_network_device; bz2062126",
+)
+def interface(subject: Subject) -> Iterator[Found]:
+    """Configurations that name no interface."""
+    for one in configurations(subject, told=True):
+        if not one.text(INTERFACE):
+            yield found(one, INTERFACE, f"{image(one)} looks for an interface, on each node by itself")
+
+
+@rule(
+    "HA041",
     WARNING,
     "a variable about unicast that the stock image does not read",
     why=f"{UNICAST} is read nowhere. Unicast is used where {PEERS} is set, and multicast where it is not, whatever is "
@@ -42,7 +59,7 @@ def use_unicast(subject: Subject) -> Iterator[Found]:
 
 
 @rule(
-    "HA041",
+    "HA042",
     WARNING,
     "a node among its own peers",
     why="All pods have one list, so each node is among its own peers, and sends to itself. Keepalived complains of "
@@ -60,7 +77,7 @@ def own_address(subject: Subject) -> Iterator[Found]:
 
 
 @rule(
-    "HA042",
+    "HA043",
     WARNING,
     "peers that are parted by blanks",
     why="Only commas part peers. What stands between two of them is one line of keepalived.conf, of which Keepalived "
@@ -78,7 +95,7 @@ def joined_peers(subject: Subject) -> Iterator[Found]:
 
 
 @rule(
-    "HA043",
+    "HA044",
     WARNING,
     "nodes whose priorities are the same, or leave one without a VIP",
     why="A node's priorities come of the last octet of its address modulo 128, of the replicas, and of chance. Nodes "
@@ -119,7 +136,7 @@ def _without(one: Configuration, nodes: Mapping[str, StockNode]) -> list[str]:
 
 
 @rule(
-    "HA044",
+    "HA045",
     NOTE,
     "one port that all VIPs depend on",
     why="Without a script, one port of the node's own address is asked, never one of a VIP, and once is enough. "
@@ -137,7 +154,7 @@ def one_check(subject: Subject) -> Iterator[Found]:
 
 
 @rule(
-    "HA045",
+    "HA046",
     WARNING,
     "preemption otherwise than it says",
     why="Instances of the stock image that should be master have the state MASTER, with which Keepalived clears "
@@ -164,20 +181,4 @@ def preempted(subject: Subject) -> Iterator[Found]:
             yield found(one, PREEMPTION, what)
 
 
-@rule(
-    "HA046",
-    NOTE,
-    "a port that nobody asks, since there is a script",
-    why="A check script is in place of the check of the port, not in addition to it, whatever the image's own "
-    "settings say: the port is asked by nobody, unless the script does.",
-    cure="let the script ask the port as well, or leave one of both out",
-    evidence="origin#12509; openshift/images, ipfailover/keepalived/conf/settings.sh against config-generators.sh",
-)
-def unasked_port(subject: Subject) -> Iterator[Found]:
-    """Configurations with both."""
-    for one in configurations(subject):
-        if one.text(CHECK) and one.text(PORT) and one.settings.monitor_port and one.is_understood(PORT):
-            yield found(one, PORT, f"{image(one)} never asks port {one.text(PORT)}, since {CHECK} is set")
-
-
-RULES = (use_unicast, own_address, joined_peers, priorities, one_check, preempted, unasked_port)
+RULES = (interface, use_unicast, own_address, joined_peers, priorities, one_check, preempted)

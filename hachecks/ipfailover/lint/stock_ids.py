@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.ids import LARGEST_ID
-from hachecks.ipfailover.lint.rule import ERROR, NOTE, WARNING, Found, rule
+from hachecks.ipfailover.lint.rule import ERROR, WARNING, Found, rule
 from hachecks.ipfailover.lint.stock_image import configurations, found, image, simulated
 from hachecks.keepalived import openshift
 
@@ -113,22 +113,4 @@ def excluded(subject: Subject) -> Iterator[Found]:
             yield found(one, EXCLUDED, f"{image(one)} does not exclude {which}{why}")
 
 
-@rule(
-    "HA023",
-    NOTE,
-    "more groups than VIPs",
-    why="A group is an instance with several VIPs, and there are no more of them than VIPs: each VIP has its own then, "
-    "as without groups. A VIP that is added later gets an id more, until the groups are full.",
-    cure="set it to the number of instances that are wanted, or leave it out",
-    evidence="the Deployment of OpenShift's documentation has 10 groups for 2 VIPs; tried with the generator itself",
-)
-def spare_groups(subject: Subject) -> Iterator[Found]:
-    """Configurations with more groups than VIPs."""
-    for one in configurations(subject):
-        result = simulated(one)
-        groups = result.numbers[GROUPS].value or 0
-        if result.instances and groups > len(result.instances):
-            yield found(one, GROUPS, f"{image(one)} makes {len(result.instances)} instances of {groups} groups")
-
-
-RULES = (ids, numbers, excluded, spare_groups)
+RULES = (ids, numbers, excluded)

@@ -48,7 +48,7 @@ def pasted(subject: Subject) -> Iterator[Found]:
     """Texts that are not what the variable takes, and end up in the file."""
     for one in configurations(subject):
         for variable in PASTED:
-            # What comes of mere words on preemption is said by HA045.
+            # What comes of mere words on preemption is said by HA046.
             if not one.is_understood(variable) and not (variable == PREEMPTION and WORDS.fullmatch(one.text(variable))):
                 yield found(one, variable, f"{image(one)} pastes it into keepalived.conf; {_then(one)}")
 

@@ -46,9 +46,11 @@ def _verbatim(found: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The lines for each instance, and those for all."""
     one, all_of = "OPENSHIFT_HA_VERBATIM", "OPENSHIFT_HA_VERBATIM_GLOBAL"
     where, settings = found.settings.where, found.settings
+    of_one = verbatim.Room(INSTANCE, found.version, settings.interface, found.plan.unicast)
+    of_all = of_one._replace(known=GLOBAL)
     return (
-        tuple(verbatim.lines(settings.verbatim, where(one), INSTANCE, found.version)),
-        tuple(verbatim.lines(settings.verbatim_global, where(all_of), GLOBAL, found.version)),
+        tuple(verbatim.lines(settings.verbatim, where(one), of_one)),
+        tuple(verbatim.lines(settings.verbatim_global, where(all_of), of_all)),
     )
 
 
