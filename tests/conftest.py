@@ -40,6 +40,8 @@ LONG = (
     "tests/test_executable.py",
     "tests/failover/test_exporter.py",
     "tests/failover/test_failover.py",
+    "tests/ipfailover/test_cluster_plan.py",
+    "tests/ipfailover/test_cluster_reload.py",
     "tests/net/test_starttls.py",
     "tests/net/test_goodbyes.py",
     "tests/delivery/test_deliverer.py",

@@ -48,6 +48,10 @@ class Asking:
             lambda: bool(self.answered) and all(now >= before.get(vip, 0) + count for vip, now in self.answered.items())
         )
 
+    def wait_for_loss(self, count: int) -> None:
+        """See so many requests to each VIP without an answer."""
+        self._wait(lambda: all(lost >= count for lost in self.lost.values()))
+
     def wait_for_end(self) -> None:
         """See its account of the whole."""
         self._wait(lambda: bool(self._account["ended"]))

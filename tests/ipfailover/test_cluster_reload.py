@@ -44,12 +44,13 @@ class Rollout:
         self.variables = {**COMMON, **short}
         self.ledger = directory / f"{self.name}.ledger"
         self.planned = directory / f"{self.name}.plan"
+        self.files = directory / self.name
         self.masters: dict[str, str] = {}
         self.ids: dict[str, int] = {}
         self.kinds: dict[str, str] = {}
 
     def plan(self, vips: str) -> None:
-        """Plan for these VIPs, from the second time on against the plan of before."""
+        """Plan for these VIPs, from the second time on against the plan of before, and write the files."""
         self.variables["VIRTUAL_IPS"] = vips
         against = ("--against", self.planned) if self.planned.exists() else ()
         answer = self._hacheck("plan", "--save", "--format", "json", *against)
@@ -59,11 +60,12 @@ class Rollout:
         self.masters = {vip: one["ranks"][0]["node"] for one in instances for vip in one["vips"]}
         self.ids = {vip: one["id"] for one in instances for vip in one["vips"]}
         self.kinds = {one["vip"]: one["kind"] for one in document.get("changes", ())}
+        self._hacheck("render", "--output", self.files)
 
     def file(self, node: Node) -> str:
-        """The keepalived.conf of a node."""
+        """The keepalived.conf of a node, of the plan's latest."""
         name = next(name for name in (node.name, *node.addresses) if name in self.masters.values())
-        return self._hacheck("render", "--node", name).out
+        return (self.files / f"{name}.conf").read_text()
 
     def _hacheck(self, command: str, *words: object) -> Answer:
         environ = variables(**self.variables)

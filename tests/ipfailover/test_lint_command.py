@@ -66,7 +66,7 @@ def test_each_finding_is_a_line_with_place_severity_code_and_cure() -> None:
 
 @pytest.mark.parametrize(("fail_on", "code"), [("error", 0), ("warning", 1), ("note", 1), ("never", 0)], ids=str)
 def test_the_exit_status_is_of_the_worst_finding(fail_on: str, code: int) -> None:
-    answer = lint("--virtual-ips", "10.0.0.1", "--fail-on", fail_on)
+    answer = lint("--virtual-ips", "10.0.0.1", "--interface", "br-ex", "--fail-on", fail_on)
     assert answer.code == code
     assert [line.split(": ")[1] for line in answer.out.splitlines()] == ["warning HA007"]
 

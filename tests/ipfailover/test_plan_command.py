@@ -362,3 +362,10 @@ def test_a_ledger_that_is_json_needs_no_yaml(tmp_path: Path) -> None:
     assert without_yaml(*THREE, "--ledger", ledger).code == 0
     ledger.write_text(json.dumps({"kind": "ConfigMap", "data": {"ledger.json": ledger.read_text()}}))
     assert without_yaml(*THREE, "--ledger", ledger).code == 0
+
+
+def test_the_picture_in_the_documentation_is_what_the_command_beside_it_prints() -> None:
+    text = (ROOT / "docs" / "ipfailover.md").read_text()
+    found = re.search(r"^hacheck (ipfailover plan .*) > plan\.svg$", text.replace("\\\n", " "), re.MULTILINE)
+    assert found
+    assert (ROOT / "docs" / "plan.svg").read_text() == hacheck(*found[1].split(), timeout=60).out

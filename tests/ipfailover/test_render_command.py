@@ -59,8 +59,12 @@ def test_one_file_is_printed() -> None:
     assert answer.out == render({"NODES": "a,b", "VRRP_ID_OFFSET": "10"}, "b")
 
 
-def test_a_file_that_could_not_be_printed_as_a_whole_is_told() -> None:
-    argv = [sys.executable, "-m", "hachecks", "ipfailover", "render", *VIPS, "--node", "a"]
+DOCUMENTS = ["render --node a", "plan --format json", "plan --format svg", "lint --format json", "lint --format sarif"]
+
+
+@pytest.mark.parametrize("words", DOCUMENTS)
+def test_a_document_that_could_not_be_printed_as_a_whole_is_told(words: str) -> None:
+    argv = [sys.executable, "-m", "hachecks", "ipfailover", *words.split(), *VIPS]
     with open("/dev/full", "w") as full:
         done = subprocess.run(argv, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert done.returncode == 2

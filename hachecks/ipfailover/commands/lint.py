@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from hachecks.config import nearest
-from hachecks.ipfailover.commands.options import ConfigurationOptions
+from hachecks.ipfailover.commands.options import ConfigurationOptions, hand_out
 from hachecks.ipfailover.files import STDIN, LedgerFile, Reader
 from hachecks.ipfailover.lint import formats, reading
 from hachecks.ipfailover.lint.catalogue import RULES, lint
@@ -70,7 +70,9 @@ class LintCommand(ConfigurationOptions):
             return True
         findings = lint(self._subject(environ, Reader()))
         text = self._written(findings)
-        if text:
+        if text and self.format in ("json", "sarif"):
+            hand_out(text, output)
+        elif text:
             output.say(text)
         failing = SEVERITIES[: SEVERITIES.index(self.fail_on) + 1] if self.fail_on != "never" else ()
         return not any(one.rule.severity in failing for one in findings)

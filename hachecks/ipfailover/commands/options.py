@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.files import LedgerFile, Reader
     from hachecks.ipfailover.ledger import Ledger
     from hachecks.ipfailover.settings import Settings
+    from hachecks.registry import Output
 
 
 STOCK = "stock"
@@ -181,3 +182,11 @@ def _range_check(text: str) -> tuple[str, Given]:
     if not equals or not RANGE_CHECK.fullmatch(name):
         raise Invalid(f"--range-check: {one_line(text)} is no check of a range; expected N=COMMAND")
     return name, Given(command, f"--range-check {number}")
+
+
+def hand_out(text: str, output: Output) -> None:
+    """A document to standard output; raises `Invalid` where that does not take the whole of it."""
+    try:
+        output.hand_out(text)
+    except OSError as error:
+        raise Invalid(f"standard output: {error.strerror}; what it has is no whole file, throw it away") from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from hachecks.ipfailover import document, table
 from hachecks.ipfailover.against import ALARMING, against
 from hachecks.ipfailover.colour import painted, plain, wanted
-from hachecks.ipfailover.commands.options import ConfigurationOptions
+from hachecks.ipfailover.commands.options import ConfigurationOptions, hand_out
 from hachecks.ipfailover.files import LedgerFile, Reader
 from hachecks.ipfailover.ledger import read, write
 from hachecks.ipfailover.plan import plan_all
@@ -85,9 +85,9 @@ class PlanCommand(ConfigurationOptions):
         if file and self.save and not alarming:
             file.replace(text)
         if self.format == "json":
-            output.say(document.written(plans, configurations, changes))
+            hand_out(document.written(plans, configurations, changes), output)
         elif self.format == "svg":
-            output.say(PICTURE.load()(plans, changes))
+            hand_out(PICTURE.load()(plans, changes), output)
         else:
             end = _about_ledger(file, text, self.save and not alarming) if file else ()
             paint = painted if wanted(self.color, environ, output.on_terminal()) else plain

@@ -6,7 +6,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
-from hachecks.ipfailover.commands.options import STOCK, ConfigurationOptions
+from hachecks.ipfailover.commands.options import STOCK, ConfigurationOptions, hand_out
 from hachecks.ipfailover.files import LedgerFile, Reader
 from hachecks.ipfailover.ledger import write
 from hachecks.ipfailover.plan import plan_all
@@ -110,10 +110,7 @@ class RenderCommand(ConfigurationOptions):
             output.say(f"{self.output} has the files of {len(files)} node{'s' * (len(files) != 1)} now")
             return
         ((text, _),) = files.values()
-        try:
-            output.hand_out(text.rstrip("\n"))
-        except OSError as error:
-            raise Invalid(f"standard output: {error.strerror}; what it has is no whole file, throw it away") from None
+        hand_out(text.rstrip("\n"), output)
 
     def _options(self, one: Settings) -> Options:
         version = DEFAULT
