@@ -214,7 +214,8 @@ def test_what_both_refuse_or_lose_is_told_of_the_stock_image_as_well(environ: di
     given = subject_of(environ, stock)
     one = given.configurations[0]
     assume(not one.is_understood("OPENSHIFT_HA_VIRTUAL_IPS"))
-    assert {f"HA0{number}" for number in range(10, 17)} & {each.rule.code for each in lint(given)}
+    # Where bash alone knows the groups, nobody knows the instances of a VIP that is named twice.
+    assert {"HA021", *(f"HA0{number}" for number in range(10, 17))} & {each.rule.code for each in lint(given)}
 
 
 @many
