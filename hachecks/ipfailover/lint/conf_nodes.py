@@ -83,7 +83,7 @@ def _password(one: Instance) -> str:
     "two nodes of one priority",
     why="Of two with the same priority the one with the higher address wins. Which one is master is then no decision "
     "of anybody, and changes with the addresses.",
-    cure="write different priorities, 254, 253 and so on",
+    cure="write different priorities, such as 254, 234 and 214",
     evidence="RFC 5798, section 6.4.3",
 )
 def equal_priorities(subject: Subject) -> Iterator[Found]:
