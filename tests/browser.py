@@ -56,8 +56,8 @@ def browser(directory: Path, *, width: int = 1280, height: int = 900, dark: bool
     service = Service(executable_path=str(shutil.which("chromedriver")), env={**os.environ, "SE_OFFLINE": "true"})
     driver = webdriver.Chrome(options=options, service=service)
     try:
-        driver.set_page_load_timeout(30)
-        driver.set_script_timeout(60)
+        driver.set_page_load_timeout(120)
+        driver.set_script_timeout(240)
         resize(driver, width, height)
         colours(driver, dark=dark)
         yield driver

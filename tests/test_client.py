@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from hachecks.services.http_options import HttpOptions
 
-TIMEOUT, GRACE = 0.5, 0.4
+TIMEOUT, GRACE = 0.5, 5.0
 LIMIT = 100_000
 DOCUMENT: dict[str, Any] = {
     "node": "node-1", "at": 1.0, "agrees": True, "keepalived": {"runs": True}, "vips": [], "instances": [],

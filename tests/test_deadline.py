@@ -68,7 +68,7 @@ def test_a_phase_that_comes_twice_is_added_up() -> None:
             until = time.monotonic() + 0.01
             while time.monotonic() < until:
                 pass
-    assert 0.02 <= deadline.phases["connect"] < 1
+    assert 0.02 <= deadline.phases["connect"] < 4
 
 
 def test_a_phase_is_to_blame_for_what_is_raised_in_it_alone() -> None:

@@ -146,7 +146,7 @@ def test_a_member_that_is_stuck_fails_at_the_deadline_and_is_named() -> None:
     verdict = conclude(composed([passing, stuck], 2), Deadline.after(0.1))
     freed.set()
     assert repr(verdict) == "FAIL - b: gave no answer within 100 ms"
-    assert 0.1 <= time.monotonic() - started < 1
+    assert 0.1 <= time.monotonic() - started < 20
 
 
 def test_a_member_that_keeps_the_deadline_tells_its_own_reason() -> None:

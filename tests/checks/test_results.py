@@ -285,7 +285,7 @@ def test_what_is_there_instead_changes_no_verdict(tmp_path: Path, what: str) -> 
     began = time.monotonic()
     answer = hacheck("file", "/etc/passwd", HACHECK_STATE_DIR=str(tmp_path))
     # To open a FIFO that nobody writes to hangs for ever, as a file system may.
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert (answer.code, answer.err) == (0, "")
     assert answer.line.startswith("PASS - ")
     assert [one.runs for one in results.read_all(str(tmp_path))] == [1]

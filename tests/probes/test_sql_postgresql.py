@@ -310,12 +310,12 @@ def test_server_without_free_connections_fails(primary: PostgreSQL) -> None:
 
 def test_statement_ends_on_the_server_too(primary: PostgreSQL) -> None:
     began = time.monotonic()
-    verdict = ask(primary.url(), timeout=0.5, query="select pg_sleep(5)")
+    verdict = ask(primary.url(), timeout=0.5, query="select pg_sleep(60)")
     assert verdict.status is Status.FAIL
-    assert time.monotonic() - began < 4
-    until = time.monotonic() + 2
+    assert time.monotonic() - began < 30
+    until = time.monotonic() + 20
     while (
-        primary.sql("select count(*) from pg_stat_activity where query like '%pg_sleep(5)' and state = 'active'") != "0"
+        primary.sql("select count(*) from pg_stat_activity where query like '%pg_sleep(60)' and state = 'active'") != "0"
     ):
         assert time.monotonic() < until
 

@@ -118,7 +118,7 @@ def test_endless_query_ends_by_the_deadline(file: Path) -> None:
     began = time.monotonic()
     verdict = ask(file, timeout=0.3, query=endless)
     assert repr(verdict) == f"FAIL - sqlite:{file} gave no full answer within 300 ms (query)"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(
