@@ -315,7 +315,8 @@ def test_statement_ends_on_the_server_too(primary: PostgreSQL) -> None:
     assert time.monotonic() - began < 30
     until = time.monotonic() + 20
     while (
-        primary.sql("select count(*) from pg_stat_activity where query like '%pg_sleep(60)' and state = 'active'") != "0"
+        primary.sql("select count(*) from pg_stat_activity where query like '%pg_sleep(60)' and state = 'active'")
+        != "0"
     ):
         assert time.monotonic() < until
 
