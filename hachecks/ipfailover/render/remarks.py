@@ -16,6 +16,17 @@ LINK_LOCAL_SINCE = (2, 2, 0)
 STOCK_INTERVAL = 1
 """Seconds between two adverts of the stock image, which is Keepalived's default."""
 
+NO_MAIL = "nobody is mailed, as by the stock image; see hacheck notify"
+NO_RULE = "this file makes no firewall rule; let IP protocol 112 in and out on each node"
+NOT_OF_A_FILE = {
+    "OPENSHIFT_HA_ADMIN_EMAILS": NO_MAIL,
+    "OPENSHIFT_HA_SMTP_SERVER": NO_MAIL,
+    "OPENSHIFT_HA_IPTABLES_CHAIN": NO_RULE,
+    "OPENSHIFT_HA_NFTABLES_RULE": NO_RULE,
+    "OPENSHIFT_HA_SELECTOR": "this file chooses no nodes; the workload's nodeSelector does",
+}
+"""What variables come to that a keepalived.conf has nothing of."""
+
 
 def remarks(target: Target) -> tuple[str, ...]:
     """The plan's notes, and those of the file."""
@@ -39,9 +50,7 @@ def _remarks(target: Target) -> Iterator[str]:
         yield f"Keepalived {version} complains that IPv6 VIPs are not link-local, and serves them none the less"
     if len(target.options.password) > PASSWORD:
         yield f"{where('OPENSHIFT_HA_AUTH_PASS_FILE')}: of a password {PASSWORD} characters count"
-    for variable in ("OPENSHIFT_HA_ADMIN_EMAILS", "OPENSHIFT_HA_SMTP_SERVER"):
-        if variable in settings.places:
-            yield f"{where(variable)}: nobody is mailed, as by the stock image; see hacheck notify"
+    yield from (f"{where(variable)}: {what}" for variable, what in NOT_OF_A_FILE.items() if variable in settings.places)
     yield from _of_adverts(target)
     yield from _of_multicast(target)
     yield from _of_what_is_not_here(target)
