@@ -2,33 +2,32 @@
 
 httpcore's connection pool is left out: it would open the sockets itself, and its timeouts are none (a server that drips
 a byte a second is read for ever). The modules are imported one by one because the executable carries httpcore with an
-empty `__init__`: `import httpcore` takes 276 M instructions, these take 175 M.
+empty `__init__`: `import httpcore` takes 276 M instructions, all that HTTP needs of it 175 M.
 """
 
 from __future__ import annotations
 
 from httpcore._backends.base import NetworkStream
 from httpcore._exceptions import ConnectionNotAvailable, ProtocolError, WriteError
-from httpcore._models import URL
-from httpcore._models import Request as HttpcoreRequest
-from httpcore._sync.http11 import HTTP11Connection
 
 from hachecks.http.http1 import Tolerant
+from hachecks.http.http1_connection import Http1Connection
 from hachecks.http.reasons import NotProcessed, explained
 from hachecks.http.response import Response
 from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
-
-    from httpcore._models import Response as HttpcoreResponse
 
     from hachecks.deadline import Deadline
     from hachecks.http.request import Request
-    from hachecks.http.url import Url
     from hachecks.net.tls import TlsOptions
     from hachecks.net.transport import NetworkOptions, Stream
+
+    Answer = tuple[int, Sequence[tuple[bytes, bytes]], bytes]
+    """Status, fields, and the body up to a portion beyond the limit."""
 
 PROXY_AUTHENTICATION_REQUIRED = 407
 MAX_CONNECTIONS = 3
@@ -76,46 +75,29 @@ def _secure(request: Request, tls: TlsOptions, stream: Stream) -> dict[str, floa
 
 def _converse(request: Request, wire: HttpcoreStream) -> Response:
     try:
-        response, body = _response_1(request, wire) if not request.http2 else _response_2(request, wire)
+        status, fields, body = _answer_1(request, wire) if not request.http2 else _answer_2(request, wire)
     except (ProtocolError, ConnectionNotAvailable, WriteError) as error:
         raise explained(error, wire) from None
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers]
-    return Response(response.status, headers, body[: request.body_limit], len(body) <= request.body_limit)
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
+    return Response(status, headers, body[: request.body_limit], len(body) <= request.body_limit)
 
 
-def _response_1(request: Request, wire: HttpcoreStream) -> tuple[HttpcoreResponse, bytes]:
-    connection = HTTP11Connection(_for_httpcore(request.url, "/").origin, Tolerant(wire))
-    response = connection.handle_request(_request(request))
-    return response, _body(response, request.body_limit)
-
-
-def _response_2(request: Request, wire: HttpcoreStream) -> tuple[HttpcoreResponse, bytes]:
-    from hachecks.http.http2 import Http2Connection  # h2 and its three packages are not owed by HTTP/1.1
-
-    connection = Http2Connection(_for_httpcore(request.url, "/").origin, wire)
-    response = connection.handle_request(_request(request))
-    body = _body(response, request.body_limit)
-    connection.leave()
-    return response, body
-
-
-def _request(request: Request) -> HttpcoreRequest:
-    """The request as httpcore takes it."""
+def _answer_1(request: Request, wire: HttpcoreStream) -> Answer:
+    connection = Http1Connection(Tolerant(wire))
     target = request.url.full if request.through_proxy else request.url.request_target
-    fields = [(header.name.encode(), header.value.encode()) for header in request.fields()]
-    return HttpcoreRequest(request.method, _for_httpcore(request.url, target), headers=fields, content=request.body)
+    connection.ask(request.method, target, _fields(request), request.body)
+    status, fields = connection.head()
+    return status, fields, connection.body(request.body_limit)
 
 
-def _body(response: HttpcoreResponse, limit: int) -> bytes:
-    """The body, up to a chunk beyond the limit."""
-    chunks: list[bytes] = []
-    read = 0
-    for chunk in response.iter_stream():
-        chunks.append(chunk)
-        read += len(chunk)
-        if read > limit:
-            break
-    return b"".join(chunks)
+def _answer_2(request: Request, wire: HttpcoreStream) -> Answer:
+    from hachecks.http.http2 import answer  # h2 and its three packages are not owed by HTTP/1.1
+
+    return answer(request, _fields(request), wire)
+
+
+def _fields(request: Request) -> list[tuple[bytes, bytes]]:
+    return [(header.name.encode(), header.value.encode()) for header in request.fields()]
 
 
 def _tunnel(request: Request, stream: Stream) -> None:
@@ -126,20 +108,15 @@ def _tunnel(request: Request, stream: Stream) -> None:
     goal = f"{host}:{url.port}".encode()
     fields = [(b"Host", goal), *((header.name.encode(), header.value.encode()) for header in request.proxy_headers)]
     wire = HttpcoreStream(stream)
-    connection = HTTP11Connection(_for_httpcore(request.proxy, "/").origin, Tolerant(wire))
+    connection = Http1Connection(Tolerant(wire))
     try:
-        response = connection.handle_request(
-            HttpcoreRequest("CONNECT", _for_httpcore(request.proxy, goal), headers=fields)
-        )
+        connection.ask("CONNECT", goal, fields)
+        status, _ = connection.head()
     except ProtocolError as error:
         raise explained(error, wire) from None
-    if not 200 <= response.status < 300:
-        told = f"the proxy {stream.where} answered {response.status} to CONNECT {goal.decode()}"
-        raise Failure(told, "auth" if response.status == PROXY_AUTHENTICATION_REQUIRED else "status")
-
-
-def _for_httpcore(url: Url, target: str | bytes) -> URL:
-    return URL(scheme=url.scheme, host=url.host, port=url.port, target=target)
+    if not 200 <= status < 300:
+        told = f"the proxy {stream.where} answered {status} to CONNECT {goal.decode()}"
+        raise Failure(told, "auth" if status == PROXY_AUTHENTICATION_REQUIRED else "status")
 
 
 class HttpcoreStream(NetworkStream):
@@ -164,6 +141,8 @@ class HttpcoreStream(NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         """Send all of it; a server that closes early may have answered already, which httpcore then looks for."""
+        if not buffer:  # a request without a body is written in three parts, two of them empty
+            return
         try:
             with self.stream.deadline.during(self.phase):
                 self.stream.sendall(buffer)

@@ -11,6 +11,7 @@ from h2.errors import ErrorCodes
 from h2.events import ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import FrameTooLargeError, H2Error
 from httpcore._exceptions import RemoteProtocolError, WriteError
+from httpcore._models import URL, Request
 from httpcore._sync.http2 import HTTP2Connection
 
 from hachecks.deadline import TimedOut
@@ -19,15 +20,32 @@ from hachecks.verdict import Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
-    from httpcore._models import Request
+    from hachecks.http import request as ours
+    from hachecks.http.exchange import Answer, HttpcoreStream
 
 FRAME_HEADER_BYTES = 9
 MAX_FRAME_BYTES = 16384
 SETTINGS, GOAWAY = 4, 7
 OUR_STREAM = 1
 """The number of the only request that a connection is used for."""
+
+
+def answer(asked: ours.Request, fields: Sequence[tuple[bytes, bytes]], wire: HttpcoreStream) -> Answer:
+    """Ask, and read the answer; raises httpcore's exceptions and `NotProcessed`."""
+    url = asked.url
+    goal = URL(scheme=url.scheme, host=url.host, port=url.port, target=url.request_target)
+    connection = Http2Connection(goal.origin, wire)
+    response = connection.handle_request(Request(asked.method, goal, headers=fields, content=asked.body))
+    body = b""
+    for portion in response.iter_stream():
+        body += portion
+        if len(body) > asked.body_limit:
+            break
+    connection.leave()
+    return response.status, response.headers, body
 
 
 class _Answered(Exception):  # noqa: N818 - the name says what happened

@@ -11,7 +11,8 @@ NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 class Url:
     """An http or https URL; its string has no query, which may hold a token."""
 
-    __slots__ = ("host", "path", "port", "query", "scheme")
+    __slots__ = ("_target", "host", "path", "port", "query", "scheme")
+    _target: Target
 
     def __init__(self, scheme: str, host: str, port: int, path: str, query: str = "") -> None:
         self.scheme = scheme
@@ -57,7 +58,11 @@ class Url:
     @property
     def target(self) -> Target:
         """Where to connect."""
-        return Target(self.host, self.port)
+        try:
+            return self._target
+        except AttributeError:  # it keeps what was found out of the host
+            self._target = Target(self.host, self.port)
+            return self._target
 
     def is_on_host_of(self, other: Url) -> bool:
         """Whether both have the same host, however it is written."""

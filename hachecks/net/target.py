@@ -14,12 +14,23 @@ NAME_CHARACTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234
 class Target:
     """Where to connect: a host and a port, or the path of a unix socket."""
 
-    __slots__ = ("host", "path", "port")
+    __slots__ = ("_family", "_text", "host", "path", "port")
+    _family: socket.AddressFamily | None
+    _text: str
 
     def __init__(self, host: str, port: int | None, path: str = "") -> None:
         self.host = host
         self.port = port
         self.path = path
+
+    @property
+    def family(self) -> socket.AddressFamily | None:
+        """The family of the host, where that is an address; None for a name."""
+        try:
+            return self._family
+        except AttributeError:  # it is asked for at each run of a check, and never another
+            self._family = family_of(self.host)
+            return self._family
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -32,12 +43,19 @@ class Target:
         return cls(host, port)
 
     def __str__(self) -> str:
+        try:
+            return self._text
+        except AttributeError:
+            self._text = self._written()
+            return self._text
+
+    __repr__ = __str__
+
+    def _written(self) -> str:
         if self.path:
             return f"unix:{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
-
-    __repr__ = __str__
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Target) and str(self) == str(other)

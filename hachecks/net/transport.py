@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import errno
+import fcntl
 import struct
 import sys
 
@@ -32,6 +33,9 @@ SO_BINDTODEVICE = 25
 SO_MARK = 36
 MAX_MARK = 2**32 - 1
 MAX_PEEK_BYTES = 256
+FIONREAD = 0x541B
+NOTHING = bytes(4)
+"""No bytes to be read, as ioctl_tty(2) says it."""
 
 
 @settings
@@ -73,13 +77,14 @@ class NetworkOptions:
         The addresses of a name are tried in the resolver's order, each with its share of the time left.
         """
         goal = self._goal(target)
+        where = str(goal)
         addresses = self._resolve(goal, socket.SOCK_STREAM, deadline)
         complaints: list[Failure | CannotLook] = []
         for number, address in enumerate(addresses):
             try:
                 with deadline.during("connect"):
-                    sock = self._connect_one(address, str(goal), deadline.share(len(addresses) - number))
-                return Stream(sock, deadline, str(goal))
+                    sock = self._connect_one(address, where, deadline.share(len(addresses) - number))
+                return Stream(sock, deadline, where)
             except (Failure, CannotLook) as complaint:
                 complaints.append(complaint)
         raise together(complaints)
@@ -88,7 +93,7 @@ class NetworkOptions:
         """Each address of the target, or of `--connect-to`, in the resolver's order; raises as `connect` does."""
         goal = self._goal(target)
         found = self._resolve(goal, socket.SOCK_STREAM, deadline)
-        return [Resolved(goal.host if family_of(goal.host) else _with_zone(*name), goal.port) for _, name in found]
+        return [Resolved(goal.host if goal.family else _with_zone(*name), goal.port) for _, name in found]
 
     def datagrams(self, target: Target, deadline: Deadline) -> Stream:
         """A connected UDP socket to the target; raises as `connect` does."""
@@ -108,9 +113,10 @@ class NetworkOptions:
         step = "open a socket"
         try:
             sock = socket.socket(family, kind)
-            for what, set_it in self._preparations(sock) if family != socket.AF_UNIX else ():
-                step = what
-                set_it()
+            if (self.interface or self.mark is not None or self.source) and family != socket.AF_UNIX:
+                for what, set_it in self._preparations(sock):
+                    step = what
+                    set_it()
         except OSError as error:
             if sock is not None:
                 sock.close()
@@ -136,11 +142,15 @@ class NetworkOptions:
     def _resolve(self, goal: Target, kind: socket.SocketKind, deadline: Deadline) -> list[Address]:
         if goal.path:
             return [(socket.AF_UNIX, goal.path)]
-        literal = family_of(goal.host)
-        if literal is not None and self._family not in (socket.AF_UNSPEC, literal):
-            raise CannotLook(f"{goal.host} is not an {self._version} address")
+        literal = goal.family
+        if literal is not None:
+            if (self.ipv4 or self.ipv6 or self.source) and self._family != literal:
+                raise CannotLook(f"{goal.host} is not an {self._version} address")
+            if "%" not in goal.host:
+                deadline.phases.setdefault("resolve", 0.0)
+                return [(literal, (goal.host, goal.port or 0))]
         with deadline.during("resolve"):
-            return resolve(goal.host, goal.port or 0, self._family, kind, deadline, literal)
+            return resolve(goal.host, goal.port or 0, self._family, kind, deadline)
 
     def _connect_one(self, address: Address, where: str, share: Deadline) -> socket.socket:
         sock = self.open_socket(address[0], socket.SOCK_STREAM)
@@ -165,7 +175,7 @@ class NetworkOptions:
         else:
             sock.settimeout(seconds)
             sock.connect(address)
-            if sock.getsockname() == sock.getpeername():
+            if sock.getsockname()[1] == address[1] and sock.getsockname() == sock.getpeername():
                 # A closed port of this node in the ephemeral range: the kernel connected the socket to itself.
                 raise ConnectionRefusedError(errno.ECONNREFUSED, "it would only have met itself")
         if self.proxy_protocol is not None:
@@ -193,20 +203,11 @@ def _with_zone(host: str, port: int, flow: int = 0, zone: int = 0) -> str:  # no
     return f"{host}%{zone}" if zone else host
 
 
-def resolve(
-    host: str,
-    port: int,
-    family: int,
-    kind: socket.SocketKind,
-    deadline: Deadline,
-    literal: socket.AddressFamily | None = None,
-) -> list[Address]:
+def resolve(host: str, port: int, family: int, kind: socket.SocketKind, deadline: Deadline) -> list[Address]:
     """The addresses of a host, in the resolver's order; raises `CannotLook`.
 
     getaddrinfo(3) knows no deadline (20 s with two dead name servers), so it runs in a thread that may be abandoned.
     """
-    if literal is not None and "%" not in host:
-        return [(literal, (host, port))]
     name = host.encode() if host.isascii() else host  # a str is put through Python's IDNA, 2 ms to import
     found: list[Any] = []
     done = _thread.allocate_lock()
@@ -254,6 +255,10 @@ class Stream:
             return self.sock.recv(MAX_PEEK_BYTES, socket.MSG_PEEK)
         except (OSError, TimedOut):
             return b""
+
+    def glance(self) -> bytes:
+        """What has arrived, left to be read; empty where nothing has. It costs a third of a `peek` that waits."""
+        return self.peek(0.0) if fcntl.ioctl(self.sock.fileno(), FIONREAD, NOTHING) != NOTHING else b""
 
     def read_exactly(self, size: int) -> bytes:
         """So many bytes; raises `Failure` when the peer closes before, and as `recv` does."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from hachecks.net.dialogue import Step, hold
 from hachecks.net.target import CallerName, Endpoint
 from hachecks.net.tls import TlsOptions
@@ -11,6 +13,7 @@ from hachecks.verdict import Verdict, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Literal
 
     from hachecks.deadline import Deadline
@@ -83,10 +86,23 @@ class TcpProbe(NetworkOptions, TlsOptions):
                 measured, advice = {}, self._talk_plainly(stream)
             else:
                 measured, advice = self._talk_in_tls(stream, context), ""
+        return self._accepted(deadline, measured, advice)
+
+    def begin(self, deadline: Deadline) -> Verdict | Greeting:
+        """As `check`, but for the wait for a greeting, which nobody needs to sit through."""
+        if self.dialogue or self.tls or self.starttls or self._is_likely_mysql:
+            return self.check(deadline)
+        return Greeting(self, self.connect(self.target, deadline))
+
+    def _accepted(self, deadline: Deadline, measured: Mapping[str, float], advice: str) -> Verdict:
         told = f"accepted the connection in {in_words(deadline.phases['connect'])}"
         if self.dialogue:
             told += " and answered as expected"
         return Verdict.passing(f"{self.target} {told}{advice}", **measured)
+
+    @property
+    def _is_likely_mysql(self) -> bool:
+        return self._goal(self.target).port in MYSQL_PORTS
 
     def _talk_plainly(self, stream: Stream) -> str:
         """Hold the dialogue; returns advice where there is any."""
@@ -94,8 +110,10 @@ class TcpProbe(NetworkOptions, TlsOptions):
             with stream.deadline.during("dialogue"):
                 heard = hold(self.dialogue, stream)
         else:
-            is_likely = self._goal(self.target).port in MYSQL_PORTS
-            heard = stream.peek(MYSQL_GREETING_SECONDS if is_likely else GREETING_SECONDS)
+            heard = stream.peek(MYSQL_GREETING_SECONDS if self._is_likely_mysql else GREETING_SECONDS)
+        return self._advice(heard, stream)
+
+    def _advice(self, heard: bytes, stream: Stream) -> str:
         if not (len(heard) > 4 and heard[2:4] == b"\0\0"):
             return ""
         from hachecks.net.mysql_handshake import leave_after  # what a plain check does not owe
@@ -128,3 +146,21 @@ class TcpProbe(NetworkOptions, TlsOptions):
         else:
             stream.hear_out()
         return measured
+
+
+class Greeting:
+    """The wait for a greeting, which a server may send or not."""
+
+    __slots__ = ("at", "began", "probe", "stream")
+
+    def __init__(self, probe: TcpProbe, stream: Stream) -> None:
+        self.probe = probe
+        self.stream = stream
+        self.began = monotonic()
+        self.at = self.began + GREETING_SECONDS
+
+    def end(self, deadline: Deadline) -> Verdict:
+        """Hear whether it greets, and leave."""
+        with self.stream as stream:
+            advice = self.probe._advice(stream.glance(), stream)
+        return self.probe._accepted(deadline, {}, advice)
