@@ -159,23 +159,67 @@ def exchange(directory: str, name: str, change: Callable[[str], str]) -> None:
 
 
 def replace(path: str, text: str, sync: bool = False) -> None:
-    """Put a file with this text in the place of the one that is there, in one step; raises `OSError`."""
-    # One name, so that those who are killed here leave one file. No check has ~ in its name.
-    temporary = f"{path}~new"
-    descriptor = written(temporary, os.O_WRONLY | os.O_TRUNC)
+    """Put a file with this text in the place of the one that is there, in one step; raises `OSError`.
+
+    Where several do so at once, each has its text there whole, and one of them the last word.
+    """
+    temporary, descriptor = _temporary(path)
     try:
         data = text.encode()
         while data:
             data = data[os.write(descriptor, data) :]
         if sync:
             os.fsync(descriptor)
+        try:
+            os.replace(temporary, path)
+        except IsADirectoryError:
+            _set_aside(path)
+            os.replace(temporary, path)
     finally:
         os.close(descriptor)
+
+
+def _temporary(path: str) -> tuple[str, int]:
+    """An empty file that is to become this one, and a descriptor of it, by whose lock it is ours alone."""
+    # One name, so that those who are killed here leave one file. No check has ~ in its name.
+    name = f"{path}~new"
+    until = monotonic() + LOCK_PATIENCE
+    while True:
+        descriptor = written(name, os.O_WRONLY)
+        try:
+            had = _is_had(descriptor)
+            if had and _is_at(name, descriptor):
+                if os.fstat(descriptor).st_size:
+                    os.ftruncate(descriptor, 0)
+                return name, descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        if not had and monotonic() > until:  # whoever has it has been stopped
+            name = f"{path}~new-{os.urandom(8).hex()}"
+        elif not had:
+            sleep(0.001)
+
+
+def _is_had(descriptor: int) -> bool:
     try:
-        os.replace(temporary, path)
-    except IsADirectoryError:
-        _set_aside(path)
-        os.replace(temporary, path)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        pass
+    return True
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    """Whether it has not been put elsewhere since it was opened."""
+    try:
+        there = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    ours = os.fstat(descriptor)
+    return (there.st_ino, there.st_dev) == (ours.st_ino, ours.st_dev)
 
 
 def make(directory: str) -> None:

@@ -6,6 +6,9 @@ import json
 import time
 
 from hachecks.deadline import Deadline, TimedOut
+from hachecks.group import answer, words
+from hachecks.group.asking import MOST_AT_ONCE, ask
+from hachecks.group.table import aligned, cell, lines
 from hachecks.http.url import Url
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.node import PORT, Node, NodeOptions
@@ -13,7 +16,7 @@ from hachecks.registry import Entry
 from hachecks.services.http_options import HttpOptions, LoginOptions, get
 from hachecks.settings import option, settings
 from hachecks.units import Duration
-from hachecks.verdict import in_words, one_line, visible
+from hachecks.verdict import in_words, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,10 +38,15 @@ class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
 
     Exit status 0 when all agrees, 1 when something does not or is not known, or Keepalived does not run. Without --url
     it looks at this node by itself where the package hachecks[agent] is installed, and else asks the exporter at
-    http://127.0.0.1:10112/.
+    http://127.0.0.1:10112/. With several --url it tells of all these nodes together: exit status 0 when each VIP is
+    served once, none of them is silent, and each says that all agrees.
     """
 
-    url: Url | None = option(default=None, metavar="URL", help="Ask the exporter at http://HOST:10112/.")
+    url: tuple[Url, ...] = option(
+        default=(),
+        metavar="URL",
+        help="Ask the agent or exporter at http://HOST:10112/; several times for the nodes of a group.",
+    )
     watch: bool = option(default=False, help="Go on telling until interrupted.")
     every: Duration = option(default=2.0, help="How often --watch looks.")
     timeout: Duration = option(default=5.0, help="An exporter answers within this time.")
@@ -47,22 +55,30 @@ class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
     def validate(self) -> None:
         """Refuse what contradicts itself."""
         self.validate_login()
-        if self.url is not None:
-            self.validate_http(self.url)
+        if self.url:
+            self.validate_http(*self.url)
+        if len(self.url) > MOST_AT_ONCE:
+            raise ValueError(f"--url may be given {MOST_AT_ONCE} times")
 
     def run(self, environ: Mapping[str, str], output: Output) -> bool:
         """Tell the status, once or for as long as somebody watches; returns whether all agrees."""
         while True:
-            agrees = _show_once(self, environ, output.say)
+            several = len(self.url) > 1
+            agrees = _show_group(self, output.say) if several else _show_once(self, environ, output.say)
             if not self.watch:
                 return agrees
             time.sleep(self.every)
+
+    def getter(self, most_bytes: int) -> Callable[[Url], tuple[int, bytes]]:
+        """What gets a URL within `timeout` from now; it raises `NotDelivered` or `TimedOut`."""
+        get_url, headers, deadline = _client(), self.login_headers(), Deadline.after(self.timeout)
+        return lambda url: get_url(self, url, headers, deadline, most_bytes)
 
     def fetch(self, url: Url) -> dict[str, Any]:
         """The document of the exporter at this URL, within `timeout`; raises `NotDelivered`."""
         where = Url(url.scheme, url.host, url.port, f"{url.path.rstrip('/')}/api/status")
         try:
-            status, body = _client()(self, where, self.login_headers(), Deadline.after(self.timeout), MOST_BYTES)
+            status, body = self.getter(MOST_BYTES)(where)
             found = json.loads(body) if status == 200 else None
         except TimedOut:
             raise NotDelivered(f"{where} gave no answer within {in_words(self.timeout)}", retryable=True) from None
@@ -71,6 +87,17 @@ class StatusOptions(NodeOptions, HttpOptions, LoginOptions):
         if not isinstance(found, dict) or "vips" not in found:
             raise NotDelivered(f"{where} answered {status} with what is no status of an exporter", retryable=True)
         return found
+
+
+def _show_group(options: StatusOptions, tell: Callable[[str], None]) -> bool:
+    try:
+        options.login_headers()
+    except NotDelivered as failure:
+        tell(f"UNKNOWN - {failure}")
+        return False
+    group = ask(options.url, lambda: options.getter(answer.MOST_BYTES))
+    _tell(options, words.document(group), lines(group), tell)
+    return group.well
 
 
 def _client() -> Callable[[HttpOptions, Url, Sequence[Header], Deadline, int], tuple[int, bytes]]:
@@ -88,18 +115,24 @@ def _show_once(options: StatusOptions, environ: Mapping[str, str], tell: Callabl
         tell(f"UNKNOWN - {failure}; is the exporter there? (hacheck exporter, or --url)")
         return False
     try:
-        text = json.dumps(found, ensure_ascii=False) if options.format == "json" else "\n".join(table(found))
         agrees = bool(found["agrees"])
+        _tell(options, found, table(found), tell)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
-        tell(f"UNKNOWN - {options.url} answered with what is no status of an exporter; is it one, of this version?")
+        who = options.url[0] if options.url else "it"
+        tell(f"UNKNOWN - {who} answered with what is no status of an exporter; is it one, of this version?")
         return False
-    tell(f"{CLEAR}{text}" if options.watch and options.format == "text" else text)
     return agrees
 
 
+def _tell(options: StatusOptions, found: Mapping[str, Any], table: Iterator[str], tell: Callable[[str], None]) -> None:
+    """Tell the document or the table, as it is wanted; what cannot be made is raised before anything is told."""
+    text = json.dumps(found, ensure_ascii=False) if options.format == "json" else "\n".join(table)
+    tell(f"{CLEAR}{text}" if options.watch and options.format == "text" else text)
+
+
 def _found(options: StatusOptions, environ: Mapping[str, str]) -> dict[str, Any]:
-    if options.url is not None:
-        return options.fetch(options.url)
+    if options.url:
+        return options.fetch(options.url[0])
     try:
         look = LOOKER.load()
     except ImportError:  # the executable has no room for what it needs
@@ -111,22 +144,22 @@ def _found(options: StatusOptions, environ: Mapping[str, str]) -> dict[str, Any]
 def table(found: Mapping[str, Any]) -> Iterator[str]:
     """The document as lines for people, worst first."""
     yield visible(f"{found['node']}: {headline(found)}")
-    yield from (f"! {_cell(sentence)}" for sentence in found["disagreements"])
+    yield from (f"! {cell(sentence)}" for sentence in found["disagreements"])
     troubles = [f"{one['source']}: {one['trouble']}" for one in found["sources"] if one["trouble"]]
     sentences = (*found["hints"], *found.get("findings", ()), *troubles)
-    yield from (f"? {_cell(sentence)}" for sentence in sentences)
+    yield from (f"? {cell(sentence)}" for sentence in sentences)
     now = found["at"]
     rows = [_vip(vip, now) for vip in found["vips"]] + [_alone(one, now) for one in _without_vips(found)]
     if rows:
         yield ""
-        yield from _aligned(("VIP", "INSTANCE", "ON", "KEEPALIVED SAYS", "FOR", ""), rows)
+        yield from aligned(("VIP", "INSTANCE", "ON", "KEEPALIVED SAYS", "FOR", ""), rows)
     if found["checks"]:
         yield ""
-        yield from _aligned(("CHECK", "VERDICT", "AGO", ""), [_check(check, now) for check in found["checks"]])
+        yield from aligned(("CHECK", "VERDICT", "AGO", ""), [_check(check, now) for check in found["checks"]])
     if found["notifiers"]:
         yield ""
         rows = [(one["notifier"], str(one["waiting"]), one["trouble"]) for one in found["notifiers"]]
-        yield from _aligned(("NOTIFIER", "WAITING", ""), rows)
+        yield from aligned(("NOTIFIER", "WAITING", ""), rows)
 
 
 def headline(found: Mapping[str, Any]) -> str:
@@ -162,16 +195,5 @@ def _check(check: Mapping[str, Any], now: float) -> tuple[str, ...]:
     return check["check"], check["status"] or "-", _ago(check["at"], now), check["reason"]
 
 
-def _cell(cell: object) -> str:
-    return one_line(visible(str(cell)))
-
-
 def _ago(at: float | None, now: float) -> str:
     return "-" if at is None else in_words(max(0.001, now - at))
-
-
-def _aligned(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    shown = [heads, *([_cell(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(heads) - 1)]
-    for row in shown:
-        yield "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip()

@@ -182,11 +182,11 @@ def test_carries_the_rooms_that_the_command_line_reaches_and_no_other(executable
     ours = {Path(path).parts[1] for path in sources(executable) if path.startswith("hachecks/")}
     flat = {name for name in ours if name.endswith(".py")}
     assert ours - flat == {
-        *("checks", "delivery", "http", "keepalived", "messages", "net", "notifiers", "probes", "services", "sql"),
-        "transitions",
+        *("checks", "delivery", "drain", "group", "http", "keepalived", "messages", "net", "notifiers", "probes"),
+        *("services", "sql", "transitions", "wire"),
     }
     everywhere = {path.name for path in (ROOT / "hachecks").glob("*.py")}
-    assert flat == everywhere - {"__main__.py"}
+    assert flat == everywhere - {"__main__.py", "pod_report.py"}  # which the agent and ipfailover have between them
 
 
 def test_carries_every_probe_and_notifier_of_the_registry(executable: Path) -> None:
@@ -331,6 +331,13 @@ def test_says_so_when_there_is_no_python_for_it(executable: Path, tmp_path: Path
 def passes(ran: Ran) -> bool:
     """Whether the check of /etc/passwd passed."""
     return (ran.code, ran.err) == (0, "") and ran.out.startswith("PASS - /etc/passwd exists")
+
+
+def test_what_a_shell_reads_before_it_runs_is_little(executable: Path) -> None:
+    """Of `run NAME`, and of `notify`, which stands in the failover path: 120 instructions of dash for each byte."""
+    text = executable.read_bytes()
+    assert text.index(b'answer "$2"') < 2200
+    assert text.index(b'notify "$@"') < 5400
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -222,6 +223,38 @@ def test_everybody_may_read_what_is_kept_and_only_its_owner_may_write_it(tmp_pat
     finally:
         os.umask(before)
     assert mode(tmp_path / "name") == 0o644
+
+
+REPLACING = """
+import sys
+from hachecks import state
+for _ in range(400):
+    state.replace(sys.argv[1], sys.argv[2] * int(sys.argv[3]))
+"""
+
+
+def test_what_several_replace_at_once_is_always_one_of_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "name"
+    texts = {letter: letter * length for letter, length in (("a", 30000), ("b", 5), ("c", 900))}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    writers = [
+        subprocess.Popen([sys.executable, "-c", REPLACING, str(path), letter, str(len(text))], env=environ)
+        for letter, text in texts.items()
+    ]
+    while any(writer.poll() is None for writer in writers):
+        assert state.read(str(path)) in ("", *texts.values())
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    assert os.listdir(tmp_path) == ["name"]
+
+
+def test_whoever_was_stopped_while_he_replaced_a_file_hinders_nobody(tmp_path: Path) -> None:
+    path = str(tmp_path / "name")
+    with (tmp_path / "name~new").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        state.replace(path, "x")
+        assert state.read(path) == "x"
+    state.replace(path, "y")
+    assert state.read(path) == "y"
 
 
 def test_no_link_leads_to_what_is_not_ours(tmp_path: Path) -> None:

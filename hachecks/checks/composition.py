@@ -31,6 +31,22 @@ class Member:
         self.name = name
         self.probe = probe
         self.options = options
+        self._asked: list[float] = []
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a run before has not ended, long after its deadline; the agent runs one after the other."""
+        return bool(self._asked) and min(self._asked) + GRACE < monotonic()
+
+    def ask(self, name: str, deadline: Deadline, memory: Memory | None) -> Verdict:
+        """Its verdict, unless it still hangs since a run before: each would take a thread with it."""
+        if self.is_stuck:
+            return Verdict.failing("gives no answer to a run before", "timeout")
+        self._asked.append(deadline.at)
+        try:
+            return runner.run(self.probe, self.options, name, deadline, memory)
+        finally:
+            self._asked.remove(deadline.at)
 
 
 class Composition:
@@ -114,7 +130,7 @@ class Composition:
         except (queue.Empty, TimedOut):
             return False
         name = f"{self.name}.{member.name}"
-        answers.put((member, runner.run(member.probe, member.options, name, own, self.memory)))
+        answers.put((member, member.ask(name, own, self.memory)))
         return True
 
     def _overdue(self, told: Sequence[tuple[Member, Verdict]], deadline: Deadline) -> Iterator[tuple[Member, Verdict]]:

@@ -196,16 +196,21 @@ def read_all(directory: str, passed_over: list[str] | None = None) -> list[Check
         if not file.startswith(PREFIX) or "~" in file:
             continue
         try:
-            one = CheckResults.parse(_text(os.path.join(directory, file)))
-            if PREFIX + one.name != file:
-                raise ValueError(f"it is of {one.name}")
-            found.append(one)
+            found.append(read(os.path.join(directory, file)))
         except FileNotFoundError:
             continue
         except (OSError, ValueError):
             if passed_over is not None:
                 passed_over.append(file)
     return found
+
+
+def read(path: str) -> CheckResults:
+    """What is published of one check; raises `OSError` or `ValueError`."""
+    one = CheckResults.parse(_text(path))
+    if PREFIX + one.name != os.path.basename(path):
+        raise ValueError(f"it is of {one.name}")
+    return one
 
 
 def _text(path: str) -> str:

@@ -11,10 +11,13 @@ from hachecks.verdict import CannotLook, Failure, Status, Verdict, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal, Protocol
+    from collections.abc import Callable
+    from typing import Literal, Protocol, TypeVar
 
     from hachecks.checks.streak import Streak
-    from hachecks.probes import Probe
+    from hachecks.probes import Patient, Pause, Probe
+
+    V = TypeVar("V")
 
     class Memory(Protocol):
         """What remembers the streaks of checks between two runs."""
@@ -70,21 +73,47 @@ class RunOptions:
 
 def conclude(probe: Probe, deadline: Deadline) -> Verdict:
     """Ask the probe once; whatever happens becomes a verdict."""
+    return _with_phases(_answer_of(probe, probe.check, deadline), deadline)
+
+
+def _answer_of(probe: Probe, ask: Callable[[Deadline], V], deadline: Deadline) -> V | Verdict:
+    """What is answered, or the verdict that an error is."""
     deadline.phase = ""
     try:
-        verdict = probe.check(deadline)
+        return ask(deadline)
     except Failure as failure:
-        verdict = Verdict.failing(str(failure), failure.kind)
+        return Verdict.failing(str(failure), failure.kind)
     except CannotLook as hindrance:
-        verdict = Verdict.unknown(str(hindrance), hindrance.kind)
+        return Verdict.unknown(str(hindrance), hindrance.kind)
     except TimedOut:
         during = f" ({deadline.phase.replace('_', ' ')})" if deadline.phase else ""
         told = f"{probe.subject} gave no full answer within {in_words(deadline.seconds)}{during}"
-        verdict = Verdict.failing(told, TimedOut.kind)
+        return Verdict.failing(told, TimedOut.kind)
     except Exception as error:  # noqa: BLE001 - the one catch-all: no error of ours may look like one of the target's
-        verdict = Verdict.unknown(f"{probe.subject}: {type(error).__name__}: {error}", "internal")
+        return Verdict.unknown(f"{probe.subject}: {type(error).__name__}: {error}", "internal")
+
+
+def _with_phases(verdict: Verdict, deadline: Deadline) -> Verdict:
     verdict.phases.update(deadline.phases)
     return verdict
+
+
+def begin(probe: Patient, options: RunOptions, deadline: Deadline, started: float) -> Verdict | Pause:
+    """Ask a probe that can pause, once, at `started`; `end` is due at `Pause.at`. Nothing is tried again."""
+    answer = _answer_of(probe, probe.begin, deadline)
+    return _ended(answer, options, deadline, started) if isinstance(answer, Verdict) else answer
+
+
+def end(probe: Probe, pause: Pause, options: RunOptions, deadline: Deadline, started: float) -> Verdict:
+    """The verdict after a pause."""
+    return _ended(_answer_of(probe, pause.end, deadline), options, deadline, started)
+
+
+def _ended(verdict: Verdict, options: RunOptions, deadline: Deadline, started: float) -> Verdict:
+    if options.invert:
+        verdict = verdict.inverted
+    verdict.measured["duration_seconds"] = monotonic() - started
+    return _with_phases(verdict, deadline)
 
 
 def run(probe: Probe, options: RunOptions, name: str, deadline: Deadline, memory: Memory | None = None) -> Verdict:

@@ -8,11 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from hachecks import __version__
+from hachecks.checks import answer
 from hachecks.executable import modules
 from hachecks.executable.archive import Contents
 from hachecks.executable.choice import Choice
 from hachecks.executable.streams import preloaded, streams
 from hachecks.executable.wheels import Wheels
+from hachecks.node import CONFIG_FILE
 from hachecks.transitions.transition import WORDS
 
 LIMIT = 1024 * 1024
@@ -57,11 +59,27 @@ def without_compiled(wheels: Wheels) -> Contents:
 def prelude() -> str:
     """The shell script at the beginning of the file."""
     here = files("hachecks.executable")
-    lines = map(str.strip, (here / "notify.sh").read_text().splitlines())
-    # The shell reads all of this at each change of state, so that it reads no comments.
+    given = "|".join(f"${{{variable}-}}" for variable in answer.variables())
+    notify = _without_comments((here / "notify.sh").read_text()).replace("@FS@", WORDS)
+    run, run_words = (_without_comments((here / name).read_text()) for name in ("run.sh", "run_words.sh"))
+    known = {
+        "FORMAT": answer.FORMAT,
+        "IN_MEMORY": answer.IN_MEMORY,
+        "GIVEN": given,
+        "USUAL": answer.USUAL,
+        "CONFIG": CONFIG_FILE,
+    }
+    for name, value in known.items():
+        run = run.replace(f"@{name}@", value)
+    text = (here / "prelude.sh").read_text().replace("@VERSION@", __version__)
+    return text.replace("@NOTIFY@\n", notify).replace("@RUN@\n", run).replace("@RUN_WORDS@\n", run_words)
+
+
+def _without_comments(script: str) -> str:
+    """The shell reads all of it at each change of state, so that it reads no comments, nor what is there for looks."""
+    lines = map(str.strip, script.splitlines())
     kept = (line for line in lines if line and (not line.startswith("#") or line.startswith("# shellcheck")))
-    notify = "".join(f"{line}\n" for line in kept).replace("@FS@", WORDS)
-    return (here / "prelude.sh").read_text().replace("@VERSION@", __version__).replace("@NOTIFY@\n", notify)
+    return "".join(f"{line}\n" for line in kept)
 
 
 def write(path: Path, file: bytes) -> None:

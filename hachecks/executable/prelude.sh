@@ -4,8 +4,12 @@
 # This file is a shell script, and after it a zip of pure Python: `unzip -l` lists what is in it, licences included. It
 # starts the first Python that will do, by exec, without a fork; `sh /path/hacheck` needs no executable bit.
 
+@RUN@
+
 @NOTIFY@
 [ "${1-}" != notify ] || notify "$@"
+
+@RUN_WORDS@
 
 path=${PATH-}:/usr/local/bin:/usr/bin:/bin:/usr/libexec
 python=
