@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from hachecks.keepalived.files import ENDS
 from hachecks.keepalived.files import Unreadable as Unreadable  # noqa: PLC0414 - what its readers catch
-from hachecks.keepalived.instance import DEFAULT, OWNER, Draft, whole_number
+from hachecks.keepalived.instance import DEFAULT, DOWN_TIMER, LONGEST_DOWN_TIMER, OWNER, Draft, whole_number
 from hachecks.keepalived.interfaces import Interfaces
 from hachecks.keepalived.parser import Parser, split_command
+from hachecks.keepalived.track_files import KEYWORDS, Tracked, TrackFile, track_file, tracked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hachecks.keepalived.files import Told
     from hachecks.keepalived.parser import Statement
@@ -25,6 +26,8 @@ MOST_ADVERTISED = {"ipv4": 255, "ipv6": 89}
 """Addresses that an advert holds, on an interface whose packets are 1500 bytes."""
 MAX_SECONDS = 2**31 - 1
 """Of a vrrp_script's rise and fall, which are counted in 32 bits."""
+SHORTEST_DELAY, LONGEST_STARTUP = 0.001, (2**32 - 1) / 1e6
+"""Seconds that vrrp_startup_delay may be."""
 SECONDS = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
 
 
@@ -40,8 +43,9 @@ class VirtualAddress(NamedTuple):
 class VrrpInstance(NamedTuple):
     """A `vrrp_instance`; None stands for what is no valid number.
 
-    `scripts` are those that it tracks, its sync groups' included. `family` is `ipv4` or `ipv6`, and empty where no
-    configuration tells.
+    `scripts` and `files` are those that it tracks, its sync groups' included. `family` is `ipv4` or `ipv6`, and empty
+    where no configuration tells. `nopreempt` and `preempt_delay` are as they count: `state MASTER` clears them.
+    `down_timer` is how many advert intervals without an advert it waits before it takes over. Times are seconds.
     """
 
     name: str
@@ -52,6 +56,11 @@ class VrrpInstance(NamedTuple):
     addresses: tuple[VirtualAddress, ...]
     scripts: tuple[str, ...]
     family: str = ""
+    files: tuple[Tracked, ...] = ()
+    nopreempt: bool = False
+    preempt_delay: float = 0.0
+    advert_interval: float = 1.0
+    down_timer: int = DOWN_TIMER
 
 
 class VrrpScript(NamedTuple):
@@ -71,7 +80,9 @@ class Configuration(NamedTuple):
     `files` are all that it was read from, and the directories that its includes look into. `findings` are sentences
     about what is written otherwise than it counts, or cannot be judged, each with its file and line where these are
     known: the rest is served none the less. `unfinished` says that a block is open at the end. `script_users` are those
-    whom scripts are run as, by name or number, where any is named.
+    whom scripts are run as, by name or number, where any is named. `weighted_groups` are those whose members may track
+    something with a weight; in others Keepalived ignores what has one. `startup_delay` is how many seconds after its
+    start Keepalived begins to wait for adverts, before which it takes nothing over.
     """
 
     instances: tuple[VrrpInstance, ...]
@@ -81,6 +92,9 @@ class Configuration(NamedTuple):
     findings: tuple[str, ...] = ()
     unfinished: bool = False
     script_users: tuple[str, ...] = ()
+    track_files: tuple[TrackFile, ...] = ()
+    weighted_groups: tuple[str, ...] = ()
+    startup_delay: float = 0.0
 
 
 class Written(NamedTuple):
@@ -167,16 +181,19 @@ class _Reading:
 
     def __init__(self, parser: Parser) -> None:
         self.findings = parser.findings
-        self.defaults = parser.start.defaults
+        self.defaults, self.lines = parser.start.defaults, parser.start.lines
         self.scripts: dict[str, VrrpScript] = {}
         self.groups: list[Statement] = []
         self.drafts: list[Draft] = []
         self.tracked: dict[str, list[str]] = {}
+        self.files: dict[str, TrackFile] = {}
+        self.tracked_files: dict[str, tuple[Tracked, ...]] = {}
         self.users: list[str] = []
         takers = {
             "vrrp_script": self._take_script,
             "vrrp_instance": self._take_instance,
             "vrrp_sync_group": self._take_group,
+            **dict.fromkeys(KEYWORDS, self._take_file),
         }
         for one in parser.root.nodes or ():
             taker = takers.get(one.words[0])
@@ -190,13 +207,16 @@ class _Reading:
         sharing = {name: group for group, names in groups.items() for name in names}
         prefix, address_prefix = (self.defaults.get(name, [""])[0] for name in ("vmac_prefix", "vmac_addr_prefix"))
         interfaces = Interfaces(self.drafts, prefix, address_prefix)
+        down_timer = self._last("vrrp_down_timer_adverts", _down_timer) or DOWN_TIMER
         instances = []
         for draft in self.drafts:
-            tracked = [*self.tracked[f"vrrp_instance {draft.name}"]]
-            if draft.name in sharing:
-                tracked += self.tracked[f"vrrp_sync_group {sharing[draft.name]}"]
+            draft.down_timer = draft.down_timer or int(down_timer)
+            of_it = [f"vrrp_instance {draft.name}"]
+            of_it += [f"vrrp_sync_group {sharing[draft.name]}"] if draft.name in sharing else []
+            scripts = tuple(dict.fromkeys(name for whose in of_it for name in self.tracked[whose]))
+            tracked = tuple(file for whose in of_it for file in self.tracked_files[whose])
             self._complete(draft)
-            instances.append(_instance(draft, interfaces, tuple(dict.fromkeys(tracked))))
+            instances.append(_instance(draft, interfaces, scripts)._replace(files=tracked))
         self._tell_conflicts()
         return Configuration(
             tuple(instances),
@@ -205,7 +225,15 @@ class _Reading:
             files,
             self.findings.sentences(),
             script_users=tuple(dict.fromkeys(self.users)),
+            track_files=tuple(self.files.values()),
+            weighted_groups=tuple(one.words[1] for one in self.groups if _has(one, "sync_group_tracking_weight")),
+            startup_delay=self._last("vrrp_startup_delay", _startup_delay) or 0.0,
         )
+
+    def _last(self, keyword: str, read: Callable[[str], float | None]) -> float | None:
+        """The value of the last line of global_defs with a keyword that has one; Keepalived passes over the others."""
+        found = (read("".join(words[1:2])) for words in reversed(self.lines) if words[0] == keyword)
+        return next((one for one in found if one is not None), None)
 
     def _take_script(self, block: Statement) -> None:
         if len(block.words) < 2:
@@ -219,20 +247,30 @@ class _Reading:
         else:
             self.scripts[script.name] = script
 
+    def _take_file(self, block: Statement) -> None:
+        found = track_file(block, self.findings)
+        if found and found.name in self.files:
+            self.findings.tell(block.place, f"track_file {found.name} is there already; only the first counts")
+        elif found:
+            self.files[found.name] = found
+
     def _take_instance(self, block: Statement) -> None:
-        draft = Draft(block, self.findings)
-        self.drafts.append(draft)
-        self._track(block, draft.scripts)
+        self.drafts.append(Draft(block, self.findings))
+        self._track(block)
 
     def _take_group(self, block: Statement) -> None:
         self.groups.append(block)
-        entries = [entry for one in block.nodes or () if one.words[0] == "track_script" for entry in one.nodes or ()]
-        self._track(block, entries)
+        self._track(block)
 
-    def _track(self, block: Statement, entries: Sequence[Statement]) -> None:
-        """Note the scripts that an instance or group tracks: those that stand above it."""
-        tracked = self.tracked[f"{block.words[0]} {block.words[1]}"] = []
-        for entry in entries:
+    def _track(self, block: Statement) -> None:
+        """Note the scripts and files that an instance or group tracks: those that stand above it."""
+        named: dict[str, list[Statement]] = {}
+        for one in block.nodes or ():
+            named.setdefault(one.words[0], []).extend(one.nodes or ())
+        whose = f"{block.words[0]} {block.words[1]}"
+        self.tracked_files[whose] = tracked(block, named.get("track_file", ()), self.files, self.findings)
+        tracking = self.tracked[whose] = []
+        for entry in named.get("track_script", ()):
             name, *options = entry.words
             if name not in self.scripts:
                 why = f"no vrrp_script {name} stands above {block.words[1]}, which goes on without it"
@@ -240,7 +278,7 @@ class _Reading:
             elif options and (options[0] != "weight" or len(options) < 2):
                 self.findings.tell(entry.place, f"{entry.text[:80]} is passed over; write {name} weight NUMBER")
             else:
-                tracked.append(name)
+                tracking.append(name)
 
     def _members(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Each group with those of its members that are there, and are in no group before it."""
@@ -317,7 +355,15 @@ def _instance(draft: Draft, interfaces: Interfaces, scripts: tuple[str, ...]) ->
         tuple(found.values()),
         scripts,
         draft.family,
+        nopreempt=draft.nopreempt and draft.state != "MASTER",
+        preempt_delay=0.0 if draft.state == "MASTER" or draft.nopreempt else draft.preempt_delay,
+        advert_interval=draft.advert_interval,
+        down_timer=draft.down_timer or DOWN_TIMER,
     )
+
+
+def _has(block: Statement, keyword: str) -> bool:
+    return any(one.words[0] == keyword for one in block.nodes or ())
 
 
 def _users_named(block: Statement) -> Iterator[str]:
@@ -337,6 +383,16 @@ def _script(block: Statement) -> VrrpScript:
     rise, fall = (whole_number(values.get(name, ""), 1, MAX_SECONDS) for name in ("rise", "fall"))
     command = "".join(split_command(commands[-1])[1:2]) if commands else ""
     return VrrpScript(block.words[1], command, interval, timeout, rise, fall)
+
+
+def _down_timer(text: str) -> float | None:
+    return whole_number(text, 1, LONGEST_DOWN_TIMER)
+
+
+def _startup_delay(text: str) -> float | None:
+    """As global_parser.c takes it: from a millisecond on; what is none is passed over."""
+    number = _seconds(text[1:] if text.startswith("+") else text)
+    return number if number is not None and SHORTEST_DELAY <= number <= LONGEST_STARTUP else None
 
 
 def _seconds(text: str) -> float | None:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 NUMBER = re.compile(r"[ \t\f\n\r\v]*\+?([0-9]{1,10})", re.ASCII)
 MAC = re.compile(r"(?:[0-9A-Fa-f]{1,2}:){4}[0-9A-Fa-f]{1,2}(?::[0-9A-Fa-f]{0,2})?")
 RANDOM = "\N{REPLACEMENT CHARACTER}"
+SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]*)?", re.ASCII)
+LONGEST_DELAY = 1000.0
+"""Seconds, as vrrp_parser.c limits preempt_delay; what is more is passed over."""
+LONGEST_ADVERT = 255.0
+"""Seconds between two adverts."""
+DOWN_TIMER, LONGEST_DOWN_TIMER = 3, 100
+"""Advert intervals without an advert after which a BACKUP takes over, where none are set, and at most."""
 MAX_INTERFACE_NAME = 15
 """Characters of an interface's name (IFNAMSIZ)."""
 OWNER, DEFAULT = 255, 100
@@ -63,7 +70,10 @@ class Draft:
         self.multicast_group = ""
         self.advertised: list[Address] = []
         self.excluded: list[Address] = []
-        self.scripts: list[Statement] = []
+        self.nopreempt = False
+        self.preempt_delay = 0.0
+        self.advert_interval = 1.0
+        self.down_timer: int | None = None
         for one in block.nodes or ():
             take = self._TAKEN.get(one.words[0])
             if take:
@@ -120,7 +130,24 @@ class Draft:
             self.tell(one, f"priority {word} is none of 1 to 255; Keepalived takes {DEFAULT}")
 
     def _take_delay(self, one: Statement) -> None:
-        self.word(one)
+        word = self.word(one)
+        if word is not None and SECONDS.fullmatch(word) and float(word) <= LONGEST_DELAY:
+            self.preempt_delay = float(word)
+
+    def _take_advert_interval(self, one: Statement) -> None:
+        word = "".join(one.words[1:2])
+        if SECONDS.fullmatch(word) and 0 < float(word) <= LONGEST_ADVERT:
+            self.advert_interval = float(word)
+
+    def _take_down_timer(self, one: Statement) -> None:
+        number = whole_number("".join(one.words[1:2]), 1, LONGEST_DOWN_TIMER, with_more=True)
+        self.down_timer = self.down_timer if number is None else number
+
+    def _take_nopreempt(self, _: Statement) -> None:
+        self.nopreempt = True
+
+    def _take_preempt(self, _: Statement) -> None:
+        self.nopreempt = False
 
     def _take_state(self, one: Statement) -> None:
         word = self.word(one)
@@ -210,9 +237,6 @@ class Draft:
     def _take_excluded(self, one: Statement) -> None:
         self.excluded += filter(None, map(self._address, one.nodes or ()))
 
-    def _take_scripts(self, one: Statement) -> None:
-        self.scripts += one.nodes or ()
-
     def _address(self, entry: Statement) -> Address | None:
         """The address that a line names; None, and a finding, where Keepalived passes over it."""
         text, slash, length = entry.words[0].partition("/")
@@ -239,6 +263,10 @@ class Draft:
         "priority": _take_priority,
         "state": _take_state,
         "preempt_delay": _take_delay,
+        "advert_int": _take_advert_interval,
+        "down_timer_adverts": _take_down_timer,
+        "nopreempt": _take_nopreempt,
+        "preempt": _take_preempt,
         "version": _take_version,
         "native_ipv6": _take_native_ipv6,
         "strict_mode": _take_strict,
@@ -252,7 +280,6 @@ class Draft:
         "use_ipvlan": _take_ipvlan,
         "virtual_ipaddress": _take_advertised,
         "virtual_ipaddress_excluded": _take_excluded,
-        "track_script": _take_scripts,
     }
 
 

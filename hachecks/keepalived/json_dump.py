@@ -14,6 +14,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from hachecks import mounts
 from hachecks.keepalived.signals import (
     Unavailable,
     explain_silence,
@@ -40,7 +41,6 @@ MIN_POLL_INTERVAL, MAX_POLL_INTERVAL = 0.001, 0.05
 """Seconds between two looks at the file, which is complete 0.4 ms to 20 ms after the signal."""
 MAX_LENGTH = 16 * 1024 * 1024
 """Characters of an answer; 255 instances are 260 kB."""
-IN_MEMORY = ("tmpfs", "ramfs")
 STATES = {0: "UNKNOWN", 1: "BACKUP", 2: "MASTER", 3: "FAULT", 97: "UNKNOWN", 98: "STOP"}
 """Keepalived's numbers; 0 is INIT and 97 a deleted instance."""
 
@@ -120,8 +120,8 @@ class KeepalivedJson:
         except OSError as error:
             where = f", as Keepalived (process {pid}) sees it" if foreign else ""
             raise Unavailable(f"{self.directory}{where}: {error.strerror}; give the directory it writes to") from None
-        kind = _file_system(directory, pid)
-        if not self.allow_disk and kind not in IN_MEMORY:
+        kind = mounts.file_system_of(directory, pid) or "a file system that cannot be told"
+        if not self.allow_disk and kind not in mounts.IN_MEMORY:
             os.close(directory)
             raise Unavailable(
                 f"{self.directory} is on {kind}, and a slow disk would hold up Keepalived's VRRP process and cause a"
@@ -171,16 +171,6 @@ def _opened_in(root: str, directory: str) -> int:
         with _closing(descriptor):
             descriptor = _opened(name, descriptor, os.O_NOFOLLOW)
     return descriptor
-
-
-def _file_system(directory: int, pid: int) -> str:
-    """The type of the file system that a directory is on."""
-    found = [line.split()[1] for line in proc(f"/proc/self/fdinfo/{directory}").splitlines() if "mnt_id:" in line]
-    for line in (proc("/proc/self/mountinfo") + proc(f"/proc/{pid}/mountinfo")).splitlines():
-        mount, _, system = line.partition(" - ")
-        if mount.split()[0] in found:
-            return system.split()[0]
-    return "a file system that cannot be told"
 
 
 def _identity(directory: int) -> tuple[int, int, int] | None:

@@ -24,6 +24,8 @@ NAMES = (b"keepalived", b"keepalived_vrrp")
 """What its processes are called, the second with `process_names` in global_defs."""
 VRRP = b":0070"
 """How the local address of a socket of IP protocol 112 ends."""
+LOOPBACK = (b"0100007F", b"00000000000000000000000001000000")
+"""127.0.0.1 and ::1 as /proc/net/raw and raw6 write them."""
 SCAN_INTERVAL = 5.0
 """Seconds between two looks at all processes, each of which costs 20 µs."""
 GONE_AFTER = 0.5
@@ -174,12 +176,16 @@ def _children(pid: int) -> list[int]:
 
 
 def _vrrp_sockets() -> bool | None:
-    """Whether anybody in our network namespace has a socket of VRRP's protocol; None where that cannot be read."""
+    """Whether somebody here has a socket of VRRP's protocol as Keepalived's are; None where that cannot be read.
+
+    None of Keepalived's is bound to the loopback address; those of an agent that watches the segment are, while they
+    hear nothing (see `wire/behind`).
+    """
     tables = [_read("/proc/net/raw"), _read("/proc/net/raw6")]
     if not any(tables):
         return None
     rows = (line.split(None, 2) for table in tables for line in table.splitlines())
-    return any(len(row) > 1 and row[1].endswith(VRRP) for row in rows)
+    return any(len(row) > 1 and row[1].endswith(VRRP) and row[1][: -len(VRRP)] not in LOOPBACK for row in rows)
 
 
 def _sees_all() -> bool:

@@ -18,13 +18,15 @@ STARTING = ("vrrp_instance", "static_ipaddress", "static_routes", "static_rules"
 class Start:
     """Sees each line that has words; `found` is whether a block was at the top level that VRRP is started for.
 
-    `defaults` are the first lines of each keyword in global_defs, and `within` is the block that it passes over now.
+    `defaults` are the first lines of each keyword in global_defs, of which `lines` are all, and `within` is the block
+    that it passes over now.
     """
 
     def __init__(self, keywords: Container[str]) -> None:
         self.keywords = keywords
         self.found = False
         self.defaults: dict[str, list[str]] = {}
+        self.lines: list[Sequence[str]] = []
         self.within = ""
         self._depth = 0
         self._reading = self._read_top
@@ -64,6 +66,7 @@ class Start:
         elif words[0] == "}":
             self._reading = self._read_top
         else:
+            self.lines.append(words)
             self.defaults.setdefault(words[0], [*words[1:], ""])
 
     def _read_addresses(self, words: Sequence[str]) -> None:

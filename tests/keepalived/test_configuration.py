@@ -304,6 +304,42 @@ def test_keepalived_reads_what_openshift_generates_as_we_do(tmp_path: Path) -> N
     assert ours.scripts == (VrrpScript("chk_ipfailover", "sh -c 'exit 0'", 2.0, None, None, None),)
 
 
+TIMES = """
+global_defs {{
+    vrrp_startup_delay 5.5
+    vrrp_down_timer_adverts 7
+    {more}
+}}
+vrrp_instance V {{
+    interface eth0
+    virtual_router_id 5
+    {own}
+    virtual_ipaddress {{
+        10.0.0.1
+    }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "own"),
+    [
+        ("", ""),
+        ("vrrp_startup_delay 0\n vrrp_down_timer_adverts 0", "down_timer_adverts 101"),
+        ("vrrp_startup_delay +4294\n vrrp_down_timer_adverts +9", "down_timer_adverts 4"),
+        ("vrrp_startup_delay 4295\n vrrp_down_timer_adverts 1.5", "down_timer_adverts 4\n down_timer_adverts 5x"),
+        ("vrrp_startup_delay 7x\n vrrp_down_timer_adverts 8x", "down_timer_adverts 3.5"),
+        ("}\nglobal_defs {\n vrrp_startup_delay 0.25\n vrrp_down_timer_adverts 2", "down_timer_adverts 1"),
+    ],
+)
+def test_how_long_it_waits_is_as_keepalived_says(tmp_path: Path, more: str, own: str) -> None:
+    ours = read(tmp_path, TIMES.format(more=more, own=own))
+    dump = dump_of(tmp_path) or ""
+    (delay,) = re.findall("vrrp_startup_delay = (.*)", dump)
+    assert ours.startup_delay == float(delay)
+    assert ours.instances[0].down_timer == int(fact(blocks(dump, "Instance")["V"], "Down timer adverts"))
+
+
 def test_an_instance_has_a_family(tmp_path: Path) -> None:
     families = {one.name: one.family for one in read_configuration(written(tmp_path, RICH)).instances}
     assert (families["VI_1"], families["VI_4"]) == ("ipv4", "ipv6")
