@@ -22,19 +22,22 @@ from hachecks.verdict import Status, Verdict, in_words, one_line, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NoReturn
 
     from hachecks.probes import Probe
 
 PATIENCE_WITH_READERS = 0.1
 """Seconds to wait for room in the pipe that a verdict is written to."""
+PLAIN = {"name", "config", "state_dir"}
+"""What may be given where the agent's verdict will do: anything else makes another check of it."""
 PASSED, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 NAGIOS = {Status.PASS: ("OK", 0), Status.FAIL: ("CRITICAL", 2), Status.UNKNOWN: ("UNKNOWN", 3)}
 
 DELIVER = "deliver"
 CLICK = Entry("hachecks.commands:main", "the click tree: help, errors and the commands that are no checks")
 NAMED = Entry("hachecks.config:named_check", "a check that hacheck.toml declares")
+GUARD = Entry("hachecks.checks.guard:Guard", "what a check owes that an agent may run as well")
 STREAK_FILES = Entry("hachecks.checks.streak:StreakFiles", "what a check without rise and fall does not owe")
 REVIVE = Entry("hachecks.delivery.starting:revive", "a deliverer in the place of one that was killed")
 DELIVERING = "delivering"
@@ -79,16 +82,37 @@ def perform(command: str, flags: Mapping[str, Any], environ: Mapping[str, str]) 
     state_dir = build(StateOptions, command, flags, environ, {}).state_dir
     name = name_of(command, subject)
     if command == RUN:
-        subject, options = NAMED.load()(name, subject.config, flags, environ, state_dir)
-    else:
-        options = build(RunOptions, command, flags, environ, {})
+        return run_named(name, subject.config, flags, output, state_dir, environ)
+    options = build(RunOptions, command, flags, environ, {})
     return check(subject, options, output, name, state_dir, environ)
 
 
-def check(
-    probe: Probe, options: RunOptions, output: OutputOptions, name: str, state_dir: str, environ: Mapping[str, str]
+def run_named(
+    name: str, config: str, flags: Mapping[str, Any], output: OutputOptions, state_dir: str, environ: Mapping[str, str]
 ) -> int:
-    """Run a probe in a process that ends in time whatever happens, tell the verdict, return the exit status."""
+    """Run a check that hacheck.toml declares, unless the agent has; return the exit status; raises `Invalid`."""
+    guard = GUARD.load()(name, config, state_dir, environ) if flags.keys() <= PLAIN else None
+    if guard and output.format == "text" and not output.verbose and (found := guard.answer()):
+        say(found.line)
+        return PASSED if found.good else FAILED
+    probe, options, schedule = NAMED.load()(name, config, flags, environ, state_dir)
+    then = guard.mending(schedule, options) if guard else None
+    return check(probe, options, output, name, state_dir, environ, then)
+
+
+def check(
+    probe: Probe,
+    options: RunOptions,
+    output: OutputOptions,
+    name: str,
+    state_dir: str,
+    environ: Mapping[str, str],
+    then: Callable[[Verdict], Verdict] | None = None,
+) -> int:
+    """Run a probe in a process that ends in time whatever happens, tell the verdict, return the exit status.
+
+    `then` is given the verdict that has been told, and returns the one that is published.
+    """
     memory = STREAK_FILES.load()(state_dir) if options.needs_memory else None
     deadline = Deadline.after(options.timeout)
 
@@ -100,7 +124,7 @@ def check(
     def conclude(verdict: Verdict) -> int:
         code = tell(verdict, options, output)
         call_off_watchdog()
-        publish(probe, verdict, options, name, state_dir, revive_delivery)
+        publish(probe, then(verdict) if then else verdict, options, name, state_dir, revive_delivery)
         return code
 
     def revive_delivery(directory: str) -> None:

@@ -7,6 +7,7 @@ import sys
 
 from hachecks.checks.composition import Composition, Member
 from hachecks.checks.runner import RunOptions
+from hachecks.checks.schedule import Schedule
 from hachecks.checks.streak import StreakFiles
 from hachecks.registry import PROBES
 from hachecks.settings import Invalid, build, settings_of
@@ -28,6 +29,8 @@ COMPOSING = ("all", "any")
 DEEPEST = 16
 MOST = 256
 """Checks that one run may ask: three dozen lines can name each other a million times."""
+LARGEST = 4 * 1024 * 1024
+"""Bytes that are read at most: four times as much as a ConfigMap takes."""
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
@@ -76,6 +79,11 @@ class Configuration:
             return self._probe(where, table, environ), options
         return self._composition(where, name, table, options, environ, within), options
 
+    def schedule(self, name: str) -> Schedule:
+        """How the agent runs a check; raises `Invalid`."""
+        schedule: Schedule = build(Schedule, name, {}, {}, self.tables[name], f"{self.path}: [check.{name}]")
+        return schedule
+
     def _refuse_what_has_no_end(self, name: str, within: tuple[str, ...]) -> None:
         self.asked = self.asked + 1 if within else 1
         if name in within:
@@ -90,7 +98,7 @@ class Configuration:
         if kind not in PROBES:
             raise Invalid(f"{where}: no probe {kind}{nearest(kind, PROBES)}")
         probe_class = PROBES[kind].load()
-        refuse_unknown(where, table, ["probe", *names_of(RunOptions, probe_class)])
+        refuse_unknown(where, table, ["probe", *names_of(RunOptions, Schedule, probe_class)])
         probe: Probe = build(probe_class, kind, {}, environ, table, where)
         return probe
 
@@ -103,7 +111,7 @@ class Configuration:
         environ: Mapping[str, str],
         within: tuple[str, ...],
     ) -> Composition:
-        refuse_unknown(where, table, [*COMPOSING, "at_least", *names_of(RunOptions)])
+        refuse_unknown(where, table, [*COMPOSING, "at_least", *names_of(RunOptions, Schedule)])
         key = "all" if "all" in table else "any"
         names = table[key]
         if not isinstance(names, list) or not names or not all(isinstance(member, str) for member in names):
@@ -129,25 +137,35 @@ class Configuration:
 
 def named_check(
     name: str, path: str, flags: Mapping[str, Any], environ: Mapping[str, str], state_dir: str
-) -> tuple[Probe, RunOptions]:
+) -> tuple[Probe, RunOptions, Schedule]:
     """The probe and options of `[check.NAME]` in the file; raises `Invalid`."""
-    return Configuration.read(path, StreakFiles(state_dir)).build(name, flags, environ)
+    configuration = Configuration.read(path, StreakFiles(state_dir))
+    return *configuration.build(name, flags, environ), configuration.schedule(name)
 
 
 def read_toml(path: str) -> Mapping[str, Any]:
     """The document; raises `Invalid`."""
+    data = _read(path)
     try:
-        with open(path, "rb") as file:
-            text = file.read().decode()
+        text = data.decode()
         return tomllib.loads(text.removeprefix("\ufeff"))
-    except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}; name the file with --config or HACHECK_CONFIG") from None
     except UnicodeDecodeError as error:
         raise Invalid(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise Invalid(f"{path}: {error}") from None
     except (RecursionError, ValueError):
         raise Invalid(f"{path}: it has a number that is too long, or is nested too deeply") from None
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise Invalid(f"{path}: {error.strerror}; name the file with --config or HACHECK_CONFIG") from None
+    if len(data) > LARGEST:
+        raise Invalid(f"{path}: it is larger than {LARGEST >> 20} MiB; name the file with --config or HACHECK_CONFIG")
+    return data
 
 
 def named_tables(path: str, document: Mapping[str, Any], kind: str) -> Mapping[str, Mapping[str, Any]]:

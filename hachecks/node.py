@@ -95,6 +95,7 @@ class Node:
         self.state_dir = options.state_dir
         self.keepalived_config = options.keepalived_config
         self.config_id = options.config_id
+        self.drain_file: str = getattr(options, "drain_file", "")
         self.syncs = environ.get("HACHECK_FSYNC") == "1"
         self.environ = environ
 

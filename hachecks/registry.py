@@ -70,23 +70,42 @@ NOTIFIERS: Mapping[str, Entry] = {
 }
 
 COMMANDS: Mapping[str, Entry] = {
+    "agent": Entry("hachecks.agent.options:AgentOptions", "Run the checks, tell Keepalived, and serve VIP state."),
     "checks": Entry(
         "hachecks.delivery.declarations:Checks", "List the checks and notifiers that hacheck.toml declares."
     ),
     "completion": Entry("hachecks.completion:Completion", "Print a script that completes words in your shell."),
     "deliver": Entry("hachecks.delivery.deliverer:Deliver", ""),
+    "drain": Entry("hachecks.drain.commands:DrainCommand", "Move the VIPs of this node to other nodes."),
     "exporter": Entry("hachecks.exporter.options:ExporterOptions", "Serve VIP state to Prometheus, and a status page."),
     "history": Entry("hachecks.transitions.show_history:ShowHistory", "Show what Keepalived has said."),
+    "ipfailover follow": Entry(
+        "hachecks.ipfailover.follow.command:FollowCommand", "Give VIPs to the cluster's Services."
+    ),
     "ipfailover lint": Entry("hachecks.ipfailover.commands.lint:LintCommand", "Find what goes wrong before it does."),
+    "ipfailover manifests": Entry(
+        "hachecks.ipfailover.commands.manifests:ManifestsCommand", "Write the Kubernetes objects that put it on nodes."
+    ),
+    "ipfailover migrate": Entry(
+        "hachecks.ipfailover.commands.migrate:MigrateCommand", "Change an election without two owners."
+    ),
     "ipfailover plan": Entry("hachecks.ipfailover.commands.plan:PlanCommand", "Show who has which VIP, and when."),
+    "ipfailover preflight": Entry(
+        "hachecks.ipfailover.commands.preflight:PreflightCommand",
+        "Find what would go wrong on this node, before it does.",
+    ),
     "ipfailover render": Entry(
         "hachecks.ipfailover.commands.render:RenderCommand", "Write the keepalived.conf of a node."
+    ),
+    "ipfailover run": Entry(
+        "hachecks.ipfailover.commands.run:RunCommand", "Run Keepalived and the agent, as the first process of a pod."
     ),
     "notifications": Entry(
         "hachecks.delivery.notifications:Notifications", "Show what waits to be told, or could not be."
     ),
     "notify": Entry("hachecks.delivery.notify:Notify", "Record what Keepalived says, for all notifiers to be told."),
     "status": Entry("hachecks.status:StatusOptions", "Tell whether every VIP is where Keepalived says."),
+    "undrain": Entry("hachecks.drain.commands:UndrainCommand", "End the drain of this node."),
     "version": Entry("hachecks.versions:Version", "Print the version."),
 }
 """Commands that are no checks; those without a summary are for ourselves, and the help does not list them.
@@ -95,5 +114,5 @@ Each is a `@settings` class with `run(environ, output)` as its only verb, which 
 raises `settings.Invalid`. A name of two words is a command of the group that the first one names.
 """
 
-GROUPS: Mapping[str, str] = {"ipfailover": "Plan, render and lint OpenShift's ipfailover."}
+GROUPS: Mapping[str, str] = {"ipfailover": "Plan, render, lint and run OpenShift's ipfailover."}
 """Groups of commands, with their line in the help."""

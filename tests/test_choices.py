@@ -12,6 +12,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -478,6 +479,17 @@ def _(choice: str, _stage: Stage) -> None:
     assert ("\x1b[" in answer.out) == (choice == "always")
 
 
+@run_of("MigrateCommand --write")
+def _(choice: str, stage: Stage) -> None:
+    old, new = stage.path / "old.env", stage.path / "new"
+    old.write_text("OPENSHIFT_HA_VIRTUAL_IPS=10.0.0.1\nOPENSHIFT_HA_VRRP_ID_OFFSET=0\n")
+    words = ("--virtual-ips", "10.0.0.1", "--nodes", "a,b", "--interface", "eth0", "--at", "10m", "--output", new)
+    answer = hacheck("ipfailover", "migrate", "--against", old, *words, "--write", choice)
+    assert answer.code == 0, answer
+    expected = {"run": ["OpenShift-IPFailover.env"], "keepalived": ["a", "b"]}
+    assert sorted(path.name for path in new.iterdir()) == expected[choice]
+
+
 @run_of("ConfigurationOptions --spread")
 @run_of("PlanCommand --format")
 def _(choice: str, _stage: Stage) -> None:
@@ -487,6 +499,30 @@ def _(choice: str, _stage: Stage) -> None:
     told = {"hash": "spread by hash", "json": '{"hachecks_ipfailover_plan": 1', "svg": ">Plan of ", "table": "VIP  "}
     expected = told.get(choice, "spread evenly")
     assert expected in answer.out
+
+
+@run_of("RunCommand --preflight")
+def _(choice: str, stage: Stage) -> None:
+    # A network of its own has no eth0, for which Keepalived would wait, and so would we.
+    command = [sys.executable, "-m", "hachecks", "ipfailover", "run", "--check-once", "--preflight", choice]
+    command += ["--virtual-ips", "10.0.0.1", "--interface", "eth0", "--state-dir", str(stage.path)]
+    command += ["--watch-port", "0", "--keepalived-config", str(stage.path / "keepalived.conf")]
+    done = subprocess.run(["unshare", "--net", *command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == (1 if choice == "strict" else 0), done
+    assert ("eth0 is not there" in done.stderr) == (choice != "off")
+
+
+@run_of("ManifestsOptions --kind")
+@run_of("ManifestsOptions --drain-volume")
+@run_of("ManifestsOptions --format")
+def _(choice: str, _stage: Stage) -> None:
+    option = {"json": "-o", "yaml": "-o", "node": "--drain-volume", "pod": "--drain-volume"}.get(choice, "--kind")
+    words = ("router", "--virtual-ips", "10.0.0.1", "--interface", "eth0", "--replicas", "2", option, choice)
+    answer = hacheck("ipfailover", "manifests", *words)
+    assert answer.code == 0
+    kinds = {"daemonset": "kind: DaemonSet", "deployment": "kind: Deployment", "yaml": "kind: ServiceAccount"}
+    told = {**kinds, "json": '"kind": "List"', "node": "hostPath:", "pod": "emptyDir: {}"}
+    assert told[choice] in answer.out
 
 
 @run_of("LintCommand --fail-on")

@@ -86,12 +86,12 @@ def test_a_mistake_is_one_line_that_names_it_and_what_is_right(words: str, messa
         pytest.param(
             [], "nothing is asked; write hacheck PROBE TARGET, or hacheck run NAME (see hacheck --help)", id=""
         ),
-        pytest.param(["ipfailover"], "ipfailover: say which: lint, plan, render (see hacheck ip", id="group"),
+        pytest.param(["ipfailover"], "run (see hacheck ipfailover --help)", id="group"),
         pytest.param(["ipfailover", "plann"], "ipfailover: no such command plann; did you mean plan?", id="in-a-group"),
         pytest.param(["--"], "nothing is asked; write hacheck PROBE TARGET, or hacheck run NAME", id="dashes"),
         pytest.param([""], "no such command '' (see hacheck --help)", id="an-empty-word"),
         pytest.param(["all", "web", "switch"], "no such command all (see hacheck --help)", id="all"),
-        pytest.param(["any"], "no such command any (see hacheck --help)", id="any"),
+        pytest.param(["any"], "no such command any", id="any"),
         pytest.param(["run"], "run: NAME is missing", id="run"),
         pytest.param(["run", "web", "--config", "/dev/null"], "/dev/null: no check web", id="no-checks"),
         pytest.param(["checks", "--config", "/dev/null"], "/dev/null: it declares neither a check nor", id="empty"),

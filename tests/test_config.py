@@ -189,6 +189,7 @@ def test_a_file_is_read_as_editors_write_it(tmp_path: Path) -> None:
         pytest.param('# ü\n[check.a]\nprobe = "file"'.encode("latin-1"), "byte 3 is not UTF-8", id="latin-1"),
         pytest.param("[check.a]".encode("utf-16"), "byte 1 is not UTF-8", id="utf-16"),
         pytest.param(b"a = " + b"9" * 5000, "it has a number that is too long, or is nested too deeply", id="number"),
+        pytest.param(b" " * (4 << 20) + b"\n", "it is larger than 4 MiB; name the file", id="large"),
         pytest.param(b"a = " + b"[" * 5000, "it has a number that is too long, or is nested too deeply", id="nested"),
     ],
 )
@@ -236,7 +237,7 @@ def test_a_member_remembers_where_and_for_as_long_as_the_check_that_asks_it(tmp_
         '[check.all]\nall = ["member"]\ninterval = "2h"\n'
         '[check.member]\nprobe = "file"\npath = "/etc/passwd"\nfall = 2\ninterval = "2s"\n'
     )
-    (probe, _) = named_check("all", str(path), {}, {}, str(tmp_path))
+    (probe, *_) = named_check("all", str(path), {}, {}, str(tmp_path))
     assert isinstance(probe, Composition)
     (member,) = probe.members
     assert streak.lifetime(member.options) == 3 * 7200

@@ -8,8 +8,11 @@ from hachecks.verdict import CannotLook, Failure, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hachecks.delivery.channel import Channel
     from hachecks.messages.message import Message
+    from hachecks.messages.standing import Standing
 
 _KIND_OF_CLASS = {
     "CannotLook": "config",
@@ -33,9 +36,19 @@ KINDS = ("auth", "config", "dns", "internal", "refused", "status", "timeout", "t
 
 def send(channel: Channel, message: Message) -> str:
     """One attempt to tell a channel; raises `NotDelivered`, whatever went wrong."""
+    return _attempted(channel, lambda deadline: channel.notifier.send(message, deadline))
+
+
+def tell_again(channel: Channel, standing: Standing) -> str:
+    """One attempt to have a channel tell again what stands; raises `NotDelivered`, whatever went wrong."""
+    verb: Callable[[Standing, Deadline], str] = getattr(channel.notifier, "tell_again")  # noqa: B009 - few have it
+    return _attempted(channel, lambda deadline: verb(standing, deadline))
+
+
+def _attempted(channel: Channel, act: Callable[[Deadline], str]) -> str:
     deadline = Deadline.after(channel.options.send_timeout)
     try:
-        return channel.notifier.send(message, deadline)
+        return act(deadline)
     except TimedOut:
         raise NotDelivered(f"no answer within {in_words(deadline.seconds)}", retryable=True) from None
     except (Failure, CannotLook, OSError) as error:

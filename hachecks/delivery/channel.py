@@ -44,5 +44,10 @@ class Channel:
         """Whether a message that is sent again may tell of what has happened since."""
         return self._says("may_grow_on_retry")
 
+    @property
+    def can_tell_again(self) -> bool:
+        """Whether its service forgets what goes on, unless it is told again and again."""
+        return callable(getattr(self.notifier, "tell_again", None))
+
     def _says(self, name: str) -> bool:
         return bool(getattr(self.notifier, name, False))

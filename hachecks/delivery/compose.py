@@ -23,19 +23,29 @@ REASON_LIFETIME_SECONDS = 60.0
 
 
 class Composer:
-    """Composes the messages of a node; needs neither a queue nor, with an empty `directory`, any state."""
+    """Composes the messages of a node; needs neither a queue nor, with an empty `directory`, any state.
+
+    `repeat_interval`, in seconds, is set by who tells again what goes on.
+    """
 
     def __init__(self, node: str, vips: Mapping[str, Sequence[str]], directory: str) -> None:
         self.node = node
         self.vips = vips
         self.directory = directory
+        self.repeat_interval = 0.0
 
     def message(self, channel: Channel, events: Sequence[Event], **more: bool) -> Message:
         """The message about these events as the channel wants it."""
         options = channel.options
         changes = changes_of(events, self.vips, last_reason(self.directory))
         return Message(
-            self.node, changes, title=str(options.title), body=str(options.body), state_dir=self.directory, **more
+            self.node,
+            changes,
+            title=str(options.title),
+            body=str(options.body),
+            state_dir=self.directory,
+            repeat_interval=self.repeat_interval,
+            **more,
         )
 
 

@@ -12,9 +12,11 @@ from hachecks.delivery.backlog import Backlog
 from hachecks.delivery.channels import channel_name, channel_of, declared_channels
 from hachecks.delivery.delivery import Delivery
 from hachecks.delivery.mark import leave_mark
+from hachecks.delivery.repeat import Repeats
 from hachecks.delivery.storm import PACE, Pace, Storm
 from hachecks.delivery.watch import JournalWatch
 from hachecks.keepalived.vips import vips
+from hachecks.messages.standing import Standing
 from hachecks.settings import Invalid
 from hachecks.transitions import journal
 from hachecks.transitions.history import History
@@ -43,7 +45,13 @@ class DeliveryLoop:
     """
 
     def __init__(
-        self, reader: History, backlog: Backlog, node: Node, tell: Callable[[str], None], pace: Pace = PACE
+        self,
+        reader: History,
+        backlog: Backlog,
+        node: Node,
+        tell: Callable[[str], None],
+        pace: Pace = PACE,
+        repeat_interval: float = 0.0,
     ) -> None:
         self.reader = reader
         self.backlog = backlog
@@ -52,6 +60,7 @@ class DeliveryLoop:
         self.pace = pace
         self.watch = JournalWatch()
         self.delivery = Delivery(node.name, {}, reader.directory, {})
+        self.repeats = Repeats(repeat_interval)
         self.configure()
         self.last_heard = time.monotonic()
         self._storm: Storm | None = None
@@ -62,17 +71,18 @@ class DeliveryLoop:
     @classmethod
     @contextlib.contextmanager
     def locked(
-        cls, directory: str, node: Node, tell: Callable[[str], None], pace: Pace = PACE
+        cls, directory: str, node: Node, tell: Callable[[str], None], pace: Pace = PACE, repeat_interval: float = 0.0
     ) -> Iterator[DeliveryLoop]:
         """The loop over the history in this directory, which is read once; `tell` gets a line about all that happens.
 
+        What goes on is told again each `repeat_interval` seconds to those who want it, where that is not 0.
         It leaves its mark, which whoever ends in peace removes (`mark.remove_mark`). Raises `BlockingIOError` while
         another one delivers, else `OSError`.
         """
         backlog = Backlog(remembered=lambda: events(directory))
         with History.locked(directory, node.places, backlog.add) as reader:
             leave_mark(reader)  # before anything is made: the shell's claim may have the last inode
-            loop = cls(reader, backlog, node, tell, pace)
+            loop = cls(reader, backlog, node, tell, pace, repeat_interval)
             try:
                 yield loop
             finally:
@@ -83,9 +93,14 @@ class DeliveryLoop:
         channels = declared_channels(self.node, self.reader.directory, self.tell)
         queues = self.delivery.queues
         self.delivery = Delivery(self.node.name, channels, self.reader.directory, vips(self.node), queues)
+        self.delivery.composer.repeat_interval = self.repeats.interval
         self._known_command_lines: set[tuple[str, ...]] = set()
         self._add_channels_of_command_lines()
         self._deliver_at = -float("inf")
+
+    def learn_vips(self) -> None:
+        """Name the VIPs from now on that Keepalived's configuration has now."""
+        self.delivery.composer.vips = vips(self.node)
 
     def step(self, now: float) -> float:
         """Read and tell what is to be read and told now; blocks while notifiers are told.
@@ -101,7 +116,9 @@ class DeliveryLoop:
         if has_read or now >= self._deliver_at:
             self._deliver()
             self._deliver_at = now + time.monotonic() - entered + self._left_to_deliver()
-        due = self._deliver_at
+        if self._storm is None and now >= self.repeats.due:
+            self._tell_again(now)
+        due = min(self._deliver_at, self.repeats.due)
         if self._storm:
             due = min(due, self._storm.ends, self._look_at)
         return max(PORTION_PAUSE_SECONDS, due - now - (time.monotonic() - entered))
@@ -188,6 +205,12 @@ class DeliveryLoop:
         for channel, said in self.delivery.deliver(self.backlog):
             self.tell(f"{channel.name}: {said}")
         self.backlog.forget(self.delivery.delivered_up_to)
+
+    def _tell_again(self, now: float) -> None:
+        states = {subject: event.state for subject, event in self.reader.log.latest.items()}
+        standing = Standing(self.node.name, states, self.repeats.interval, self.reader.directory)
+        for channel, said in self.repeats.tell(self.delivery.channels.values(), standing, now):
+            self.tell(f"{channel.name}: {said}")
 
     def _left_to_deliver(self) -> float:
         is_telling = self.delivery.is_telling(self.backlog)

@@ -84,10 +84,20 @@ class Queues:
             self.tell(f"{error.filename or self.letters.path}: {error.strerror or error}")
             return False
 
+    def untried(self) -> int:
+        """How many events wait to be told for the first time, each counted for each notifier; raises `OSError`."""
+        channels = declared_channels(self.node, "", lambda _: None)
+        queues = self._queues(channels)
+        waiting = self._waiting(channels, queues)
+        return sum(waiting[name] for name, queue in queues.items() if not queue.attempts)
+
+    def _queues(self, channels: Mapping[str, Channel]) -> dict[str, QueueState]:
+        return {name: QueueState(os.path.join(self.directory, QUEUE + name)) for name in channels}
+
     def list(self) -> bool:
         """Tell of every channel what it knows, and what it could not be told; writes nothing."""
         channels = declared_channels(self.node, "", lambda _: None)
-        queues = {name: QueueState(os.path.join(self.directory, QUEUE + name)) for name in channels}
+        queues = self._queues(channels)
         waiting = self._waiting(channels, queues)
         for name, queue in queues.items():
             trouble = f": {queue.last_error} (try {queue.attempts})" if queue.attempts else ""

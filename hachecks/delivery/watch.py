@@ -7,7 +7,6 @@ import ctypes
 import math
 import os
 import select
-import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ EVENTS_BYTES = 65536
 class JournalWatch:
     """Watches files for what is appended; a loop may watch `descriptor` itself, which is -1 where there is no inotify.
 
-    The files, and not their directory, in which every check writes.
+    The files, and not their directory, in which every check writes. Another thread ends a wait by `wake`.
     """
 
     def __init__(self, look_interval: float = LOOK_INTERVAL) -> None:
@@ -34,6 +33,8 @@ class JournalWatch:
         self.descriptor: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         self.is_complete = self.descriptor >= 0
         self._poll = select.poll()
+        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll.register(self._woken, select.POLLIN)
         if self.descriptor >= 0:
             self._poll.register(self.descriptor, select.POLLIN)
 
@@ -57,18 +58,24 @@ class JournalWatch:
     def wait(self, seconds: float) -> None:
         """Wait for so many seconds, or until a file has grown; for `interval` at most."""
         seconds = max(0.0, min(seconds, self.interval))
-        if self.descriptor < 0:
-            time.sleep(seconds)
-        elif self._poll.poll(math.ceil(seconds * 1000)):
+        if self._poll.poll(math.ceil(seconds * 1000)):
             self.hear()
 
     def hear(self) -> None:
         """Take note of all that has happened, so that the next wait is for something new."""
-        with contextlib.suppress(BlockingIOError):
-            os.read(self.descriptor, EVENTS_BYTES)
+        for descriptor in (self.descriptor, self._woken):
+            if descriptor >= 0:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(descriptor, EVENTS_BYTES)
+
+    def wake(self) -> None:
+        """End the wait of another thread, or the next one."""
+        with contextlib.suppress(OSError):  # it is full of such words, or nobody watches any more
+            os.write(self._waker, b"!")
 
     def close(self) -> None:
         """Watch no more."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        for descriptor in (self.descriptor, self._woken, self._waker):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.descriptor = self._woken = self._waker = -1

@@ -98,7 +98,7 @@ class Message:
 
     `key` is the same at every try: that of its event, or made of those of its events. `possible_duplicate` says that a
     sender died while it was sending this one. `state_dir` is where notifiers may remember something; empty where they
-    may not.
+    may not. Whoever sends it has `tell_again` called each `repeat_interval` seconds, where it is not 0.
     """
 
     def __init__(
@@ -111,6 +111,7 @@ class Message:
         test: bool = False,
         possible_duplicate: bool = False,
         state_dir: str = "",
+        repeat_interval: float = 0.0,
     ) -> None:
         self.node = node
         self.changes = tuple(sorted(changes, key=lambda change: (-change.severity, change.name)))
@@ -118,6 +119,7 @@ class Message:
         self.test = test
         self.possible_duplicate = possible_duplicate
         self.state_dir = state_dir
+        self.repeat_interval = repeat_interval
         self.title = ("[test] " if test else "") + filled(title, self._places())
         self.body = filled(body, self._places())
 

@@ -9,6 +9,9 @@ where the others tell people news. It is not silenced either.
 
 A class with `may_grow_on_retry = True` may be given more events when it is tried again: it tells each with the event's
 own key. A message of the others is sent again as it was.
+
+A class with a verb `tell_again(standing, deadline)` has a service that forgets a problem unless it is told of it again
+and again: an agent does so each minute. It returns and raises what `send` does.
 """
 
 from __future__ import annotations

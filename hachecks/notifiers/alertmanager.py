@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 
     from hachecks.deadline import Deadline
     from hachecks.messages.message import Change, Message
+    from hachecks.messages.standing import Standing
 
 ALERTS = {"FAULT": "Fault", "STOP": "Stopped"}
 TEST_DURATION = 300.0
 """Seconds after which the alert of a test is resolved."""
+REPEATS_AHEAD = 4
+"""Intervals for which an alert lasts that is told again and again, as those of Prometheus do."""
+MOST_AT_ONCE = 1000
+"""Alerts that are told again in one request."""
 LABEL_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
@@ -59,10 +64,11 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
 
     Give --url for each member of a cluster: all are told, and it suffices when one takes it, as with Prometheus.
 
-    Alertmanager expects to be told again and again while an alert fires. A message is told once, so the alert is given
-    an end, --resolve-after from now: a problem that lasts longer is forgotten then, and one during which Alertmanager
-    loses its data, too. Alerting rules over the exporter's metrics know neither weakness, and can see what no single
-    node knows: that nobody is MASTER, or two are. Prefer them where Prometheus reaches the nodes.
+    Alertmanager expects to be told again and again while an alert fires. The agent does so each minute, and an alert
+    ends four minutes after its last word. Where no agent runs a message is told once, so the alert is given an end,
+    --resolve-after from now: a problem that lasts longer is forgotten then, and one during which Alertmanager loses its
+    data, too. Alerting rules over the exporter's metrics can see what no single node knows: that nobody is MASTER, or
+    two are. Prefer them where Prometheus reaches the nodes.
     """
 
     url: tuple[Url, ...] = option(default=(), metavar="URL", help="Where Alertmanager is, as in http://HOST:9093.")
@@ -78,10 +84,35 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
 
     def send(self, message: Message, deadline: Deadline) -> str:
         """Tell every member; raises `NotDelivered` where none took it."""
-        fired = FiredAlerts("" if message.test else message.state_dir, " ".join(str(url.full) for url in self.url))
+        fired = self._fired("" if message.test else message.state_dir)
         alerts = self._alerts(message, fired)
         if not alerts:
             return "nothing to fire or resolve"
+        said = self._tell_all(alerts, deadline)
+        fired.save()
+        return said
+
+    def tell_again(self, standing: Standing, deadline: Deadline) -> str:
+        """Tell every member again of what fires, and that the rest is resolved; raises `NotDelivered`."""
+        fired = self._fired(standing.state_dir)
+        now, alerts = time.time(), []
+        for key, told in list(fired.told.items()):
+            *subject, state = told["subject"]
+            goes_on = standing.states.get((subject[0], subject[1]), state) == state
+            if not goes_on:
+                fired.ends(key, "")
+            ends = rfc3339(now + REPEATS_AHEAD * standing.interval * goes_on)
+            alerts.append({**told["alert"], "startsAt": min(told["alert"]["startsAt"], ends), "endsAt": ends})
+        said = "nothing fires"
+        for some in (alerts[at : at + MOST_AT_ONCE] for at in range(0, len(alerts), MOST_AT_ONCE)):
+            said = self._tell_all(some, deadline)
+        fired.save()
+        return said
+
+    def _fired(self, state_dir: str) -> FiredAlerts:
+        return FiredAlerts(state_dir, " ".join(str(url.full) for url in self.url))
+
+    def _tell_all(self, alerts: list[dict[str, Any]], deadline: Deadline) -> str:
         body = encoded(alerts)
         failures: list[NotDelivered] = []
         for number, url in enumerate(self.url):
@@ -94,7 +125,6 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
                 failures.append(failure)
         complaints = "; ".join(map(str, failures))
         if len(failures) < len(self.url):
-            fired.save()
             count = f"{len(self.url) - len(failures)} of {len(self.url)} took {_counted(alerts)}"
             return f"{count}; {complaints}" if complaints else count
         waits = [failure.retry_after for failure in failures if failure.retryable]
@@ -121,12 +151,17 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
                     alerts[change.kind, change.name, event.before] = alert
                 if event.state in ALERTS:
                     began = event.since if event.before == event.state and event.since is not None else event.at
-                    ends = now + (TEST_DURATION if message.test else self.resolve_after)
+                    ends = now + (TEST_DURATION if message.test else self._lasts(message.repeat_interval))
                     key = f"{message.node} {change.kind} {change.name} {event.state}"
                     vips = fired.fires(key, carried, again=event.before == event.state)
                     alert = self._alert(message, change, event.state, vips, min(began, now), ends)
                     alerts[change.kind, change.name, event.state] = alert
+                    fired.remember(key, (change.kind, change.name, event.state), alert)
         return list(alerts.values())
+
+    def _lasts(self, repeat_interval: float) -> float:
+        """Seconds for which an alert is to last that is told again at such intervals, or never."""
+        return REPEATS_AHEAD * repeat_interval if repeat_interval else self.resolve_after
 
     def _alert(
         self, message: Message, change: Change, state: str, vips: str, began: float, ends: float

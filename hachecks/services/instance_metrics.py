@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from hachecks.services.exposition import TEXT, Table, counter, gauge, rendered
+from hachecks.services.exposition import TEXT, Table, counter, gauge
+from hachecks.services.exposition_text import rendered
 from hachecks.transitions.transition import ENTERED, STATES
 from hachecks.verdict import visible
 

@@ -12,6 +12,7 @@ from hachecks.kept import document, is_number, is_text, is_whole, is_word, is_wo
 from hachecks.proc import TICKS
 from hachecks.state import boot_id
 from hachecks.transitions.transition import ENTERED, KINDS, Transition
+from hachecks.transitions.twins import Twins, is_about_the_time, is_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,22 +177,31 @@ class TransitionLog:
         self.keys: set[str] = set()
         self.recent: deque[str] = deque()
         self.most_keys = most_keys
+        self.twins = Twins()
 
     def add(self, event: Event) -> bool:
         """Take in an event; returns whether it was not known yet."""
         if event.key in self.keys:
             return False
+        self._remember(event)
+        if event.state in CHANGING:
+            self.twins.add(event)
+        return True
+
+    def _remember(self, event: Event) -> None:
         self.number = max(self.number, event.number)
-        self.keys.add(event.key)
-        self.recent.append(event.key)
-        if len(self.recent) > self.most_keys:
-            self.keys.remove(self.recent.popleft())
+        self._recognise(event.key)
         if event.state in CHANGING and not event.late:
             self.latest.pop(event.subject, None)
             self.latest[event.subject] = event
             if len(self.latest) > MOST_SUBJECTS:
                 del self.latest[next(iter(self.latest))]
-        return True
+
+    def _recognise(self, key: str) -> None:
+        self.keys.add(key)
+        self.recent.append(key)
+        if len(self.recent) > self.most_keys:
+            self.keys.remove(self.recent.popleft())
 
     def events_from(self, transitions: Sequence[Transition]) -> Iterator[Event]:
         """The events that these transitions, in their order, are now; those that are known already are none."""
@@ -205,13 +215,29 @@ class TransitionLog:
             if is_of_this_boot and transition.started > ticks + TICKS:
                 transition.started = int(ticks)  # by nobody's clock: all that comes would be older, and so late
             at = now - max(0.0, ticks - transition.started) / TICKS if is_of_this_boot else now
+            if twin := self.twins.take(transition):
+                yield from self._once_more(transition, key, twin)
+                continue
             event = self._event(transition, key, max(0.0, at))
             self.add(event)
             yield event
 
+    def _once_more(self, transition: Transition, key: str, twin: Event) -> Iterator[Event]:
+        """What is news though it is known by the other way: nothing, unless it is recorded for somebody else."""
+        twin.order = min(twin.order, transition.order)  # what a script records next may be older than the line
+        if transition.options == twin.options:
+            self._recognise(key)
+            return
+        facts = {"number": self.number + 1, "key": key, "options": transition.options, "order": transition.order}
+        event = Event(**{**twin.facts(), **facts})
+        self._remember(event)
+        yield event
+
     def _event(self, transition: Transition, key: str, at: float) -> Event:
         before = self.latest.get(transition.subject)
         late = before is not None and before.order[0] == transition.boot and transition.order < before.order
+        if before and late and is_line(before.order) > is_line(transition.order):
+            late = not is_about_the_time(transition.order, before.order)  # it is the line that was read late
         return Event.of_transition(
             transition,
             number=self.number + 1,

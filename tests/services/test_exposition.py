@@ -6,6 +6,7 @@ import gzip
 import math
 import zlib
 from dataclasses import replace
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,11 +24,10 @@ from hachecks.services.exposition import (
     Histogram,
     Metric,
     Table,
-    TablesText,
     described,
-    rendered,
     single,
 )
+from hachecks.services.exposition_text import SLICE, TablesText, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,6 +131,28 @@ def test_the_lines_of_an_item_are_made_once_and_all_of_a_metric_stand_together()
     assert [line for line in again.splitlines() if line[0] == "x"] == ['x{a="three"} 3', 'x{a="one"} 1']
     assert again == text.render(VIEW, TEXT)
     assert made == ["one", "two", "three"]
+
+
+def test_of_many_items_only_the_slice_with_news_is_another_piece() -> None:
+    items: list[dict[str, Any]] = [{"a": str(number), "n": number} for number in range(5 * SLICE)]
+    metrics_of_items = (
+        Metric("x", "gauge", "X.", lambda item: item["n"]),
+        Metric("y", "gauge", "Y.", lambda _: dict.fromkeys("abcdefghijklmnop", 0.5), "kind"),
+    )
+    text = TablesText([Table(lambda _: items, ("a",), lambda item: (item["a"],), metrics_of_items)])
+    before = text.pieces(VIEW, TEXT)
+    assert all(map(is_, before[1:], text.pieces(VIEW, TEXT)[1:]))
+    items[3 * SLICE + 1] = {"a": str(3 * SLICE + 1), "n": -1}
+    after = text.pieces(VIEW, TEXT)
+    assert [number for number, pair in enumerate(zip(before, after)) if pair[0] != pair[1]] == [0]
+    assert b"".join(after).decode() == rendered(
+        [Table(lambda _: items, ("a",), lambda item: (item["a"],), metrics_of_items)], VIEW, TEXT
+    )
+    del items[7]
+    items.append({"a": "new", "n": 7})
+    assert text.render(VIEW, OPENMETRICS) == rendered(
+        [Table(lambda _: items, ("a",), lambda item: (item["a"],), metrics_of_items)], VIEW, OPENMETRICS
+    )
 
 
 def test_what_is_made_of_a_context_is_made_each_time() -> None:

@@ -1,0 +1,1 @@
+"""The agent: one resident process beside Keepalived that runs the checks, the delivery and the exporter."""
