@@ -34,6 +34,8 @@ FLAGS = (
     "--hide-scrollbars",
     "--no-proxy-server",
 )
+PLACES_OF_READERS = ((1280, False), (1280, True), (360, False), (320, True))
+"""Widths of a page, and whether its reader prefers it dark."""
 ARTEFACTS = Path(__file__).parents[1] / "build" / "screenshots"
 
 
@@ -99,10 +101,11 @@ def requests(driver: WebDriver) -> list[str]:
 
 
 def axe_violations(driver: WebDriver) -> list[str]:
-    """What axe finds inaccessible: rule, help and the elements concerned."""
+    """What axe finds inaccessible: rule, help, the elements; colours that just change come to their end first."""
     driver.execute_script(AXE_SCRIPT)
     found: dict[str, Any] = driver.execute_async_script(
-        "const done = arguments[0]; axe.run().then((all) => done({violations: all.violations}))"
+        "const done = arguments[0]; Promise.allSettled(document.getAnimations().map((one) => one.finished))"
+        ".then(() => axe.run()).then((all) => done({violations: all.violations}))"
     )
     return [
         f"{rule['id']}: {rule['help']}: {[node['html'][:160] for node in rule['nodes'][:4]]}"

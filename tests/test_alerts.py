@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from hachecks.agent.wire.metrics import all_metrics as metrics_of_agent
 from hachecks.exporter.metrics import all_metrics
 from tests.cli import ROOT
 from tests.monitors import until
@@ -244,7 +245,7 @@ def test_every_query_asks_the_chosen_source_for_the_chosen_namespace() -> None:
 def test_every_metric_that_is_asked_for_is_given_or_recorded() -> None:
     texts = [rule["expr"] for rule in (*ALERTS, *RECORDED)] + expressions()
     asked = {name for text in texts for name in re.findall(r"(?<![\w:])hachecks_\w+(?![\w:])", text)}
-    given = {one.name for one in all_metrics()}
+    given = {one.name for one in (*all_metrics(), *metrics_of_agent())}
     recorded = {rule["record"] for rule in RECORDED}
     assert {name for text in texts for name in re.findall(r"\w+:hachecks_\w+:\w+", text)} <= recorded
     assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in asked} - given == set()

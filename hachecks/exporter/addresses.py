@@ -6,12 +6,16 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyroute2.iproute.linux import AsyncIPRoute
-from pyroute2.netlink.exceptions import NetlinkError
-from pyroute2.netlink.rtnl import RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK
+from hachecks.exporter.addresses_netlink import (
+    RTMGRP_IPV4_IFADDR,
+    RTMGRP_IPV6_IFADDR,
+    RTMGRP_LINK,
+    AsyncIPRoute,
+    NetlinkError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from hachecks.exporter.source import SourceHealth
 
@@ -63,8 +67,12 @@ class Addresses:
         self.source = source
         self.links: dict[int, Link] = {}
         self.on: dict[str, set[int]] = {}
+        self.listeners: list[Callable[[], None]] = []
+        """Who is called when the kernel has told of a change."""
         self._meanwhile: list[Any] | None = None
         self._present: Present | None = None
+        self.message_listeners: list[Callable[[Any], None]] = []
+        """Who else hears each message of netlink, before it counts here."""
 
     def present(self) -> Present:
         """The addresses as a value; the same object until one of them, or an interface, has changed."""
@@ -100,6 +108,8 @@ class Addresses:
             async for message in netlink.get():
                 if self._meanwhile is not None:
                     self._meanwhile.append(message)
+                for listener in self.message_listeners:
+                    listener(message)
                 self._hear(message)
 
     async def _read_regularly(self, netlink: AsyncIPRoute) -> None:
@@ -134,6 +144,8 @@ class Addresses:
         elif event in ("RTM_NEWADDR", "RTM_DELADDR"):
             self._take_address(message, there=event == "RTM_NEWADDR")
         self.source.succeeded(changed=True)
+        for listener in self.listeners:
+            listener()
 
     def _take_link(self, message: Any) -> None:
         self.links[message["index"]] = Link.of(str(message.get("ifname")), message["flags"])

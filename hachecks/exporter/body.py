@@ -1,6 +1,6 @@
-"""The body of a scrape: sections of which only those are rendered and compressed again that have changed.
+"""The body of a scrape: sections of which only the pieces are compressed again that have changed.
 
-Each section keeps its text and its compressed form until its version changes: raw deflate streams that end at a byte
+Each section keeps its pieces and their compressed form until it has news: raw deflate streams that end at a byte
 (zlib's full flush) can be joined (RFC 1951, 3.2.4), only the checksum is of the whole.
 """
 
@@ -23,62 +23,61 @@ LEVEL = 3
 
 
 class CachedSection:
-    """Text that is made again when what it is made of is not what it was; always, where `made_of` is None."""
+    """Text that is made again when what it is made of is not what it was; always, where `made_of` is None.
 
-    def __init__(self, made_of: Callable[[View], object] | None, make: Callable[[View, str], str]) -> None:
+    What makes it gives a text, or pieces of one: those that are as they were are not compressed again.
+    """
+
+    def __init__(
+        self, made_of: Callable[[View], object] | None, make: Callable[[View, str], str | Sequence[bytes]]
+    ) -> None:
         self._made_of = made_of
         self._make = make
-        self._made: dict[str, _Made] = {}
+        self._made: dict[str, tuple[object, list[Piece]]] = {}
 
-    def text(self, view: View, format: str) -> bytes:
-        """The text."""
-        return self._fresh(view, format).text
-
-    def deflated(self, view: View, format: str) -> tuple[bytes, bytes]:
-        """The text, and its compressed form without an end."""
-        made = self._fresh(view, format)
-        if made.deflated is None:
-            made.deflated = _deflated(made.text)
-        return made.text, made.deflated
-
-    def _fresh(self, view: View, format: str) -> _Made:
+    def pieces(self, view: View, format: str) -> list[Piece]:
+        """The text, in pieces."""
         made_of, made = self._made_of and self._made_of(view), self._made.get(format)
-        if made and made_of is not None and made.made_of == made_of:
-            return made
-        text = self._make(view, format).encode()
-        if made and made.text == text:
-            made.made_of = made_of
-            return made
-        fresh = self._made[format] = _Made(made_of, text)
-        return fresh
+        if made and made_of is not None and made[0] == made_of:
+            return made[1]
+        found = self._make(view, format)
+        texts = (found.encode(),) if isinstance(found, str) else found
+        old = made[1] if made else []
+        pieces = [
+            old[number] if number < len(old) and old[number].text == text else Piece(text)
+            for number, text in enumerate(texts)
+        ]
+        self._made[format] = made_of, pieces
+        return pieces
 
 
-class _Made:
-    """A text, what it was made of, and its compressed form when that has been asked for."""
+class Piece:
+    """A piece of text, and its compressed form when that has been asked for."""
 
-    __slots__ = ("deflated", "made_of", "text")
+    __slots__ = ("_deflated", "text")
 
-    def __init__(self, made_of: object, text: bytes) -> None:
-        self.made_of = made_of
+    def __init__(self, text: bytes) -> None:
         self.text = text
-        self.deflated: bytes | None = None
+        self._deflated: bytes | None = None
 
-
-def _deflated(text: bytes) -> bytes:
-    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return compressor.compress(text) + compressor.flush(zlib.Z_FULL_FLUSH)
+    def deflated(self) -> bytes:
+        """The compressed form without an end."""
+        if self._deflated is None:
+            compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+            self._deflated = compressor.compress(self.text) + compressor.flush(zlib.Z_FULL_FLUSH)
+        return self._deflated
 
 
 def joined(sections: Sequence[CachedSection], view: View, format: str, end: bytes = b"") -> bytes:
     """The whole text."""
-    return b"".join([*(section.text(view, format) for section in sections), end])
+    return b"".join([*(piece.text for section in sections for piece in section.pieces(view, format)), end])
 
 
 def gzipped(sections: Sequence[CachedSection], view: View, format: str, end: bytes = b"") -> bytes:
     """The whole text as one gzip member (RFC 1952)."""
-    pieces, checksum, length = [GZIP_HEADER], 0, 0
-    for text, deflated in (*(section.deflated(view, format) for section in sections), (end, _deflated(end))):
-        pieces.append(deflated)
-        checksum = zlib.crc32(text, checksum)
-        length += len(text)
-    return b"".join([*pieces, END_OF_DEFLATE, struct.pack("<II", checksum, length & 0xFFFFFFFF)])
+    answer, checksum, length = [GZIP_HEADER], 0, 0
+    for piece in (*(piece for section in sections for piece in section.pieces(view, format)), Piece(end)):
+        answer.append(piece.deflated())
+        checksum = zlib.crc32(piece.text, checksum)
+        length += len(piece.text)
+    return b"".join([*answer, END_OF_DEFLATE, struct.pack("<II", checksum, length & 0xFFFFFFFF)])

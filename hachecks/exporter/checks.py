@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.checks import results
 from hachecks.checks.command_line import check_name
+from hachecks.checks.results import CheckResults
 from hachecks.exporter.view import Check
 from hachecks.keepalived.configuration import hacheck_command
 from hachecks.kept import LATEST
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
-    from hachecks.checks.results import CheckResults
+    from hachecks.exporter.additions import Additions
     from hachecks.exporter.source import SourceHealth
     from hachecks.keepalived.configuration import Configuration
 
@@ -31,7 +32,9 @@ DEFAULT_INTERVAL = 1.0
 MAX_INTERVAL = 4294.0
 """Seconds: Keepalived counts an interval in microseconds, in 32 bits."""
 MAX_CHECKS = 500
-"""Verdicts that are shown: those of configured checks, and of others the latest."""
+"""Verdicts of others that are shown: those of configured checks, and of the rest the latest."""
+UNASKED_INTERVAL = 15.0
+"""Seconds between two looks at the verdicts, while nobody asks and all the news is what this process does itself."""
 MAX_COUNT = 2**53
 """The largest count that Prometheus, for which every number is a float, tells from the next."""
 MAX_PROBE_LENGTH = 100
@@ -101,12 +104,21 @@ class Checks(NamedTuple):
 class CheckSource:
     """Reads the published verdicts again when one has come; `checks` is what they say, a new value with each change."""
 
-    def __init__(self, directories: Callable[[], list[str]], environ: Mapping[str, str], health: SourceHealth) -> None:
+    def __init__(
+        self,
+        directories: Callable[[], list[str]],
+        environ: Mapping[str, str],
+        health: SourceHealth,
+        additions: Additions,
+    ) -> None:
         self.directories = directories
         self.environ = environ
         self.health = health
+        self.additions = additions
         self.checks = Checks()
         self._seen: object = None
+        self._files: dict[tuple[str, int, int], CheckResults | str] = {}
+        self._looked = -UNASKED_INTERVAL
 
     def configure(self, configuration: Configuration) -> None:
         """Learn which checks the configured scripts run."""
@@ -126,18 +138,31 @@ class CheckSource:
     def refresh(self) -> None:
         """Read the verdicts again if one has come."""
         began = time.monotonic()
-        directories = self.directories()
         try:
-            seen = [one for directory in directories for one in _signature(directory)]
+            own = self._own()
+            files = [one for directory in self.directories() for one in _signature(directory, own)]
         except OSError as error:
             self.health.failed(f"{error.filename}: {error.strerror}: no verdict of a check can be read there")
             return
+        seen = self.additions.version, files
         changed = seen != self._seen
         if changed:
-            verdicts = [one for directory in directories for one in results.read_all(directory)]
-            self.checks = self.checks._replace(verdicts=self._most_wanted(verdicts))
+            self._files = {one: self._files.get(one) or _read(one[0]) for one in files}
+            others = [one for one in self._files.values() if isinstance(one, CheckResults)]
+            self.checks = self.checks._replace(verdicts={**self._most_wanted(others), **own})
             self._seen = seen
         self.health.succeeded(changed, time.monotonic() - began)
+
+    def refresh_now_and_then(self) -> None:
+        """The same while nobody asks: what runs in this process has news all the time, and nobody is told of it."""
+        if self.additions.version == 0 or time.monotonic() > self._looked + UNASKED_INTERVAL:
+            self._looked = time.monotonic()
+            self.refresh()
+
+    def _own(self) -> dict[str, CheckResults]:
+        """What is run in this process, and lately: it is known better here than from any file."""
+        now = time.time()
+        return {one.name: one for one in self.additions.results() if abs(now - one.at) < STALE_SECONDS}
 
     def _most_wanted(self, verdicts: Iterable[CheckResults]) -> dict[str, CheckResults]:
         """By name; of two users' runs of one check, the later one counts."""
@@ -146,15 +171,24 @@ class CheckSource:
         return {one.name: one for one in kept[-MAX_CHECKS:]}
 
 
-def _signature(directory: str) -> list[tuple[str, int, int]]:
-    """What changes when a verdict comes or goes."""
+def _signature(directory: str, own: Container[str]) -> list[tuple[str, int, int]]:
+    """What changes when a verdict comes or goes that others leave there."""
     with os.scandir(directory) as entries:
         return [
             (entry.path, status.st_ino, status.st_mtime_ns)
             for entry in entries
             if entry.name.startswith(results.PREFIX) and "~" not in entry.name
+            if entry.name[len(results.PREFIX) :] not in own
             for status in [entry.stat(follow_symlinks=False)]
         ]
+
+
+def _read(path: str) -> CheckResults | str:
+    """What is published there; why there is nothing to be believed."""
+    try:
+        return results.read(path)
+    except (OSError, ValueError) as error:
+        return str(error) or "unreadable"
 
 
 def _makes_sense(one: CheckResults) -> bool:

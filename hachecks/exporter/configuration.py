@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from hachecks.exporter.spelling import spelled_out
 from hachecks.keepalived import openshift
-from hachecks.keepalived.configuration import Unreadable, read_configuration
+from hachecks.keepalived.alike import fingerprints
+from hachecks.keepalived.configuration import Unreadable, read_written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hachecks.exporter.source import SourceHealth
     from hachecks.node import Node
@@ -22,13 +23,17 @@ UNFINISHED_SECONDS = 5.0
 
 
 class ConfigurationSource:
-    """The configuration as it was when it could last be read."""
+    """The configuration as it was when it could last be read.
+
+    `alike` has the fingerprints of what all nodes must have alike.
+    """
 
     def __init__(self, node: Node, source: SourceHealth) -> None:
         self.path = node.keepalived_config
         self.config_id = node.config_id
         self.source = source
         self.configuration = spelled_out(openshift.configuration(node.environ))
+        self.alike: Mapping[str, str] = fingerprints(self.configuration.instances)
         self._files: tuple[str, ...] = (self.path,)
         self._seen: object = None
         self._unfinished_since: float | None = None
@@ -55,7 +60,8 @@ class ConfigurationSource:
         """Read the file; returns False where it is to be looked at again, since somebody seems to be writing it."""
         if not os.path.exists(self.path) and self.configuration.instances and not self.configuration.files:
             return True  # OpenShift's variables say all, where the file is in another container
-        found = spelled_out(read_configuration(self.path, self.config_id))
+        written = read_written(self.path, self.config_id)
+        found = spelled_out(written.configuration)
         if found.unfinished and self.configuration.files:
             self._unfinished_since = now if self._unfinished_since is None else self._unfinished_since
             if now - self._unfinished_since < UNFINISHED_SECONDS:
@@ -64,6 +70,7 @@ class ConfigurationSource:
                 return False
         self._unfinished_since = None
         self.configuration = found
+        self.alike = fingerprints(written.configuration.instances, written.statements, written.defaults)
         return True
 
 

@@ -56,6 +56,8 @@ def headline(view: View) -> Headline:
 
 def _wrong(view: View) -> tuple[str, str, int] | None:
     wrong, unknown = (sum(one.contradicts for one in view.vips), sum(one.is_unknown for one in view.vips))
+    if not wrong and view.conflicts:
+        return "bad", f"{_count(len(view.conflicts), 'conflict')} with other nodes on the segment", len(view.conflicts)
     if not wrong:
         return None
     are = f"{wrong} of {_count(len(view.vips), 'VIP')} {'is' if wrong == 1 else 'are'}"
@@ -97,20 +99,21 @@ def _but(view: View) -> Iterator[str]:
         (sum(bool(notifier.trouble) for notifier in view.notifiers), "notifier in trouble", "notifiers in trouble"),
         (sum(not source.up for source in view.sources), "source down", "sources down"),
         (len(view.findings), "finding in the configuration", "findings in the configuration"),
+        (len(view.conflicts), "conflict with other nodes", "conflicts with other nodes"),
     )
     yield from (f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
     if view.keepalived_runs is False:
         yield "Keepalived does not run"
+    if view.drained:
+        yield f"drained {view.drained}"
 
 
 def _count(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def hints(
-    configured: Sequence[VrrpInstance], instances: Sequence[Instance], keepalived_runs: bool | None
-) -> Iterator[str]:
-    """What is missing for a full picture, or is a mistake that Keepalived itself does not mind."""
+def unspoken(instances: Sequence[Instance], keepalived_runs: bool | None) -> Iterator[str]:
+    """What is missing for a full picture: the word of Keepalived."""
     silent = [instance.name for instance in instances if instance.state == "UNKNOWN"]
     if silent and keepalived_runs is not False:
         yield (
@@ -118,6 +121,10 @@ def hints(
             'give each vrrp_instance the line notify "sh /etc/keepalive/hacheck notify" '
             "(/usr/bin/sh where script_user is not root), and see whether Keepalived's log says that it disables it"
         )
+
+
+def shared_vips(configured: Sequence[VrrpInstance]) -> Iterator[str]:
+    """The VIPs that more than one instance names, which Keepalived itself does not mind."""
     names_by_address: dict[str, list[str]] = {}
     for instance in configured:
         for one in instance.addresses:

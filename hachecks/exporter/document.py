@@ -4,10 +4,13 @@ Times are seconds of the epoch, durations are in seconds, and null is what is no
 
     node, version, at
     headline, but              how things are in one sentence, and what is not well beside, in a few words each
-    agrees                     whether Keepalived runs, and every VIP is known to be just where it says
+    agrees                     whether Keepalived runs, and every VIP is known to be just where it says, and on no
+                               other node as far as an agent hears
     keepalived                 {runs}
     disagreements, hints,
     findings                   sentences
+    drained                    since when the node is drained, and why: empty while it is not, and null where nothing
+                               could drain it
     vips                       {vip, vrrp_instance, interface, prefixlen, excluded, state, since, present, present_on,
                                expected, why, trouble}, worst first
     instances                  {vrrp_instance, interface, vrid, family, state, since, priority, base_priority, why,
@@ -15,6 +18,11 @@ Times are seconds of the epoch, durations are in seconds, and null is what is no
     checks                     {check, probe, subject, status, reason, at, duration, timeout, interval}
     notifiers                  {notifier, waiting, trouble, last_success}
     sources                    {source, up, trouble, last_success, errors}
+    group                      the nodes that share VIPs with this one, and null where nobody has said who these are:
+                               {headline, but, well, disagreements, differences,
+                               nodes: {node, peer, answers, trouble, silent_since, last_answer, version, agrees,
+                               headline, drain},
+                               vips: {vip, served, owners, present_on, master_on, not_known_on}, worst first}
 """
 
 from __future__ import annotations
@@ -23,6 +31,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from hachecks.exporter.consistency import headline
+from hachecks.group import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +64,7 @@ def document(view: View) -> dict[str, Any]:
         "disagreements": list(view.disagreements),
         "hints": list(view.hints),
         "findings": list(view.findings),
+        "drained": view.drained,
         "vips": [
             {**one, **_of_instance(vip, instances)}
             for vip, one in zip(view.worst_first, _objects(view.worst_first, VIP))
@@ -63,6 +73,7 @@ def document(view: View) -> dict[str, Any]:
         "checks": _objects(view.checks, CHECK),
         "notifiers": _objects(view.notifiers, NOTIFIER),
         "sources": _objects(view.sources, SOURCE),
+        "group": words.document(view.group) if view.group else None,
     }
 
 

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 from aiohttp import web
 
 from hachecks.exporter import metrics
+from hachecks.exporter.additions import Additions
+from hachecks.exporter.beat import beat
 from hachecks.exporter.complaints import Complaints, LogOfLibrary
 from hachecks.exporter.connections import KEEPALIVE_TIMEOUT, Connections, bound
 from hachecks.exporter.hosts import Hosts
 from hachecks.exporter.options import Listen
+from hachecks.exporter.own_answer import OwnAnswer
 from hachecks.exporter.server import Server
 from hachecks.exporter.sources import Sources
 from hachecks.exporter.view_builder import ViewBuilder
@@ -24,10 +27,11 @@ from hachecks.registry import Entry
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from hachecks.exporter.connections import Make
     from hachecks.exporter.options import ExporterOptions
+    from hachecks.exporter.view import View
     from hachecks.exporter.web_config.config import WebConfig
     from hachecks.node import Node
 
@@ -41,14 +45,16 @@ REFRESH_INTERVAL = 1.0
 """Seconds between two looks at the sources, while nobody asks."""
 LINGER_SECONDS = 1.0
 """Seconds for which a body that nobody wants is read, so that the answer arrives."""
-SHUTDOWN_TIMEOUT = 2.0
-"""Seconds that requests have to end in when the exporter ends."""
+SHUTDOWN_TIMEOUT = 0.3
+"""Seconds that requests have to end in when the exporter ends, and what else runs: it has ended within a second."""
+NOTHING = Additions()
 
 
 def serve(
     options: ExporterOptions,
     node: Node,
     tell_line: Callable[[str], None],
+    additions: Additions = NOTHING,
 ) -> bool:
     """Serve until SIGTERM or SIGINT; returns False where nothing could be listened on. Raises `Invalid`."""
     _give_memory_back()
@@ -61,7 +67,27 @@ def serve(
         logger = logging.getLogger(library)
         logger.addHandler(LogOfLibrary(complaints))
         logger.propagate = False
-    return asyncio.run(_serve(options, node, tell, complaints))
+    return _run(_serve(options, node, tell, complaints, additions))
+
+
+def _run(serving: Coroutine[Any, Any, bool]) -> bool:
+    """Run it on a loop of its own, as asyncio.run does, which waits for threads at last: one may hang in a resolver."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(serving)
+    finally:
+        if left := asyncio.all_tasks(loop):
+            loop.run_until_complete(_end(left))
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _end(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel these, and wait for them for a moment."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=SHUTDOWN_TIMEOUT)
 
 
 def _give_memory_back() -> None:
@@ -77,20 +103,28 @@ async def _serve(
     node: Node,
     tell: Callable[[str], None],
     complaints: Complaints,
+    additions: Additions,
 ) -> bool:
     asyncio.get_running_loop().set_exception_handler(complaints.of_loop)
     web_config: WebConfig | None = WEB_CONFIG.load().read(options.web_config) if options.web_config else None
     for note in web_config.notes if web_config else ():
         tell(note)
-    sources = _sources(options, node, tell)
+    sources = _sources(options, node, tell, additions)
     hosts = Hosts(options.allowed_host, node.environ)
-    sections = metrics.sections(compatible=options.compat == "keepalived")
-    server = Server(ViewBuilder(sources), sections, web_config, hosts, complaints)
+    sections = [*metrics.sections(compatible=options.compat == "keepalived"), *additions.sections()]
+    views, own = ViewBuilder(sources, additions.group), OwnAnswer(sources, additions.alike, sources.drain_in_words)
+    additions.know_itself(own, lambda: _looked(sources, views))
+    server = Server(views, own, sections, web_config, hosts, complaints, additions)
     runner = _runner(server)
     await runner.setup()
     tls = web_config.ssl_context() if web_config else None
     connections = server.connections = Connections(cast("Make", runner.server), tls, complaints)
-    endless = (sources.addresses.follow(), _keep_fresh(sources, web_config, tell), _tend(connections, complaints))
+    endless = (
+        sources.addresses.follow(),
+        _keep_fresh(sources, web_config, tell),
+        _tend(connections, complaints),
+        *additions.tasks(sources),
+    )
     tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(coroutine) for coroutine in endless]
     try:
         addresses = options.listen or (Listen("", PORT),)
@@ -99,16 +133,16 @@ async def _serve(
         await _until_ended(tasks)
         return True
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        additions.close()
+        await _end(tasks)
         connections.close()
         sources.close()
         await runner.cleanup()
+        await additions.ended()
 
 
-def _sources(options: ExporterOptions, node: Node, tell: Callable[[str], None]) -> Sources:
-    sources = Sources(node, tell)
+def _sources(options: ExporterOptions, node: Node, tell: Callable[[str], None], additions: Additions) -> Sources:
+    sources = Sources(node, tell, additions)
     if options.fifo:
         sources.follow_fifo(options.fifo)
     if options.keepalived_json:
@@ -142,20 +176,26 @@ def _listens(connections: Connections, listen: Listen, tell: Callable[[str], Non
     return True
 
 
+def _looked(sources: Sources, views: ViewBuilder) -> View:
+    """What there is to see now."""
+    sources.refresh()
+    return views.view()
+
+
 async def _keep_fresh(sources: Sources, web_config: WebConfig | None, tell: Callable[[str], None]) -> None:
     last_trouble = None
     while True:
-        sources.refresh()
+        sources.follow()
         trouble = web_config.refresh() if web_config else None
         if trouble and trouble != last_trouble:
             tell(trouble)
         last_trouble = trouble
-        await asyncio.sleep(0 if sources.is_behind else REFRESH_INTERVAL)
+        await (asyncio.sleep(0) if sources.is_behind else beat(REFRESH_INTERVAL))
 
 
 async def _tend(connections: Connections, complaints: Complaints) -> None:
     while True:
-        await asyncio.sleep(REFRESH_INTERVAL)
+        await beat(REFRESH_INTERVAL)
         connections.sweep()
         complaints.sum_up()
 

@@ -13,18 +13,19 @@ from hachecks.checks.results import BUCKETS, KINDS
 from hachecks.delivery.queue_state import DURATIONS
 from hachecks.exporter import compatibility
 from hachecks.exporter.body import CachedSection
+from hachecks.exporter.group_metrics import GROUP, GROUP_VIPS, PEERS
 from hachecks.services import instance_metrics
 from hachecks.services.exposition import (
     OPENMETRICS,
     Histogram,
     Table,
-    TablesText,
     counter,
     described,
     gauge,
     histogram,
     single,
 )
+from hachecks.services.exposition_text import TablesText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +54,14 @@ CONFIGURED_VIPS = Table(
         vip.family,
     ),
     (gauge("hachecks_vip_info", "A VIP of the configuration; always 1.", lambda _: 1),),
+)
+DRAINED = single(
+    lambda view: view.drained,
+    gauge(
+        "hachecks_drained",
+        "Whether the node is drained, and gives its VIPs to others; absent where nothing could drain it.",
+        lambda drained: None if drained is None else bool(drained),
+    ),
 )
 FINDINGS = single(
     lambda view: len(view.findings),
@@ -238,15 +247,28 @@ MULTICAST = single(
         "interface",
     ),
 )
-TABLES = (BUILD, CONFIGURED_VIPS, FINDINGS, VIPS, INSTANCES, EVENTS, KEEPALIVED, INTERVALS, CHECKS, NOTIFIERS)
+TABLES = (
+    BUILD,
+    CONFIGURED_VIPS,
+    FINDINGS,
+    DRAINED,
+    VIPS,
+    INSTANCES,
+    EVENTS,
+    KEEPALIVED,
+    INTERVALS,
+    CHECKS,
+    NOTIFIERS,
+    GROUP_VIPS,
+)
 """What changes with its sources only."""
-LIVE_TABLES = (MASTERSHIP, SOURCES, MULTICAST)
+LIVE_TABLES = (MASTERSHIP, SOURCES, MULTICAST, PEERS, GROUP)
 """What is another at every scrape."""
 
 
 def sections(compatible: bool) -> list[CachedSection]:
     """All metrics, parted by what they change with; the `keepalived_*` of other exporters on demand."""
-    alone = [(table,) for table in (CONFIGURED_VIPS, VIPS, INSTANCES, CHECKS)]
+    alone = [(table,) for table in (CONFIGURED_VIPS, VIPS, INSTANCES, CHECKS, GROUP_VIPS)]
     rest = tuple(table for table in TABLES if (table,) not in alone)
     groups = [*alone, rest, *([compatibility.TABLES] if compatible else []), LIVE_TABLES]
     return [*map(_section, groups), CachedSection(None, lambda _, format: _process(format))]
@@ -254,14 +276,15 @@ def sections(compatible: bool) -> list[CachedSection]:
 
 def _section(tables: tuple[Table, ...]) -> CachedSection:
     text = TablesText(tables)
-    return CachedSection(None if tables is LIVE_TABLES else _made_of, text.render)
+    return CachedSection(None if tables is LIVE_TABLES else _made_of, text.pieces)
 
 
 def _made_of(view: View) -> object:
     """All that is in a view, but for the time and what is another with each look at a source."""
     return (
         view.instances, view.vips, view.checks, view.notifiers, view.events, view.findings, view.dumps,
-        view.keepalived_runs, view.keepalived_started, [(source.name, source.up) for source in view.sources]
+        view.keepalived_runs, view.keepalived_started, view.drained, view.group and view.group.vips,
+        [(source.name, source.up) for source in view.sources],
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Literal
 
+from hachecks.drain.options import DrainOptions
 from hachecks.exporter.hosts import ANY, NAME
 from hachecks.node import PORT, Node, NodeOptions
 from hachecks.registry import Entry
@@ -40,7 +41,7 @@ class Listen:
 
 
 @settings
-class ExporterOptions(NodeOptions):
+class ExporterOptions(NodeOptions, DrainOptions):
     r"""Serve the state of this node's VIPs to Prometheus, and to people as a page.
 
     It tells what is (which addresses netlink shows), what Keepalived says (by `hacheck notify`, or its FIFO) and what

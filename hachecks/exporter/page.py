@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from hachecks.exporter import timeline
 from hachecks.exporter.consistency import headline
+from hachecks.group import words
 from hachecks.verdict import in_words, visible
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ WORST_FIRST = ("wrong", "unknown", "FAULT", "MASTER", "BACKUP", "STOP")
 CHECKS_FIRST = {"FAIL": 0, "UNKNOWN": 1, "": 2}
 """What a check's row is ranked by; the others come last."""
 MARKS = {"bad": "✗", "unknown": "?", "warn": "!", "good": "✓"}
+WORST_TONES = ("bad", "unknown", "warn", "good")
 COLOURS = {"bad": "#b3261e", "unknown": "#6d5200", "warn": "#8a4b00", "good": "#0b6657"}
 """Of the icon, by the headline's tone."""
 RUNS = {True: "Keepalived runs", False: "Keepalived does not run", None: "Whether Keepalived runs cannot be told"}
@@ -77,13 +79,18 @@ class Row(NamedTuple):
 def render(view: View) -> str:
     """The whole document; what comes from outside is escaped."""
     top = headline(view)
+    group = words.headline(view.group) if view.group else None
+    of_group = group is not None and WORST_TONES.index(group.tone) <= WORST_TONES.index(top.tone)
+    tone, count = (group.tone, group.vips) if group and of_group else (top.tone, top.count)
     states = Counter(instance.state for instance in view.instances)
     gone = ("Keepalived does not run on this node.",) if view.keepalived_runs is False else ()
     return _template().render(
         view=view,
         top=top,
-        mark=MARKS[top.tone],
-        icon=_icon(top.tone),
+        group_top=group,
+        count=count,
+        mark=MARKS[tone],
+        icon=_icon(tone),
         runs=RUNS[view.keepalived_runs],
         tally=[(state, states[state]) for state in (*WORST_FIRST, "UNKNOWN") if states[state]],
         wrong=(*view.disagreements, *gone),
@@ -109,7 +116,7 @@ def _template() -> Template:
     )
     environment.globals.update(
         ago=ago, at_once=UNFOLDED, build=BUILD, in_words=in_words, iso=_iso, moment=timeline.moment, script=SCRIPT,
-        style=STYLE,
+        state_of=words.state_of, style=STYLE,
     )  # fmt: skip
     return environment.get_template("page.html")
 

@@ -11,16 +11,19 @@ from prometheus_client.exposition import choose_encoder
 
 from hachecks.exporter import body, page
 from hachecks.exporter.document import document
+from hachecks.group.answer import PATH
 from hachecks.services.exposition import OPENMETRICS, TEXT
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from hachecks.exporter.additions import Additions
     from hachecks.exporter.body import CachedSection
     from hachecks.exporter.complaints import Complaints
     from hachecks.exporter.connections import Connections
     from hachecks.exporter.hosts import Hosts
+    from hachecks.exporter.own_answer import OwnAnswer
     from hachecks.exporter.view_builder import ViewBuilder
     from hachecks.exporter.web_config.config import WebConfig
 
@@ -53,17 +56,21 @@ class Server:
     def __init__(
         self,
         views: ViewBuilder,
+        own: OwnAnswer,
         sections: Sequence[CachedSection],
         web_config: WebConfig | None,
         hosts: Hosts,
         complaints: Complaints,
+        additions: Additions,
     ) -> None:
         self.views = views
+        self.own = own
         self.sources = views.sources
         self.sections = sections
         self.web_config = web_config
         self.hosts = hosts
         self.complaints = complaints
+        self.additions = additions
         self.connections: Connections | None = None
 
     def application(self) -> web.Application:
@@ -74,8 +81,10 @@ class Server:
                 web.get("/metrics", self.metrics),
                 web.get("/", self.page),
                 web.get("/api/status", self.status),
+                web.get(PATH, self.node),
                 web.get("/-/healthy", self.healthy),
                 web.get("/-/ready", self.ready),
+                *self.additions.routes(),
             ]
         )
         return application
@@ -138,7 +147,7 @@ class Server:
         """The status page; nothing new where the reader has it already."""
         self.sources.refresh()
         headers = {
-            hdrs.ETAG: f'"{self.sources.fingerprint()}"',
+            hdrs.ETAG: f'"{self.sources.fingerprint()}-{self.additions.group_version}"',
             hdrs.CACHE_CONTROL: "no-cache",
             "Content-Security-Policy": page.CONTENT_SECURITY_POLICY,
             "Referrer-Policy": "no-referrer",
@@ -158,16 +167,29 @@ class Server:
         response.enable_compression()
         return response
 
+    async def node(self, request: web.Request) -> web.Response:
+        """What this node says to those that share its VIPs; nothing new where they have it already."""
+        self.sources.refresh()
+        text, fingerprint = self.own.text(self.views.view())
+        headers = {hdrs.ETAG: f'"{fingerprint}"', hdrs.CACHE_CONTROL: "no-cache"}
+        if headers[hdrs.ETAG] in request.headers.get(hdrs.IF_NONE_MATCH, ""):
+            return Answer(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Answer(body=text, content_type="application/json", headers=headers)
+
     async def healthy(self, _: web.Request) -> web.Response:
-        """It runs, or it would not answer."""
-        return Answer(text="healthy\n")
+        """It runs, or it would not answer; and so does what runs beside it."""
+        trouble = self.additions.not_healthy()
+        if not trouble:
+            return Answer(text="healthy\n")
+        return Answer(text=f"not healthy: {trouble}\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def ready(self, _: web.Request) -> web.Response:
         """Whether all sources have been looked at once."""
         self.sources.refresh()
-        if self.sources.is_ready:
+        missing = self.additions.not_ready() if self.sources.is_ready else "the addresses are being read"
+        if not missing:
             return Answer(text="ready\n")
-        return Answer(text="not yet: the addresses are being read\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Answer(text=f"not yet: {missing}\n", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _last(answer: web.HTTPException) -> web.HTTPException:

@@ -22,7 +22,9 @@ class Snapshot(NamedTuple):
 
     `boot` is the kernel's id, `present` is None where the addresses could not be read, `said` empty until all that is
     remembered has been read. `multicast` has for each interface of an instance whether it has joined VRRP's group, and
-    `hints` what sources say beside what they are for.
+    `hints` what sources say beside what they are for. `drained` says since when the node is and why; it is empty while
+    it is not, and None where nothing could drain it. `remarks` are findings of others than the configuration itself,
+    `conflicts` what is wrong on the segment.
     """
 
     node: str
@@ -37,3 +39,6 @@ class Snapshot(NamedTuple):
     multicast: tuple[tuple[str, bool], ...]
     sources: tuple[SourceStatus, ...]
     hints: tuple[str, ...]
+    drained: str | None = None
+    remarks: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 import zlib
 from typing import TYPE_CHECKING
 
 from hachecks import homes, state
+from hachecks.drain.state import drained
+from hachecks.drain.target import drain_file
+from hachecks.exporter.additions import Additions
 from hachecks.exporter.addresses import Addresses
 from hachecks.exporter.checks import CheckSource
 from hachecks.exporter.configuration import ConfigurationSource
 from hachecks.exporter.fifo import FifoSource
 from hachecks.exporter.journal_source import JournalSource
 from hachecks.exporter.queues import QueueSource
+from hachecks.exporter.reports import Reports
 from hachecks.exporter.snapshot import Snapshot
 from hachecks.exporter.source import SourceHealth
 from hachecks.keepalived import multicast
@@ -25,17 +30,24 @@ from hachecks.verdict import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from hachecks.drain.state import Drain
     from hachecks.keepalived.configuration import VrrpInstance
     from hachecks.keepalived.json_dump import Dump
     from hachecks.node import Node
 
 JSON = "keepalived_json"
+FOLLOWED = ("fifo", "configuration")
+"""Sources that are looked at each second, whether somebody asks or not."""
+SAID = ("fifo", "journal")
+"""Sources of what Keepalived says of its instances."""
+FOLLOWED_INTERVAL = 5.0
+"""Seconds between two looks at the others while nobody asks."""
 
 
 class Sources:
     """All sources of one node. `refresh` looks at those that do not call by themselves; it never waits."""
 
-    def __init__(self, node: Node, tell: Callable[[str], None]) -> None:
+    def __init__(self, node: Node, tell: Callable[[str], None], additions: Additions | None = None) -> None:
         self.node = node
         self.tell = tell
         names = ("netlink", "configuration", "journal", "verdicts", "queues", "process")
@@ -43,13 +55,21 @@ class Sources:
         self.addresses = Addresses(self.health["netlink"])
         self.configuration = ConfigurationSource(node, self.health["configuration"])
         self.journal = JournalSource(node, self.health["journal"])
-        self.checks = CheckSource(self._directories_of_checks, node.environ, self.health["verdicts"])
+        self.checks = CheckSource(
+            self._directories_of_checks, node.environ, self.health["verdicts"], additions or Additions()
+        )
         self.queues = QueueSource(self.journal.directories, self.health["queues"])
         self.process = KeepalivedProcess()
         self.running = Running(None, None, False, "nobody has looked yet")
         self.fifo: FifoSource | None = None
         self.json: KeepalivedJson | None = None
         self.dumps: Mapping[str, Dump] = {}
+        self.drain: Drain | None = None
+        self.remarks: tuple[str, ...] = ()
+        self.conflicts: tuple[str, ...] = ()
+        self.hints: tuple[str, ...] = ()
+        self.reports = Reports(self._places_of_reports)
+        self._followed_at = -FOLLOWED_INTERVAL
         self._boot = boot_id()
         self._configured: object = None
         self._looks: dict[str, Callable[[], None]] = {
@@ -77,11 +97,26 @@ class Sources:
 
     def refresh(self) -> None:
         """Look at everything that may have changed; a source that cannot be read says so, and the rest goes on."""
-        for name, look in self._looks.items():
+        self._look_at(self._looks)
+
+    def follow(self) -> None:
+        """Look each second while nobody asks: at what has consequences by itself, and at the rest now and then."""
+        now = time.monotonic()
+        if self.is_behind or now >= self._followed_at + FOLLOWED_INTERVAL:
+            self._followed_at = now
+            looks = {**self._looks, "verdicts": self.checks.refresh_now_and_then}
+            del looks["queues"]
+            self._look_at(looks)
+        else:
+            self._look_at({name: look for name, look in self._looks.items() if name in FOLLOWED})
+
+    def _look_at(self, looks: Mapping[str, Callable[[], None]]) -> None:
+        for name, look in looks.items():
             with self.health[name].looked_at():
                 look()
-        with self.health["journal"].looked_at():
-            self.journal.settle(keepalived_alive=self.running.runs is not False)
+        if "journal" in looks:
+            with self.health["journal"].looked_at():
+                self.journal.settle(keepalived_alive=self.running.runs is not False)
 
     def _read_configuration(self) -> None:
         self.configuration.refresh()
@@ -89,6 +124,51 @@ class Sources:
             self._configured = self.configuration.configuration
             self.checks.configure(self.configuration.configuration)
             self.journal.trust(journal.trusted_users(self.configuration.configuration.script_users))
+
+        self._look_for_drain()
+        if self.reports.refresh():
+            self.health["configuration"].version += 1
+
+    def _places_of_reports(self) -> list[str]:
+        """Where the agent and a pod's first process leave word."""
+        return homes.readable((self.node.places[0], state.SHARED), {0, os.geteuid()})
+
+    def _look_for_drain(self) -> None:
+        found = drained(self.drain_file) if self.drain_file else None
+        if found != self.drain:
+            self.drain = found
+            self.health["configuration"].version += 1
+
+    @property
+    def drain_file(self) -> str:
+        """The file by which this node is drained; empty where there is none."""
+        return drain_file(self.configuration.configuration, self.node.drain_file)
+
+    def drain_in_words(self) -> str:
+        """Since when the node is drained, and why; empty while it is not."""
+        return self.drain.told if self.drain else ""
+
+    def remark(self, remarks: tuple[str, ...]) -> None:
+        """Have these findings beside those of the configuration itself."""
+        if remarks != self.remarks:
+            self.remarks = remarks
+            self.health["configuration"].version += 1
+
+    def conflict(self, sentences: tuple[str, ...]) -> None:
+        """Have these contradictions that are seen on the segment."""
+        if sentences != self.conflicts:
+            self.conflicts = sentences
+            self.health["configuration"].version += 1
+
+    def hint(self, sentence: str) -> None:
+        """Have it told that something is missing for a full picture."""
+        if sentence and sentence not in self.hints:
+            self.hints = (*self.hints, sentence)
+            self.health["configuration"].version += 1
+
+    def refresh_said(self) -> None:
+        """Look at what Keepalived says alone."""
+        self._look_at({name: look for name, look in self._looks.items() if name in SAID})
 
     def _look_for_keepalived(self) -> None:
         running = self.process.look(self._expects_sockets())
@@ -129,7 +209,10 @@ class Sources:
             queues=self.queues.queues,
             multicast=tuple(multicast.joined(_multicast_interfaces(configuration.instances))),
             sources=tuple(health.snapshot() for health in self.health.values()),
-            hints=tuple(self.journal.passed_over),
+            hints=(*self.journal.passed_over, *self.hints),
+            drained=None if not self.drain_file else self.drain_in_words(),
+            remarks=(*self.remarks, *self.reports.remarks) if self.reports.remarks else self.remarks,
+            conflicts=self.conflicts or self.reports.conflicts,
         )
 
     def fingerprint(self) -> str:

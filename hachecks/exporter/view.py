@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hachecks.checks.results import CheckResults
     from hachecks.delivery.queue_state import Queue
     from hachecks.exporter.instance_history import EventCount
+    from hachecks.group.judgement import Group
     from hachecks.keepalived.json_dump import Dump
 
 WORST_FIRST = ("UNKNOWN", "FAULT", "MASTER", "BACKUP", "STOP")
@@ -141,7 +142,12 @@ class View:
     `keepalived_runs` is None where that cannot be told, and so is `keepalived_started`. `hints` are sentences about
     what is missing for a full picture, `findings` about what the configuration says otherwise than Keepalived takes it.
     `events` counts what Keepalived has said, `dumps` is its own JSON by instance where it is asked for it, `multicast`
-    has for each interface of an instance whether it has joined VRRP's group.
+    has for each interface of an instance whether it has joined VRRP's group. `group` is this node among those that
+    share its VIPs, and None where nobody has said who these are. `conflicts` says what is wrong on the segment: a
+    second owner of a VIP, a node that does not hear another, an id that others use.
+
+    `drained` says since when the node is drained and why; it is empty while it is not, and None where nothing could
+    drain it.
 
     Instances and VIPs are in the order of the configuration. A part is the same object as in the view before while
     there is no news of it.
@@ -162,11 +168,14 @@ class View:
     events: tuple[EventCount, ...] = ()
     dumps: Mapping[str, Dump] = field(default_factory=dict)
     multicast: tuple[tuple[str, bool], ...] = ()
+    drained: str | None = None
+    group: Group | None = None
+    conflicts: tuple[str, ...] = ()
 
     @property
     def disagreements(self) -> tuple[str, ...]:
         """What contradicts what, in sentences, worst first."""
-        return tuple(vip.trouble for vip in self.worst_first if vip.trouble)
+        return (*self.conflicts, *(vip.trouble for vip in self.worst_first if vip.trouble))
 
     @property
     def worst_first(self) -> tuple[Vip, ...]:
@@ -189,9 +198,10 @@ class View:
     def agrees(self) -> bool:
         """Whether Keepalived runs, has said of every instance where its VIPs are to be, and they are just there.
 
-        What is not known agrees with nothing.
+        No other node may have one of them as well, as far as the segment is heard. What is not known agrees with
+        nothing.
         """
         known = all(instance.state != "UNKNOWN" for instance in self.instances)
         runs = self.keepalived_runs is True
         there = all(vip.present == vip.expected is not None for vip in self.vips)
-        return bool(self.instances) and runs and self.knows_configuration and known and there
+        return bool(self.instances) and runs and self.knows_configuration and known and there and not self.conflicts

@@ -14,12 +14,13 @@ from hachecks.keepalived.configuration import VrrpInstance
 from hachecks.verdict import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hachecks.delivery.queue_state import Queue
     from hachecks.exporter.snapshot import Snapshot
     from hachecks.exporter.sources import Sources
     from hachecks.exporter.view import Check
+    from hachecks.group.judgement import Group
     from hachecks.keepalived.json_dump import Dump
     from hachecks.keepalived.process import Running
 
@@ -62,23 +63,26 @@ class Pictures:
     def __init__(self) -> None:
         self.latest = Picture()
         self._seen: tuple[object, ...] = ()
+        self._common: tuple[object, ...] = ()
         self._made: dict[str, tuple[Facts, InstanceValues]] = {}
 
     def of(self, snapshot: Snapshot) -> Picture:
         """Everything that there is to say of instances and VIPs."""
         parts = (snapshot.configuration, snapshot.said, snapshot.dumps, snapshot.running, snapshot.present)
         if parts != self._seen:
-            made = {facts.configured.name: self._values(facts) for facts in _facts(snapshot)}
+            common = (snapshot.configuration, snapshot.running, snapshot.present, snapshot.boot)
+            known = self._made if common == self._common else {}
+            made = {name: self._values(facts) for name, facts in _facts(snapshot, known)}
             values = [values for _, values in made.values()]
             self.latest = Picture(
                 tuple(one.instance for one in values), tuple(vip for one in values for vip in one.vips)
             )
-            self._made, self._seen = made, parts
+            self._made, self._seen, self._common = made, parts, common
         return self.latest
 
     def _values(self, facts: Facts) -> tuple[Facts, InstanceValues]:
         before = self._made.get(facts.configured.name)
-        if before and before[0] == facts:
+        if before and (before[0] is facts or before[0] == facts):
             return before
         values = instance_values(facts)
         return facts, _kept(before[1], values) if before else values
@@ -93,23 +97,24 @@ def _kept(old: InstanceValues, new: InstanceValues) -> InstanceValues:
     )
 
 
-def _facts(snapshot: Snapshot) -> list[Facts]:
-    """What is known of each instance: of those that are configured, or else of those that Keepalived speaks of."""
+def _facts(snapshot: Snapshot, known: Mapping[str, tuple[Facts, InstanceValues]]) -> Iterator[tuple[str, Facts]]:
+    """What is known of each instance: of those that are configured, or else of those that Keepalived speaks of.
+
+    `known` are the facts of before where nothing has changed that all instances have in common: of 255 instances mostly
+    one has news.
+    """
     said, running, present = snapshot.said, snapshot.running, snapshot.present
     group_of = {member: group for group, members in snapshot.configuration.groups.items() for member in members}
-    unknown = [VrrpInstance(name, "", None, None, True, (), ()) for name in sorted(said.instances)]
-    return [
-        Facts(
-            one,
-            said.instances.get(one.name, NOTHING_SAID),
-            said.groups.get(group_of.get(one.name, "")),
-            snapshot.dumps.get(one.name),
-            running,
-            snapshot.boot,
-            present and tuple(present.interfaces_with(vip.address, vip.interface) for vip in one.addresses),
-        )
-        for one in snapshot.configuration.instances or unknown
-    ]
+    configured: Iterable[VrrpInstance] = snapshot.configuration.instances
+    for one in configured or [VrrpInstance(name, "", None, None, True, (), ()) for name in sorted(said.instances)]:
+        own, dump = said.instances.get(one.name, NOTHING_SAID), snapshot.dumps.get(one.name)
+        group = said.groups.get(group_of.get(one.name, ""))
+        before = known.get(one.name)
+        if before and before[0].own is own and before[0].group is group and before[0].dump is dump:
+            yield one.name, before[0]
+        else:
+            there = present and tuple(present.interfaces_with(vip.address, vip.interface) for vip in one.addresses)
+            yield one.name, Facts(one, own, group, dump, running, snapshot.boot, there)
 
 
 def instance_values(facts: Facts) -> InstanceValues:
@@ -199,8 +204,9 @@ def _vips(facts: Facts, state: str) -> list[Vip]:
 class ViewBuilder:
     """Builds the View of a node's sources."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, group: Callable[[], Group | None] = lambda: None) -> None:
         self.sources = sources
+        self._group = group
         self._pictures = Pictures()
         self._kept: dict[str, tuple[object, tuple[Any, ...]]] = {}
 
@@ -212,6 +218,10 @@ class ViewBuilder:
         picture, runs = self._pictures.latest, snapshot.running.runs
         configured, queues = snapshot.configuration, snapshot.queues
         fresh = snapshot.checks.freshness(now)
+        unspoken = self._cached(
+            "unspoken", (picture.instances, runs), lambda: consistency.unspoken(picture.instances, runs)
+        )
+        shared = self._cached("shared", configured.instances, lambda: consistency.shared_vips(configured.instances))
         checks: tuple[Check, ...] = self._cached("checks", (snapshot.checks, fresh), lambda: snapshot.checks.view(now))
         return View(
             node=snapshot.node,
@@ -226,17 +236,20 @@ class ViewBuilder:
             notifiers=self._cached("notifiers", queues, lambda: map(_notifier, queues)),
             sources=snapshot.sources,
             hints=self._cached(
-                "hints",
-                (configured.instances, picture.instances, runs, snapshot.hints),
-                lambda: map(
-                    visible, (*consistency.hints(configured.instances, picture.instances, runs), *snapshot.hints)
-                ),
+                "hints", (unspoken, shared, snapshot.hints), lambda: map(visible, (*unspoken, *shared, *snapshot.hints))
             ),
-            findings=self._cached("findings", configured.findings, lambda: map(visible, configured.findings)),
+            findings=self._cached(
+                "findings",
+                (configured.findings, snapshot.remarks),
+                lambda: map(visible, (*configured.findings, *snapshot.remarks)),
+            ),
             keepalived_started=snapshot.running.started,
             events=snapshot.said.events,
             dumps=snapshot.dumps,
             multicast=snapshot.multicast,
+            drained=snapshot.drained,
+            group=self._group(),
+            conflicts=self._cached("conflicts", snapshot.conflicts, lambda: map(visible, snapshot.conflicts)),
         )
 
     def _cached(self, name: str, made_of: object, make: Callable[[], Iterable[Any]]) -> tuple[Any, ...]:
@@ -254,6 +267,9 @@ def _notifier(queue: Queue) -> Notifier:
 def with_reasons(instances: Iterable[Instance], checks: Iterable[Check]) -> Iterator[Instance]:
     """The instances, those in FAULT with the reason of the first check they track that fails right now."""
     failing = {script: check.reason for check in checks if check.passes is False for script in check.scripts}
+    if not failing:
+        yield from instances
+        return
     for instance in instances:
         reasons = (failing[script] for script in instance.scripts if script in failing)
         why = next(reasons, "") if instance.state == "FAULT" else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hachecks.exporter.consistency import expected, hints, mismatch
+from hachecks.exporter.consistency import expected, mismatch, shared_vips, unspoken
 from hachecks.exporter.view import Instance
 from hachecks.keepalived.configuration import VirtualAddress, VrrpInstance, family_of, read_text
 
@@ -54,17 +54,17 @@ def instance(name: str, state: str) -> Instance:
 
 
 def test_who_has_heard_nothing_learns_how_to_hear() -> None:
-    (said,) = hints([], [instance("VI_1", "UNKNOWN"), instance("VI_2", "MASTER")], True)
+    (said,) = unspoken([instance("VI_1", "UNKNOWN"), instance("VI_2", "MASTER")], True)
     assert said.startswith("Keepalived has said nothing of VI_1 yet: ")
     assert 'notify "sh /etc/keepalive/hacheck notify"' in said
 
 
 def test_a_dead_keepalived_is_not_blamed_for_its_silence() -> None:
-    assert list(hints([], [instance("VI_1", "UNKNOWN")], False)) == []
+    assert list(unspoken([instance("VI_1", "UNKNOWN")], False)) == []
 
 
 def test_many_are_not_all_named() -> None:
-    (said,) = hints([], [instance(f"VI_{number}", "UNKNOWN") for number in range(255)], True)
+    (said,) = unspoken([instance(f"VI_{number}", "UNKNOWN") for number in range(255)], True)
     assert "VI_0, VI_1, VI_2 and 252 more" in said
 
 
@@ -73,9 +73,9 @@ def test_an_id_that_is_used_twice_is_a_finding_of_the_configuration_and_told_onc
     text = block.format("VI_1", "10.0.0.1") + block.format("VI_2", "10.0.0.2")
     found = read_text(text, "keepalived.conf")
     assert len([one for one in found.findings if "virtual_router_id 51 on eth0" in one]) == 1
-    assert list(hints(found.instances, [], True)) == []
+    assert list(shared_vips(found.instances)) == []
 
 
 def test_a_vip_of_two_instances_is_told() -> None:
-    (said,) = hints([configured("VI_1", 51, ADDRESS), configured("VI_2", 52, ADDRESS)], [], True)
+    (said,) = shared_vips([configured("VI_1", 51, ADDRESS), configured("VI_2", 52, ADDRESS)])
     assert said == "10.0.0.100 is a VIP of VI_1 and VI_2: leave it to one of them"

@@ -19,7 +19,10 @@ from selenium.webdriver.common.keys import Keys
 from hachecks.exporter import page
 from hachecks.exporter.consistency import headline
 from hachecks.exporter.view import Check, Instance, Notifier, SourceStatus, View, Vip
+from hachecks.group.answer import Answer, Held
+from hachecks.group.judgement import Member, judged
 from tests.browser import (
+    PLACES_OF_READERS,
     axe_violations,
     browser,
     colours,
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
 
 HOSTILE = '<script>alert(1)</script><b title="&quot;">&amp;'
 AT = time.time()
-PLACES = ((1280, False), (1280, True), (360, False), (320, True))
 
 
 def instance(number: int, state: str, *changes: tuple[float, str], why: str = "") -> Instance:
@@ -196,7 +198,7 @@ def polled(site: Site, status: int = 304) -> None:
 @pytest.mark.parametrize(("name", "view"), [("5", five()), ("255", many())])
 def test_the_page_is_accessible_and_quiet_everywhere(driver: WebDriver, name: str, view: View) -> None:
     with served(view) as site:
-        for width, dark in PLACES:
+        for width, dark in PLACES_OF_READERS:
             resize(driver, width)
             colours(driver, dark=dark)
             driver.get(site.url)
@@ -207,6 +209,57 @@ def test_the_page_is_accessible_and_quiet_everywhere(driver: WebDriver, name: st
         polled(site)
     assert console_errors(driver) == []
     assert set(requests(driver)) == {site.url}
+
+
+def grouped(view: View) -> View:
+    """The node among two others, of which one has a VIP that this one has too, and the other does not answer."""
+    held = {one.address: Held(one.instance, "MASTER", bool(one.present)) for one in view.vips}
+    own = Answer(view.node, "0.1.0", "1", True, "All 5 VIPs are where Keepalived says", held, {}, {})
+    both = {address: one._replace(present=number == 1) for number, (address, one) in enumerate(held.items())}
+    other = own._replace(node="node-b", version="0.2.0", identity="2", agrees=False, vips=both, drain="by hand")
+    members = (
+        Member("", view.node, own, answered=AT),
+        Member("10.0.0.2:10112", "node-b", other, answered=AT - 1),
+        Member("10.0.0.3:10112", "node-c", None, HOSTILE, AT - 60, AT - 61),
+    )
+    return replace(view, group=judged(members, judged(members)))
+
+
+def test_the_group_stands_above_the_node_and_is_as_accessible(driver: WebDriver) -> None:
+    with served(grouped(five())) as site:
+        for width, dark in PLACES_OF_READERS:
+            resize(driver, width)
+            colours(driver, dark=dark)
+            driver.get(site.url)
+            screenshot(driver, f"group-{width}-{'dark' if dark else 'light'}")
+            assert axe_violations(driver) == []
+            assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        assert text(driver, "h1") == "1 of 5 VIPs is served twice; of 2 it is not known"
+        assert text(driver, "#group .but") == (
+            "1 of 3 nodes is silent, node-b is in trouble, node-b is drained, 1 difference between nodes"
+        )
+        assert text(driver, "#own h2") == "1 of 5 VIPs is not where Keepalived says"
+        assert text(driver, "#group-wrong li") == "192.168.10.1 is served twice: by node-a.example.net and node-b"
+        rows = driver.find_elements(By.CSS_SELECTOR, "#group-nodes tbody tr")
+        assert [row.get_attribute("class") for row in rows] == ["", "fault", "unknown"]
+        assert HOSTILE in rows[2].text
+        assert "drained by hand" in rows[1].text
+        assert driver.title == "✗ 1 · node-a.example.net"
+        site.view = five()
+        until(lambda: text(driver, "h1") == "1 of 5 VIPs is not where Keepalived says")
+        assert driver.find_elements(By.ID, "group-nodes") == []
+        site.view = grouped(five())
+        until(lambda: bool(driver.find_elements(By.ID, "group-nodes")))
+    assert [line for line in console_errors(driver) if "ERR_" not in line] == []
+
+
+def test_a_page_of_a_group_of_255_vips_is_small_and_soon_made() -> None:
+    view = grouped(many())
+    assert len(page.render(view).encode()) < 550_000
+    began = time.process_time()
+    for _ in range(10):
+        page.render(view)
+    assert (time.process_time() - began) / 10 < 0.08, "22 ms on a quiet machine"
 
 
 def test_on_a_phone_the_cards_are_still_a_table_to_those_who_hear_it(driver: WebDriver) -> None:

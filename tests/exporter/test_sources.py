@@ -15,6 +15,7 @@ import pytest
 
 from hachecks.checks.results import CheckResults
 from hachecks.exporter import body, compatibility, metrics, page, queues
+from hachecks.exporter.additions import Additions
 from hachecks.exporter.checks import DEFAULT_INTERVAL, FORGET_SECONDS, NEVER_RAN, STALE_SECONDS, CheckSource
 from hachecks.exporter.configuration import ConfigurationSource
 from hachecks.exporter.document import document
@@ -25,7 +26,8 @@ from hachecks.exporter.sources import Sources
 from hachecks.exporter.view import Instance
 from hachecks.exporter.view_builder import ViewBuilder, with_reasons
 from hachecks.keepalived.configuration import Configuration, VrrpScript
-from hachecks.services.exposition import TEXT, rendered
+from hachecks.services.exposition import TEXT
+from hachecks.services.exposition_text import rendered
 from hachecks.transitions import journal
 from tests import nodes
 from tests.exporter.running import configuration, say
@@ -105,7 +107,7 @@ def published(name: str, at: float, *, good: bool = True, interval: float = 0.0)
 
 
 def checks(directory: Path, *scripts: VrrpScript) -> CheckSource:
-    found = CheckSource(lambda: [str(directory)], {}, SourceHealth("verdicts", lambda _: None))
+    found = CheckSource(lambda: [str(directory)], {}, SourceHealth("verdicts", lambda _: None), Additions())
     found.configure(Configuration((), scripts, {}, ()))
     return found
 

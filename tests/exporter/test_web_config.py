@@ -739,7 +739,7 @@ def test_what_has_not_changed_is_not_read(place: Place) -> None:
             "basic_auth_users: {'a:b': x}",
             "basic_auth_users.a:b: a name with a colon can never log in; leave it out",
         ),
-        (f"{USERS}  bob: {ALICE}\n  alice: {ALICE}", "line 2: alice stands there twice"),
+        pytest.param(f"{USERS}  bob: {ALICE}\n  alice: {ALICE}", "line 2: alice stands there twice", id="twice"),
         ("rate_limit: {interval: 1}", "rate_limit.interval: '1' is no duration; write 1s or 500ms, or 0 for no limit"),
         ("rate_limit: {interval: s}", "rate_limit.interval: 's' is no duration; write 1s or 500ms, or 0 for no limit"),
         ("rate_limit: {interval: 1m30s, burst: 1.5}", "rate_limit.burst: '1.5' is not a whole number"),
