@@ -21,7 +21,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from hachecks import state
+from hachecks.checks import answer
+from hachecks.checks.answer import Answer, Asked
 from hachecks.executable.build import LIMIT, RESERVE
+from hachecks.node import CONFIG_FILE
 from tests import nginx, postgresql
 
 if TYPE_CHECKING:
@@ -141,6 +145,36 @@ def rows(python: str, commands: Iterator[Check]) -> Iterator[tuple[str, ...]]:
             )
 
 
+def answers(web: nginx.Nginx, directory: str) -> Iterator[tuple[str, Cost]]:
+    """What a check costs whose verdict the agent has published, and what it costs others to ask the same."""
+    environ = {"PATH": os.environ["PATH"], "HACHECK_STATE_DIR": directory}
+    now, port = answer.now(), web.ports["plain"]
+    asked = Asked("web", CONFIG_FILE, answer.given(environ))
+    line = f"PASS - 127.0.0.1:{port} accepted the connection in 0.1 ms"
+    answer.write(directory, Answer(asked, answer.IN_MEMORY, now, now + 360000, True, line))
+    yield "hacheck run NAME", cost(["/bin/sh", str(EXECUTABLE), "run", "web"], environ)
+    yield "check_tcp", cost([str(PLUGINS / "check_tcp"), "-H", "127.0.0.1", "-p", str(port)], environ)
+    yield "bash </dev/tcp/…", cost(["bash", "-c", f"</dev/tcp/127.0.0.1/{port}"], environ)
+    yield "sh -c :", cost(["/bin/sh", "-c", ":"], environ)
+
+
+def show_answers(web: nginx.Nginx) -> None:
+    """Print the table of a fresh verdict of the agent's, as parts of what check_tcp and bash take."""
+    with tempfile.TemporaryDirectory(dir=state.SHARED) as directory:
+        took = dict(answers(web, directory))
+    print(f"\n{'a fresh verdict of the agent':30} {'instructions':>12} {'CPU':>18}")
+    for title, one in took.items():
+        print(f"{title:30} {one.instructions / 1e6:>10.1f} M {one.seconds * 1000:>15.2f} ms")
+    ours, *others = (took[title] for title in ("hacheck run NAME", "check_tcp", "bash </dev/tcp/…"))
+    for (name, most), other in zip((("check_tcp", 0.5), ("bash", 1.0)), others):
+        for what, many in (
+            ("instructions", ours.instructions / other.instructions),
+            ("CPU", ours.seconds / other.seconds),
+        ):
+            judged = "reached" if many <= most else "MISSED"
+            print(f"{what} {many:.2f} × {name}'s: ≤ {most} × {judged}", flush=True)
+
+
 def hooks(python: str) -> Iterator[tuple[str, str]]:
     """What people call as a notify script: ours, and two that do as little in Python."""
     record = "open(sys.argv[1] + '/lean', 'a').write(' '.join(sys.argv[2:]) + chr(10))"
@@ -180,6 +214,7 @@ def main() -> None:
         database = stack.enter_context(postgresql.primary(stack.enter_context(postgresql.workplace()) / "primary"))
         for title, *cells, target in rows(python, checks(python, web, database)):
             print(f"{title:30} {cells[0]:>12} {cells[1]:>8} {cells[2]:>9} {cells[3]:>8}  {target}", flush=True)
+        show_answers(web)
     print(f"\n{f'{STORM} notifies at once':30} {'wall':>12} {'CPU each':>18}")
     for title, hook in hooks(python):
         wall, each = min(storm(hook) for _ in range(3))

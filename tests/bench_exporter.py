@@ -34,6 +34,7 @@ SIZES = (5, 50, 255)
 SCRAPES = 200
 IDLE = 20.0
 MOST_CPU, MOST_MEMORY, MOST_IDLE = 4.0, 64.0, 0.3
+"""Of a scrape, unchanged or after news, in milliseconds; of the process, in MiB; of a core while nobody asks, in %."""
 
 
 class Families(Collector):
@@ -119,7 +120,7 @@ def measure(count: int) -> None:
             words_said = ("BACKUP", "MASTER")
             moved, _ = scrapes(running, lambda: say(state, "VI_1", words_said[next(numbers) % 2]))
             written, with_gzip = peer(text)
-            judged = "reached" if same <= MOST_CPU else "MISSED"
+            judged = "reached" if max(same, moved) <= MOST_CPU else "MISSED"
             print(
                 f"{count:>4} VIPs {series:>6} series {same:>8.2f} ms CPU {took:>7.2f} ms {moved:>9.2f} ms"
                 f" {written:>11.1f} ms {with_gzip:>9.1f} ms {memory_mib(running.process.pid):>8.1f} MiB"

@@ -30,7 +30,7 @@ from .web import Web
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 VIP = "10.77.0.100"
 CLIENT = Path(__file__).with_name("client.py")
@@ -112,7 +112,7 @@ class Node:
         self.path = inside.path
         self.web = Web(name, inside)
         self._timeline = timeline
-        self._keepalived: Process | None = None
+        self.keepalived: Process | None = None
         inside.start("ip", "-oneline", "-4", "monitor", "address", heard=self._address_changed)
 
     @property
@@ -134,6 +134,7 @@ class Node:
             raise AssertionError(f"check on {self.name} does not pass: {(done.stdout or done.stderr).strip()}")
 
     def start_keepalived(self, check: str, global_defs: Iterable[str] = (), notify: str = "") -> None:
+        """Start it with OpenShift's own configuration."""
         slot = int(self.address.rpartition(".")[2])
         text = CONFIGURATION.format(
             check=check.format(address=self.address),
@@ -144,28 +145,32 @@ class Node:
             notify=f'notify "{notify}"' if notify else "",
             vip=VIP,
         )
-        self.path("/run/keepalived.conf").write_text(text)
+        self.run_keepalived(text)
+
+    def run_keepalived(self, configuration: str) -> None:
+        """Start it with this keepalived.conf."""
+        self.path("/run/keepalived.conf").write_text(configuration)
         # What it is asked to write goes to memory, as it should anywhere.
         argv = ["env", "TMPDIR=/run", "keepalived", "-n", "--log-console", "-f", "/run/keepalived.conf"]
-        self._keepalived = self.start(*argv, heard=self._keepalived_said)
+        self.keepalived = self.start(*argv, heard=self._keepalived_said)
 
     def terminate_keepalived(self) -> None:
-        if self._keepalived:
-            self._keepalived.terminate()
+        if self.keepalived:
+            self.keepalived.terminate()
 
     def hang_keepalived(self) -> None:
         """SIGSTOP for all of its processes: it says nothing any more, and its addresses stay."""
-        if self._keepalived:
-            self._keepalived.signal(signal.SIGSTOP)
+        if self.keepalived:
+            self.keepalived.signal(signal.SIGSTOP)
 
     def kill_keepalived(self) -> None:
         """SIGKILL for all of its processes: its addresses stay."""
-        if self._keepalived:
-            self._keepalived.end()
+        if self.keepalived:
+            self.keepalived.end()
 
     def end_keepalived(self) -> None:
-        if self._keepalived:
-            self._keepalived.end(within=PATIENCE)
+        if self.keepalived:
+            self.keepalived.end(within=PATIENCE)
 
     def _keepalived_said(self, line: str) -> None:
         self._timeline.add(self.name, "keepalived", LOG_STAMP.sub("", line))
@@ -176,17 +181,16 @@ class Node:
 
 
 class Cluster:
-    """Node a, which OpenShift's arithmetic makes the MASTER, node b, and the client that asks the VIP all the time."""
+    """Node a, which OpenShift's arithmetic makes the MASTER, node b, and the client that asks the VIP all the time.
 
-    def __init__(self, a: Node, b: Node, service: Service, timeline: Timeline) -> None:
-        self.a = a
-        self.b = b
+    There may be more nodes, for configurations of another kind.
+    """
+
+    def __init__(self, nodes: Sequence[Node], service: Service, timeline: Timeline) -> None:
+        self.nodes = tuple(nodes)
+        self.a, self.b, *_ = self.nodes
         self.service = service
         self.timeline = timeline
-
-    @property
-    def nodes(self) -> tuple[Node, Node]:
-        return self.a, self.b
 
     @property
     def master(self) -> Node:
@@ -213,10 +217,14 @@ class Cluster:
             self.wait_for_service(self.a, since=began)
             yield
         finally:
-            for node in self.nodes:
-                node.terminate_keepalived()
-            for node in self.nodes:
-                node.end_keepalived()
+            self.end_keepalived()
+
+    def end_keepalived(self) -> None:
+        """Ask all to end, and wait for that."""
+        for node in self.nodes:
+            node.terminate_keepalived()
+        for node in self.nodes:
+            node.end_keepalived()
 
     def wait_for_failover(self, broken: Node, *, since: float) -> None:
         """See one node give up the VIP because its check failed, and the other one serve the client."""
@@ -239,6 +247,10 @@ class Cluster:
         answers = f"{node.name} answers"
         return self._wait(f"{answers} the client", lambda seen: seen.text.startswith(answers), since, within)
 
+    def wait_for_answers(self, node: Node, *, since: float) -> None:
+        """See the client be served by this node, whoever served it before."""
+        wait_until(f"{node.name} serves", lambda: self.service.served_by(node.name, since=since))
+
     def _wait(self, what: str, wanted: Callable[[Event], bool], since: float, within: float) -> Event:
         return self.timeline.wait(what, wanted, since=since, within=within)
 
@@ -246,12 +258,22 @@ class Cluster:
 @contextmanager
 def two_nodes(files: Mapping[str, bytes], *, mode: int = 0o755) -> Iterator[Cluster]:
     """Two nodes with these files in the ConfigMap at /etc/keepalive, web services running, Keepalived not yet."""
+    with several_nodes(2, files, mode=mode) as cluster:
+        yield cluster
+
+
+@contextmanager
+def several_nodes(
+    count: int, files: Mapping[str, bytes], *, mode: int = 0o755, asking: Sequence[float] = ()
+) -> Iterator[Cluster]:
+    """So many of these nodes; `asking` is how often the client asks and how long it waits, in seconds."""
     timeline = Timeline()
     with ExitStack() as stack:
         switch = stack.enter_context(namespace(SETUP))
         nodes = []
-        for name, address in (("node-a", "10.77.0.2"), ("node-b", "10.77.0.3")):
+        for name, octet in zip(("node-a", "node-b", "node-c")[:count], range(2, 5)):
             inside = stack.enter_context(namespace(NODE_SETUP))
+            address = f"10.77.0.{octet}"
             plug(inside, switch, name, f"{address}/24")
             node = Node(name, address, inside, timeline)
             node.configmap.replace(files, mode=mode)
@@ -259,9 +281,10 @@ def two_nodes(files: Mapping[str, bytes], *, mode: int = 0o755) -> Iterator[Clus
         client = stack.enter_context(namespace())
         plug(client, switch, "client", "10.77.0.9/24")
         service = Service(timeline)
-        client.start(sys.executable, str(CLIENT), VIP, heard=lambda line: service.record(_answer(line)))
+        asks = [sys.executable, str(CLIENT), VIP, *map(str, asking)]
+        client.start(*asks, heard=lambda line: service.record(_answer(line)))
         wait_until("the nodes' links are up", lambda: all(node.has_link for node in nodes))
-        yield Cluster(nodes[0], nodes[1], service, timeline)
+        yield Cluster(nodes, service, timeline)
 
 
 def _answer(line: str) -> Answer:

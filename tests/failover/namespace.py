@@ -30,8 +30,8 @@ ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 HOLD = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
 # Where this tree and its Python are, whatever a namespace has in place of the machine's directories.
 KEPT = sorted({str(Path(__file__).parents[2]), sys.prefix, sys.base_prefix})
-# Ignoring SIGCHLD survives the exec and has the kernel reap the orphans that end up with process 1.
-HOLDER = "set -e; trap '' CHLD; ip link set lo up; {setup}\necho ready; exec sleep infinity"
+# Ignoring SIGCHLD has the kernel reap the orphans that end up with process 1; dash does not hand on its `trap '' CHLD`.
+HOLDER = "set -e; ip link set lo up; {setup}\necho ready; exec env --ignore-signal=CHLD sleep infinity"
 
 
 def covered(directory: str, options: str = "mode=1777") -> str:
@@ -77,6 +77,24 @@ class Process:
     def running(self) -> bool:
         return self._nsenter.poll() is None
 
+    @property
+    def code(self) -> int | None:
+        """The program's exit status, or the signal that ended it as a negative number; None while it runs."""
+        return self._nsenter.poll()
+
+    @property
+    def pid(self) -> int:
+        """The program's process id on the machine; 0 when it has ended."""
+        return self._leader() or 0
+
+    @property
+    def pid_inside(self) -> int:
+        """Its process id in its own namespace; 0 when it has ended."""
+        with suppress(FileNotFoundError, ProcessLookupError):
+            status = Path(f"/proc/{self.pid}/status").read_text()
+            return int(status.partition("NSpid:")[2].splitlines()[0].split()[-1])
+        return 0
+
     def signal(self, number: signal.Signals) -> None:
         """Signal the program with all its children, as one would a container."""
         leader = self._leader()
@@ -85,6 +103,10 @@ class Process:
         if number != signal.SIGSTOP:
             # nsenter stops itself when the program is stopped, and would then never learn of its end.
             self._nsenter.send_signal(signal.SIGCONT)
+
+    def wake(self) -> None:
+        """Have nsenter learn of an end that came while it had stopped itself."""
+        self._nsenter.send_signal(signal.SIGCONT)
 
     def terminate(self) -> None:
         """Ask the program to stop; it does as it likes with its children."""
@@ -198,10 +220,10 @@ def _wait_until_ready(holder: subprocess.Popen[bytes], within: float = PATIENCE)
         raise RuntimeError(f"cannot make a namespace: {holder.stderr.read().decode().strip() or 'no answer'}")
 
 
-def wait_until(what: str, true: Callable[[], bool], within: float = PATIENCE) -> None:
-    """Look every 20 ms until `true()`; `what` names it in the complaint."""
+def wait_until(what: str, true: Callable[[], bool], within: float = PATIENCE, *, every: float = 0.02) -> None:
+    """Look every 20 ms, or so often, until `true()`; `what` names it in the complaint."""
     end = time.monotonic() + within
     while not true():
         if time.monotonic() > end:
             raise TimeoutError(f"not within {within:g} s: {what}")
-        time.sleep(0.02)
+        time.sleep(every)

@@ -35,5 +35,5 @@ def missing_command(*commands: str) -> str | None:
         return "network namespaces need root: run it as root"
     for command in commands:
         if shutil.which(command, path=PATH) is None:
-            return f"{command} is not installed: apt-get install {DEBIAN_PACKAGES[command]}"
+            return f"{command} is not installed: apt-get install {DEBIAN_PACKAGES.get(command, command)}"
     return None

@@ -152,15 +152,20 @@ def started(forms: Sequence[str], user: str, *, secure: bool) -> Iterator[Keepal
 
 def advised(user: str) -> list[str]:
     """What to write before the path, where Keepalived's scripts run as this user: README.md and docs/ say the same."""
-    forms = [list(advised_by(page, user)) for page in (README, OPENSHIFT)]
+    forms = [advised_by(page, user) for page in (README, OPENSHIFT)]
     assert forms[0] == forms[1] != []
     return forms[0]
 
 
-def advised_by(page: Path, user: str) -> Iterator[str]:
-    rows = re.findall(r"^\| (root|another user)\b.*?\| (.*) \|$", page.read_text(), re.MULTILINE)
+def advised_by(page: Path, user: str) -> list[str]:
+    text = page.read_text()
+    if page == README:  # in sentences: what stands in a keepalived.conf, and what for another user
+        (other,) = re.findall(r"as another user than root,(.*?)\.\n", text, re.DOTALL)
+        own = re.findall(rf'^In any keepalived.conf: `script "(\S+) {PATH} ', text, re.MULTILINE)
+        return own if user == "root" else re.findall(r"`(/\S*sh)`", other)
+    rows = re.findall(r"^\| (root|another user)\b.*?\| (.*) \|$", text, re.MULTILINE)
     (row,) = [text for whom, text in rows if (whom == "root") == (user == "root")]
-    return (form.removesuffix(f" {PATH} …") for form in re.findall(f"`([^`]* {PATH} …)`", row))
+    return [form.removesuffix(f" {PATH} …") for form in re.findall(f"`([^`]* {PATH} …)`", row)]
 
 
 BOTH = pytest.mark.parametrize("secure", [False, True], ids=["plain", "enable_script_security"])

@@ -96,6 +96,11 @@ class Service:
         ends = [answer.ended for answer in self._served]
         return max((after - before for before, after in zip(ends, ends[1:]) if after > since), default=0.0)
 
+    def served_by(self, node: str, *, since: float) -> bool:
+        """Whether the latest good answer is this node's, to a request made after `since`."""
+        last = self._served[-1] if self._served else None
+        return last is not None and last.node == node and last.began > since
+
     def _record_failure(self, answer: Answer) -> None:
         # Requests overlap: one that hung and gave up after a later one was served is not a second interruption.
         is_news = not self._served or answer.began > self._served[-1].ended

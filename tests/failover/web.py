@@ -20,6 +20,7 @@ http {{
     default_type text/plain;
     server {{
         listen 80 backlog=128;
+        listen 127.0.0.1:1936 backlog=128;
         location / {{
             if (-e /run/broken) {{ return 500 "out of order\\n"; }}
             return 200 "{name}\\n";
@@ -30,39 +31,51 @@ http {{
 
 
 class Web:
-    """nginx on port 80 of every address of its node; it answers with the node's name."""
+    """nginx on port 80 of every address of its node; it answers with the node's name.
+
+    It is also asked where OpenShift's router is asked for its health, by whoever looks from the node itself.
+    """
 
     def __init__(self, name: str, namespace: Namespace) -> None:
         self._namespace = namespace
         self._broken = namespace.path("/run/broken")
         namespace.path("/run/nginx.conf").write_text(CONFIGURATION.format(name=name))
-        self._process = self._start()
+        self.process = self.start()
 
     def kill(self) -> None:
         """SIGKILL: the kernel refuses every connection from now on."""
-        self._process.end()
+        self.process.end()
 
     def hang(self) -> None:
         """SIGSTOP: the kernel goes on accepting connections, and nobody answers."""
-        self._process.signal(signal.SIGSTOP)
+        self.process.signal(signal.SIGSTOP)
 
     def answer_500(self) -> None:
         """Every request gets an answer, and every answer is an error."""
         self._broken.touch()
 
+    def restart(self) -> None:
+        """Start it again, as a supervisor does."""
+        self.process = self.start()
+
+    def works(self) -> None:
+        """It answers as it should, if it runs."""
+        self._broken.unlink(missing_ok=True)
+
     def repair(self) -> None:
         """Undo whatever was done to it, and wait until it serves."""
-        self._broken.unlink(missing_ok=True)
-        if self._process.running:
-            self._process.signal(signal.SIGCONT)
+        self.works()
+        if self.process.running:
+            self.process.signal(signal.SIGCONT)
         else:
-            self._process = self._start()
+            self.process = self.start()
         wait_until("nginx answers", self.answers)
 
     def answers(self) -> bool:
         return self._namespace.run("curl", "--silent", "--fail", "--max-time", "1", "http://127.0.0.1/").returncode == 0
 
-    def _start(self) -> Process:
+    def start(self) -> Process:
+        """Start it."""
         return self._namespace.start("nginx", "-e", "stderr", "-c", "/run/nginx.conf")
 
 
