@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hachecks.ipfailover.plan import HMAC_MODES
+from hachecks.ipfailover.plan import HMAC_MODES, Untold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,13 +58,13 @@ def _changes(was_plan: Plan, was: Instance, plan: Plan, instance: Instance) -> I
         yield MOVES, f"from {was.nodes[0]}{gone} to {instance.nodes[0]}"
     if was.id != instance.id:
         yield RENUMBERS, f"from id {was.id} to {instance.id}"
-    reasons = list(_two_elections(was_plan, was, plan, instance))
+    reasons = list(two_elections(was_plan, was, plan, instance))
     if reasons:
         yield TWICE, f"until every node has the new plan, since {'; and '.join(reasons)}"
 
 
-def _two_elections(was_plan: Plan, was: Instance, plan: Plan, instance: Instance) -> Iterator[str]:
-    """Why nodes with the old plan and nodes with the new one do not elect one owner."""
+def two_elections(was_plan: Plan, was: Instance, plan: Plan, instance: Instance) -> Iterator[str]:
+    """Why nodes with the old plan and nodes with the new one do not elect one owner; nothing where they do."""
     if was.id != instance.id:
         yield f"its id was {was.id} and is {instance.id}"
     if was_plan.interface and plan.interface and was_plan.interface != plan.interface:
@@ -78,7 +78,8 @@ def _two_elections(was_plan: Plan, was: Instance, plan: Plan, instance: Instance
         were = "was the address" if was.advertised == 1 else "were the addresses"
         yield f"{_advertised(was)} {were} in its adverts and {_advertised(instance)} is"
     new = [node for node in plan.nodes if node not in was_plan.nodes]
-    if plan.unicast and was_plan.unicast and new:
+    # A keepalived.conf does not tell what its nodes are called.
+    if plan.unicast and was_plan.unicast and was_plan.nodes and new:
         yield f"nodes with the old peers do not speak to {', '.join(new)}; start it after all others have the new plan"
 
 
@@ -105,6 +106,8 @@ def _adverts_that_differ(was_plan: Plan, was: Instance, plan: Plan, instance: In
 
 def _named(password: str | None) -> str:
     """A password, or the file that it is in."""
+    if isinstance(password, Untold):
+        return "another" if password else "none"
     return password if password and password.startswith("in /") else repr(password)
 
 

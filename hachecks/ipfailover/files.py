@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.ledger_map import held
 from hachecks.settings import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 LARGEST = 16 * 1024 * 1024
 """Bytes: all Deployments of a cluster are less."""
@@ -55,6 +56,30 @@ def _decoded(data: bytes, place: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Invalid(f"{place}: byte {error.start} is no UTF-8; name a text file") from None
+
+
+def write_files(directory: str, files: Mapping[str, tuple[bytes, int]]) -> None:
+    """Write all files with their modes or none, as far as that can be: what may fail is done before any is replaced."""
+    made: list[tuple[str, str]] = []
+    try:
+        for name, (content, mode) in files.items():
+            path = os.path.join(directory, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(prefix=".hacheck-", dir=os.path.dirname(path))
+            made.append((temporary, path))
+            with open(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+        while made:
+            os.replace(*made[0])
+            del made[0]
+    except OSError as error:
+        raise Invalid(f"{directory}: {error.strerror}; name a directory that this user may write") from None
+    finally:
+        for temporary, _ in made:
+            os.unlink(temporary)
 
 
 class LedgerFile:

@@ -24,6 +24,12 @@ HMAC_MODES = ("", "receive-only", "permissive", "enforce")
 """How far a configuration is on the way from adverts that nobody signs to those that all must sign."""
 
 
+class Untold(str):
+    """A password that somebody wrote himself, which no sentence tells."""
+
+    __slots__ = ()
+
+
 class Instance(NamedTuple):
     """A VRRP instance: its name, number and id, its VIPs, and nodes with their priorities, the master first.
 
@@ -72,23 +78,23 @@ class Plan(NamedTuple):
 
 
 def plan_all(
-    configurations: Sequence[Settings], ledger: Ledger, placement: str | None
+    configurations: Sequence[Settings], ledger: Ledger, placement: str | None, *, may_be_empty: bool = False
 ) -> tuple[tuple[Plan, ...], Ledger]:
     """The plans of configurations on the same nodes, and the ledger afterwards; raises `Invalid`.
 
-    `placement` is `even`, `hash`, or None for what the settings allow.
+    `placement` is `even`, `hash`, or None for what the settings allow; `may_be_empty` says that VIPs come and go.
     """
-    _refuse_same(configurations, ledger)
+    _refuse_same(configurations, ledger, may_be_empty=may_be_empty)
     plans = []
     for settings in configurations:
         kept = ledger.get(settings.config_name, Kept("", ()))
-        plan, after = _planned(settings, kept, _taken(settings, ledger), placement)
+        plan, after = _planned(settings, kept, taken(settings, ledger), placement)
         plans.append(plan)
         ledger = {**ledger, settings.config_name: after}
     return tuple(plans), ledger
 
 
-def _refuse_same(configurations: Sequence[Settings], ledger: Ledger) -> None:
+def _refuse_same(configurations: Sequence[Settings], ledger: Ledger, *, may_be_empty: bool) -> None:
     """Refuse configurations of one name, and a VIP that several serve."""
     names = [settings.config_name for settings in configurations]
     owners = {
@@ -97,7 +103,7 @@ def _refuse_same(configurations: Sequence[Settings], ledger: Ledger) -> None:
     for settings in configurations:
         if names.count(settings.config_name) > 1:
             raise Invalid(f"two configurations are called {settings.config_name}; set OPENSHIFT_HA_CONFIG_NAME in each")
-        if not settings.virtual_ips.addresses:
+        if not settings.virtual_ips.addresses and not may_be_empty:
             raise Invalid(
                 f"{settings.config_name}: no VIP is named; set OPENSHIFT_HA_VIRTUAL_IPS, or give --virtual-ips, FILE "
                 "or --env-file"
@@ -108,7 +114,7 @@ def _refuse_same(configurations: Sequence[Settings], ledger: Ledger) -> None:
             owners[vip] = settings.config_name
 
 
-def _taken(settings: Settings, ledger: Ledger) -> Mapping[int, str]:
+def taken(settings: Settings, ledger: Ledger) -> Mapping[int, str]:
     """The ids that other configurations have where this one's adverts are heard, so far as that is known."""
     return {
         one.id: name

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hachecks.config import nearest
-from hachecks.ipfailover import preemption, values, vips
+from hachecks.ipfailover import instant, preemption, values, vips
 from hachecks.ipfailover.variable import PREFIX, declared
 from hachecks.settings import Invalid
 from hachecks.units import parse_bool
@@ -219,6 +219,14 @@ class Settings:
         metavar="FILE",
         help="The file in which the agent tells Keepalived whether the node is well, beside the check",
     )
+    drain_file: str = declared(
+        "OPENSHIFT_HA_DRAIN_FILE",
+        values.path,
+        flag="drain-file",
+        ours=True,
+        metavar="FILE",
+        help="The file by which hacheck drain moves the VIPs of a node to others, such as /var/lib/hacheck/drain",
+    )
     notify_script: str = declared(
         "OPENSHIFT_HA_NOTIFY_SCRIPT",
         values.line,
@@ -285,6 +293,15 @@ class Settings:
         metavar="LINES",
         help="Lines of keepalived.conf for global_defs",
     )
+    change_at: int = declared(
+        "OPENSHIFT_HA_CHANGE_AT",
+        instant.parse,
+        flag="change-at",
+        ours=True,
+        metavar="INSTANT",
+        help="When all nodes change to these variables at once, such as 2026-11-30T22:00:00Z: see hacheck ipfailover "
+        "migrate",
+    )
     iptables_chain: str = declared(
         "OPENSHIFT_HA_IPTABLES_CHAIN",
         values.matching(values.WORD, "chain of iptables"),
@@ -312,11 +329,11 @@ class Settings:
     )
     selector: str = declared(
         "OPENSHIFT_HA_SELECTOR",
-        values.matching(values.LABELS, "label; expected NAME=VALUE"),
+        values.labels,
         flag="selector",
         short="-l",
-        metavar="LABEL",
-        help="Of nodes",
+        metavar="LABELS",
+        help="Of nodes: NAME=VALUE, several parted by commas",
     )
     unicast_source: str = declared(
         "UNICAST_SOURCE_IPADDRESS",

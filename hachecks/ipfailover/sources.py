@@ -14,7 +14,7 @@ from hachecks.settings import Invalid
 from hachecks.verdict import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from typing_extensions import TypeAlias
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
     Refuse: TypeAlias = Callable[[Place, str], None]
 
-ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.ASCII)
+ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.ASCII | re.DOTALL)
 
 
 class Source(NamedTuple):
     """A configuration as it is given: what it is called in messages, its variables, and its stock version if told.
 
     `container` has them where they are a pod's, and `partial` says that there are more, which are not known here.
+    `ledger` is the text of the ledger that the pod has.
     """
 
     place: Place
@@ -37,6 +38,7 @@ class Source(NamedTuple):
     notes: tuple[str, ...] = ()
     container: Container | None = None
     partial: bool = False
+    ledger: Given | None = None
 
 
 def refuse(place: Place, why: str) -> None:
@@ -53,10 +55,10 @@ def environment(environ: Mapping[str, str]) -> Source:
 def env_file(text: str, place: str, refuse: Refuse = refuse) -> Source:
     """Lines of `NAME=VALUE`, quoted or not, `export` before it or not, comments and blank lines; the rest is refused.
 
-    A shell takes the last of two lines of one name.
+    What is between quotes may go over several lines. A shell takes the last of two lines of one name.
     """
     given: dict[str, Given] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in _lines(text):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
@@ -77,6 +79,44 @@ def env_file(text: str, place: str, refuse: Refuse = refuse) -> Source:
             continue
         given[name] = Given(unquoted, at)
     return Source(Place(place, place), given)
+
+
+def env_text(variables: Mapping[str, str]) -> str:
+    """An env file that `env_file` reads as these variables; raises `ValueError` naming one that no quotes can hold."""
+    return "".join(f"{name}={_quoted(name, text.strip())}\n" for name, text in variables.items())
+
+
+def _quoted(name: str, text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_./,:=@%+-]*", text, re.ASCII):
+        return text
+    mark = next((one for one in ("'", '"') if one not in text), "")
+    # Without quotes a text ends with its line, and before a comment.
+    if not mark and (text[0] in ("'", '"') or re.search(r"\s#|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text)):
+        raise ValueError(f"{name}: it has both kinds of quotes, which no env file can hold; keep to one kind")
+    return f"{mark}{text}{mark}"
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers, those of a value between quotes taken together."""
+    lines = text.splitlines()
+    number = 0
+    while number < len(lines):
+        first, line = number, lines[number]
+        found = ASSIGNMENT.fullmatch(line.strip())
+        mark = found[2].strip()[:1] if found else ""
+        if found and mark in ("'", '"') and mark not in found[2].strip()[1:]:
+            end = next((later for later in range(first + 1, len(lines)) if mark in lines[later]), first)
+            line = "\n".join([line.lstrip(), *lines[first + 1 : end + 1]])
+            number = end
+        number += 1
+        yield first + 1, line
+
+
+def is_env_file(text: str) -> bool:
+    """Whether a text is lines of `NAME=VALUE`, of which one is a variable of ours."""
+    lines = [line for line in (one.strip() for _, one in _lines(text)) if line and not line.startswith("#")]
+    found = [ASSIGNMENT.fullmatch(line) for line in lines]
+    return all(found) and any(is_ours(one[1]) for one in found if one)
 
 
 def _unquoted(value: str) -> str | None:

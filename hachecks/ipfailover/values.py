@@ -20,7 +20,12 @@ LARGEST_NUMBER = 1_000_000
 CONFIG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 NODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 WORD = re.compile(r"[A-Za-z0-9_.-]{1,253}", re.ASCII)
-LABELS = re.compile(r"[A-Za-z0-9_./-]+=[A-Za-z0-9_.-]*", re.ASCII)
+LABEL = re.compile(
+    r"(?:(?=[a-z0-9.-]{1,253}/)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*/)?"
+    r"([A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)=(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?",
+    re.ASCII,
+)
+"""A label as Kubernetes takes it: a name, which may have a domain before it, and a value, which may be empty."""
 
 
 def number(least: int, most: int) -> Callable[[str], int]:
@@ -112,6 +117,18 @@ def peers(text: str) -> tuple[str, ...]:
         if word:
             vips.parse_address(word)
     return nodes(text)
+
+
+def labels(text: str) -> str:
+    """Labels of nodes, all of which they have, or none."""
+    found: dict[str, str] = {}
+    for word in text.split(",") if text else ():
+        if not LABEL.fullmatch(word):
+            raise ValueError(f"{word!r} is no label; expected NAME=VALUE")
+        name, value = word.split("=", 1)
+        if found.setdefault(name, value) != value:
+            raise ValueError(f"no node has both {name}={found[name]} and {word}")
+    return text
 
 
 def address(text: str) -> str:

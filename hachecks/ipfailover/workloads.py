@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hachecks.ipfailover.expansion import expanded
+from hachecks.ipfailover.mounted import files_at
 from hachecks.ipfailover.resources import Container, resources, something
+from hachecks.ipfailover.running import Run, run_of
 from hachecks.ipfailover.settings import is_ours
-from hachecks.ipfailover.sources import Source, refuse
+from hachecks.ipfailover.sources import Source, env_file, is_env_file, refuse
 from hachecks.ipfailover.variable import Given, Place, version
 from hachecks.settings import Invalid
 from hachecks.verdict import visible
@@ -61,6 +64,7 @@ def sources_of(found: Sequence[Resource], refuse: Refuse = refuse) -> list[Sourc
         given = _variables(one, refuse) if key not in used else {}
         if given:
             configurations.append(Source(one.place(), given))
+        configurations += _env_files(one, refuse) if key not in used else ()
     return configurations
 
 
@@ -76,6 +80,19 @@ def _variables(config_map: Resource, refuse: Refuse, prefix: str = "") -> dict[s
             place = config_map.place(("data", key), key)
             found[prefix + key] = Given(_string(value, place, refuse), place)
     return found
+
+
+def _env_files(config_map: Resource, refuse: Refuse) -> Iterator[Source]:
+    """A configuration for each key of a ConfigMap that is an env file with variables of ours."""
+    for key, text in table(config_map.fields, "data", config_map.place(), refuse).items():
+        if isinstance(text, str) and is_env_file(text):
+            at = config_map.place(("data", key), key)
+            yield Source(at, _within(text, at, config_map, refuse))
+
+
+def _within(text: str, at: Place, config_map: Resource, refuse: Refuse) -> Mapping[str, Given]:
+    """The variables of an env file in a ConfigMap; a block of YAML begins on the line after its key."""
+    return env_file("\n" * at.line + text, config_map.file, refuse).given
 
 
 def table(document: Mapping[str, Any], key: str, place: Place, refuse: Refuse) -> Mapping[str, Any]:
@@ -130,9 +147,58 @@ class _Workload:
             container = Container(self._resource, number, fields, alone=len(containers) == 1)
             self._notes, self._partial = [], False
             given = {**self._whole_maps(container), **self._single(container)}
-            if given or self._partial:
+            run = run_of(fields)
+            if run:
+                yield from self._of_run(run, container, pod, given)
+            elif given or self._partial:
                 stock = _stock(fields.get("image"))
                 yield Source(container.place(), given, stock, tuple(self._notes), container, self._partial)
+
+    def _of_run(
+        self, run: Run, container: Container, pod: Mapping[str, Any], environ: Mapping[str, Given]
+    ) -> Iterator[Source]:
+        """The configurations of `hacheck ipfailover run`: as that has it, the environment's where it names no file."""
+        words = "args" if container.fields.get("args") else "command"
+        flags = {name: Given(text, container.place((words,), name)) for name, text in run.variables().items()}
+        ledger = self._ledger(run, container, pod)
+        paths = run.values("--env-file")
+        for path in paths:
+            self._partial = False
+            given = self._file(path, container, pod)
+            yield Source(container.place(), {**given, **flags}, None, (), container, self._partial, ledger)
+        for path in run.files():
+            note = f"{container.place()}: it has the variables of {visible(path)}, which is not read here"
+            yield Source(container.place(), flags, None, (note,), container, partial=True)
+        if not (paths or run.files()):
+            given = {**environ, **flags}
+            yield Source(container.place(), given, None, tuple(self._notes), container, self._partial, ledger)
+
+    def _ledger(self, run: Run, container: Container, pod: Mapping[str, Any]) -> Given | None:
+        """The ledger, where a given ConfigMap has it."""
+        for path in run.values("--ledger")[-1:]:
+            for one in files_at(pod, container.fields, path):
+                known = self._known(one.reference.get("name"))
+                data = table(known.fields, "data", known.place(), self._refuse) if known else {}
+                if known and one.key in data:
+                    place = known.place(("data", one.key), one.key)
+                    text = _string(data[one.key], place, self._refuse)
+                    return Given(text, place) if text.strip() else None
+        return None
+
+    def _file(self, path: str, container: Container, pod: Mapping[str, Any]) -> Mapping[str, Given]:
+        """The variables of an env file in a ConfigMap that is mounted."""
+        place = container.place(("volumeMounts",), path)
+        candidates = list(files_at(pod, container.fields, path))
+        for one in candidates:
+            known = self._map(one.reference, place)
+            data = table(known.fields, "data", known.place(), self._refuse) if known else {}
+            if known and one.key in data:
+                at = known.place(("data", one.key), one.key)
+                return _within(_string(data[one.key], at, self._refuse), at, known, self._refuse)
+        if not self._partial:
+            self._partial = True
+            self._refuse(place, f"no ConfigMap that is mounted has {visible(path)}; mount the one that has it")
+        return {}
 
     def _whole_maps(self, container: Container) -> dict[str, Given]:
         found: dict[str, Given] = {}
@@ -150,15 +216,18 @@ class _Workload:
 
     def _single(self, container: Container) -> dict[str, Given]:
         found: dict[str, Given] = {}
+        known: dict[str, str] = {}
         for number, one in enumerate(listed(container.fields, "env", container.place(), self._refuse)):
-            name = one.get("name")
+            name, value = one.get("name"), one.get("value")
+            if isinstance(name, str) and isinstance(value, str):
+                known[name] = value = expanded(value, known)
             if not isinstance(name, str) or not is_ours(name):
                 continue
             path: tuple[Key, ...] = ("env", number, "value") if "value" in one else ("env", number)
             place = container.place(path, name)
             if name in found:
                 self._refuse(container.place(path), f"{visible(name)} is set twice; keep one")
-            text = self._referred(one, container, path) if one.get("valueFrom") else one.get("value") or ""
+            text = self._referred(one, container, path) if one.get("valueFrom") else value or ""
             if text is not None:
                 found[name] = Given(_string(text, place, self._refuse), place)
         return found
@@ -189,16 +258,20 @@ class _Workload:
         if not isinstance(name, str):
             self._refuse(place, "the name of a ConfigMap is no text")
             return None
-        mine = self._resource.namespace
-        keys = [(mine, name), *((space, other) for space, other in self._maps if other == name and "" in (space, mine))]
-        found = next((key for key in keys if key in self._maps), None)
-        if found:
-            self._used.add(found)
-            return self._maps[found]
+        known = self._known(name)
+        if known:
+            self._used.add((known.namespace, known.name))
+            return known
         if not _is_optional(reference):
             self._partial = True
             self._refuse(place, f"it has variables of the ConfigMap {visible(name)}, which is not given; name its file")
         return None
+
+    def _known(self, name: Any) -> Resource | None:
+        """A ConfigMap that is given, of the workload's namespace or of one that nobody names."""
+        mine = self._resource.namespace
+        keys = [(mine, name), *(key for key in self._maps if key[1] == name and "" in (key[0], mine))]
+        return next((self._maps[key] for key in keys if key in self._maps), None)
 
 
 def _is_optional(reference: Mapping[str, Any]) -> bool:

@@ -124,7 +124,8 @@ class Node:
         self.run = inside.run
         self.start = inside.start
         self.path = inside.path
-        self._cluster = cluster
+        self.inside = inside
+        self.cluster = cluster
         self._running: dict[str, Process] = {}
 
     def serve(self) -> None:
@@ -150,7 +151,7 @@ class Node:
         for directory in sorted(self.path("/run/configurations").iterdir()):
             self._running[directory.name] = self.start(*in_directory(KEEPALIVED, directory.name))
         for name in self._running:
-            self._cluster.wait_for_word(self, name, "Startup complete", since=since)
+            self.cluster.wait_for_word(self, name, "Startup complete", since=since)
 
     def stop_keepalived(self) -> None:
         """Ask it to end, as a pod's end does, and wait for that."""
@@ -172,7 +173,7 @@ class Node:
         for process in self._running.values():
             process.tell(signal.SIGHUP)
         for name in self._running:
-            self._cluster.wait_for_word(self, name, "Reload complete", since=since)
+            self.cluster.wait_for_word(self, name, "Reload complete", since=since)
 
     def instances(self) -> dict[str, Dump]:
         """What its Keepalived says of its instances here and now, by their names."""
@@ -187,19 +188,19 @@ class Node:
 
     def cut(self) -> None:
         """Take the cable out."""
-        self._cluster.switch.must("ip", "link", "set", self.port, "down")
+        self.cluster.switch.must("ip", "link", "set", self.port, "down")
 
     def part(self) -> None:
         """Let no other node that is parted hear it, though its cable is in."""
-        self._cluster.switch.must("ip", "link", "set", self.port, "type", "bridge_slave", "isolated", "on")
+        self.cluster.switch.must("ip", "link", "set", self.port, "type", "bridge_slave", "isolated", "on")
 
     def join(self) -> None:
         """Let all hear it again."""
-        self._cluster.switch.must("ip", "link", "set", self.port, "type", "bridge_slave", "isolated", "off")
+        self.cluster.switch.must("ip", "link", "set", self.port, "type", "bridge_slave", "isolated", "off")
 
     def mend(self) -> None:
         """Put the cable in again."""
-        self._cluster.switch.must("ip", "link", "set", self.port, "up")
+        self.cluster.switch.must("ip", "link", "set", self.port, "up")
 
     @property
     def port(self) -> str:
@@ -207,7 +208,7 @@ class Node:
         return self.name
 
     def _said(self, configuration: str, line: str) -> None:
-        self._cluster.timeline.add(self.name, configuration, LOG_STAMP.sub("", line))
+        self.cluster.timeline.add(self.name, configuration, LOG_STAMP.sub("", line))
 
 
 class Cluster:
@@ -261,6 +262,19 @@ class Cluster:
             )
 
         wait_until("all are heard", all_are_heard)
+
+    def wait_until_elected(self) -> None:
+        """See one master of each instance whom no other node outranks, so that nobody is about to take over."""
+
+        def is_elected(nodes: Sequence[Dump]) -> bool:
+            priorities = [(one.effective_priority or 0, one.state == "MASTER") for one in nodes]
+            return max(priorities)[1] and sum(is_master for _, is_master in priorities) == 1
+
+        def all_are_elected() -> bool:
+            found = [node.instances() for node in self.nodes.values()]
+            return all(is_elected([each[name] for each in found]) for name in found[0])
+
+        wait_until("all are elected", all_are_elected)
 
     def wait_for_word(
         self, node: Node, configuration: str, word: str, *, since: float, within: float = PATIENCE

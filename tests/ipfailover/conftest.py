@@ -9,9 +9,11 @@ import pytest
 
 from tests.failover.requirements import missing_command
 from tests.ipfailover.cluster import Cluster, nodes
+from tests.ipfailover.kube_api import KubeApi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 COMMANDS = ("ip", "keepalived", "nsenter", "setpriv", "unshare")
 
@@ -26,3 +28,12 @@ def cluster() -> Iterator[Cluster]:
         pytest.skip(lack)
     with nodes(3) as found:
         yield found
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[KubeApi]:
+    """A cluster's API with nothing in it."""
+    account = tmp_path / "account"
+    account.mkdir()
+    with KubeApi(account).serving() as server:
+        yield server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.ipfailover import (
     lint_cases_conf,
+    lint_cases_ours,
     lint_cases_pod,
     lint_cases_stock,
     lint_cases_together,
@@ -12,5 +13,12 @@ from tests.ipfailover import (
 from tests.ipfailover.linting import CASES as CASES  # noqa: PLC0414 - with all that these have noted
 from tests.ipfailover.linting import Case as Case  # noqa: PLC0414
 
-MODULES = (lint_cases_understood, lint_cases_stock, lint_cases_pod, lint_cases_conf, lint_cases_together)
+MODULES = (
+    lint_cases_understood,
+    lint_cases_stock,
+    lint_cases_pod,
+    lint_cases_ours,
+    lint_cases_conf,
+    lint_cases_together,
+)
 """Modules whose import notes cases."""

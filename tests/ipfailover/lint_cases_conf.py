@@ -117,3 +117,29 @@ shows(
     nodes(("    unicast_src_ip 10.9.0.2\n", ""), ("    unicast_peer {\n        10.9.0.1\n    }\n", "")),
     nodes(),
 )
+
+
+def with_files(*blocks: str, tracked: str = "") -> Given:
+    """The good one with track_file blocks, and what its instance tracks of them."""
+    above = ("vrrp_script service {", "\n".join([*blocks, "vrrp_script service {"]))
+    return conf_with(above, (TRACK, f"{TRACK}    track_file {{\n        {tracked}\n    }}\n" if tracked else TRACK))
+
+
+def file(name: str, *lines: str) -> str:
+    """A track_file block."""
+    return "\n".join([f"track_file {name} {{", f"    file /var/lib/{name}", *(f"    {line}" for line in lines), "}"])
+
+
+VIP, DRAIN = file("vip", "weight 0", "init_file 1 overwrite"), file("drain_web", "weight -81", "init_file 0")
+shows(
+    "HA253", with_files(VIP, DRAIN, tracked="vip"), with_files(VIP, DRAIN, tracked="vip\n        drain_web weight -2")
+)
+shows("HA254", with_files(file("vip", "weight 0"), tracked="vip"), with_files(VIP, tracked="vip"))
+shows("HA255", with_files(file("vip", "init_file 1 overwrite"), tracked="vip"), with_files(VIP, tracked="vip"))
+shows("HA256", with_files(VIP), with_files(VIP, tracked="vip"))
+shows("HA257", with_files(DRAIN, tracked="drain_web weight 0"), with_files(DRAIN, tracked="drain_web"))
+shows(
+    "HA258",
+    with_files(file("drain_web", "weight -81", "init_file 0 overwrite"), tracked="drain_web"),
+    with_files(DRAIN, tracked="drain_web"),
+)

@@ -17,7 +17,7 @@ MOUNT = "            - name: hacheck-state\n              mountPath: /run/hachec
 VOLUME = "        - name: hacheck-state\n          emptyDir: {}\n"
 IMAGE = "ose-keepalived-ipfailover-rhel9:v4.20"
 INTERVAL = "            - name: OPENSHIFT_HA_CHECK_INTERVAL\n"
-CAPABILITIES = "            capabilities:\n              drop: [ALL]\n              add: [NET_ADMIN, NET_RAW]\n"
+CAPABILITIES = "            capabilities:\n              drop: [ALL]\n              add: [NET_ADMIN, NET_RAW, SETGID]\n"
 
 
 def with_variable(name: str, text: str, *changes: tuple[str, str]) -> Given:
@@ -55,15 +55,25 @@ shows("HA104", deployment_with((PRIVILEGED, f"{PRIVILEGED}            runAsUser:
 shows("HA104", deployment_with((NETWORK, f"{NETWORK}      securityContext:\n        runAsNonRoot: true\n")), GOOD)
 shows("HA105", deployment_with(("      serviceAccountName: ipfailover\n", "")), GOOD)
 shows("HA106", deployment_with((NETWORK, f"{NETWORK}      hostPID: true\n")), GOOD)
-shows("HA106", deployment_with((NETWORK, f"{NETWORK}      shareProcessNamespace: true\n")), GOOD)
+SHARING = NETWORK, f"{NETWORK}      shareProcessNamespace: true\n"
+OTHER = (
+    "      containers:\n",
+    "      containers:\n        - name: other\n          image: example.test/ose-keepalived-ipfailover-rhel9:v4.20\n"
+    "          env: [{name: OPENSHIFT_HA_VIRTUAL_IPS, value: 10.0.0.200}]\n",
+)
+shows("HA106", deployment_with(SHARING, OTHER), deployment_with(SHARING))
 READ_ONLY = (PRIVILEGED, f"{PRIVILEGED}            readOnlyRootFilesystem: true\n")
 WRITABLE = "".join(
     f"            - name: hacheck-state\n              mountPath: {path}\n"
     for path in ("/etc/keepalived", "/run", "/tmp")
 )
 shows("HA107", deployment_with(READ_ONLY), deployment_with(READ_ONLY, (MOUNT, MOUNT + WRITABLE)))
-MORE = (PRIVILEGED, CAPABILITIES.replace("NET_RAW]", "NET_RAW, SYS_MODULE]"))
+MORE = (PRIVILEGED, CAPABILITIES.replace("SETGID]", "SETGID, SYS_MODULE]"))
 shows("HA108", deployment_with(MORE), deployment_with((PRIVILEGED, CAPABILITIES)))
+
+FEW = (PRIVILEGED, CAPABILITIES.replace(", SETGID", ""))
+shows("HA109", deployment_with(FEW), deployment_with((PRIVILEGED, CAPABILITIES)))
+shows("HA109", deployment_with(FEW), deployment_with(FEW, ("drop: [ALL]", "drop: [CHOWN]")))
 
 shows("HA110", deployment_with((ROLLING, "    type: RollingUpdate\n")), GOOD)
 shows("HA110", deployment_with(("maxSurge: 0", "maxSurge: 1")), GOOD)
@@ -88,6 +98,22 @@ shows(
 )
 shows("HA113", deployment_with(("  replicas: 2\n", "")), GOOD)
 shows("HA114", deployment_with((ROLLING, "    type: Recreate\n")), GOOD)
+shows("HA114", deployment_with((ROLLING, ROLLING.replace("Unavailable: 1", "Unavailable: 100%"))), GOOD)
+shows("HA114", deployment_with((ROLLING, ROLLING.replace("Unavailable: 1", "Unavailable: 2"))), GOOD)
+
+
+def budget(line: str, name: str = "hello-openshift") -> str:
+    """A PodDisruptionBudget of the good one's pods."""
+    return (
+        f"apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {{name: it}}\nspec:\n  {line}\n"
+        f"  selector: {{matchLabels: {{ipfailover: {name}}}}}\n"
+    )
+
+
+for line in ("maxUnavailable: 0", 'maxUnavailable: "0%"', "minAvailable: 2", 'minAvailable: "100%"'):
+    shows("HA117", beside(budget(line)), beside(budget("maxUnavailable: 1")))
+    shows("HA117", beside(budget(line)), beside(budget(line, "other")))
+shows("HA117", beside(budget("minAvailable: 2")), beside(budget("minAvailable: 1")))
 shows("HA115", deployment_with(("kind: Deployment", "kind: DeploymentConfig")), GOOD)
 shows("HA116", with_variable("UNICAST_PEERS", "10.9.0.1"), with_variable("UNICAST_PEERS", "10.9.0.1,10.9.0.2"))
 
@@ -143,6 +169,15 @@ BALANCED = f"{SERVICE}status:\n  loadBalancer:\n    ingress:\n      - ip: 10.0.0
 shows("HA142", beside(EXTERNAL), beside(BALANCED))
 shows("HA143", beside(EXTERNAL.replace("0.100", "0.102")), beside(EXTERNAL))
 shows("HA143", beside(BALANCED.replace("0.100", "0.102")), beside(BALANCED))
+FOLLOWED = BALANCED.replace(
+    "  type: NodePort\n", "  type: LoadBalancer\n  loadBalancerClass: hachecks.internal/ipfailover\n"
+)
+PULLED = "          imagePullPolicy: IfNotPresent\n"
+FOLLOWS = (PULLED, f"{PULLED}          args: [ipfailover, run, --follow-services]\n")
+shows("HA143", beside(BALANCED.replace("0.100", "0.102")), beside(FOLLOWED.replace("0.100", "0.102")))
+shows("HA170", beside(FOLLOWED), beside(FOLLOWED, FOLLOWS))
+ASKING = FOLLOWED.replace("  ports:", "  loadBalancerIP: 10.0.0.100\n  ports:")
+shows("HA171", beside(ASKING, FOLLOWS), beside(FOLLOWED, FOLLOWS))
 NFTABLES, IPVS, IPTABLES = (Cluster("", mode) for mode in ("nftables", "ipvs", "iptables"))
 shows("HA144", beside(SERVICE)._replace(cluster=NFTABLES), beside(SERVICE)._replace(cluster=IPTABLES))
 shows(

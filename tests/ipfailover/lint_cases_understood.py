@@ -38,6 +38,11 @@ shows("HA001", env(**VIP, CHECK_SCRIPT_x="a"), env(**VIP, CHECK_SCRIPT_1="a"))
 shows("HA090", deployment(env=[SET, PINNED], image=STOCK), deployment(env=[SET, PINNED]))
 shows("HA091", env(**VIP, VRRP_VERSION="3", ADVERT_INT="0.1"), env(**VIP, VRRP_VERSION="3", ADVERT_INT="0.5"))
 shows("HA092", env(**VIP, ON_FAIL="last-resort", PREEMPTION="nopreempt"), env(**VIP, ON_FAIL="last-resort"))
+shows(
+    "HA096",
+    env(**VIP, DRAIN_FILE="/run/hacheck/drain"),
+    env(**VIP, DRAIN_FILE="/var/lib/hacheck/drain"),
+)
 shows("HA093", env(**VIP, MONITOR_PORT="0"), env(**VIP, MONITOR_PORT="0", CHECK_SCRIPT="sh /x"))
 shows("HA094", env(**VIP, MONITOR_PORT="80", CHECK_SCRIPT="sh /x"), env(**VIP, MONITOR_PORT="80"))
 shows("HA094", env(**VIP, MONITOR_PORT="80", CHECK_SCRIPT="sh /x"), env(**VIP, MONITOR_PORT="0", CHECK_SCRIPT="sh /x"))

@@ -107,6 +107,21 @@ CASES: dict[str, tuple[dict[str, str], str, Options]] = {
     ),
     "the last resort, nobody named": ({"ON_FAIL": "last-resort", "TRACK_FILE": f"{DIRECTORY}/vip"}, "a", Options()),
     "a track file": ({"TRACK_FILE": f"{DIRECTORY}/vip", "NODES": "a,b"}, "a", Options()),
+    "a drain file": ({"DRAIN_FILE": f"{DIRECTORY}/drain", "NODES": "a,b,c"}, "b", Options()),
+    "a drain file under nopreempt": (
+        {"DRAIN_FILE": f"{DIRECTORY}/drain", "PREEMPTION": "nopreempt", "VIRTUAL_IPS": "10.0.0.1-3"},
+        "a",
+        Options(),
+    ),
+    "a drain file, and nothing that is checked": (
+        {"DRAIN_FILE": f"{DIRECTORY}/drain", "MONITOR_PORT": "0"}, "a", Options()
+    ),
+    "a drain file beside the last resort": (
+        {"DRAIN_FILE": f"{DIRECTORY}/drain", "ON_FAIL": "last-resort", "TRACK_FILE": f"{DIRECTORY}/vip",
+         "NODES": ",".join(f"n{n}" for n in range(84))},
+        "n7",
+        Options(),
+    ),
     "notify": ({"NOTIFY_SCRIPT": "sh /etc/keepalive/hacheck notify"}, "a", Options()),
     "notify by a script": ({"NOTIFY_SCRIPT": "/etc/keepalive/notify.sh 'x y' {vip}"}, "a", Options()),
     "verbatim": (
@@ -195,6 +210,7 @@ rendered_environments = st.builds(
             "OPENSHIFT_HA_CHECK_FALL": durations,
             "OPENSHIFT_HA_ON_FAIL": usually(st.sampled_from(["fault", "last-resort"]), st.just("shrug")),
             "OPENSHIFT_HA_TRACK_FILE": usually(st.just(f"{DIRECTORY}/vip"), st.sampled_from(["x", '/"', "/a b"])),
+            "OPENSHIFT_HA_DRAIN_FILE": usually(st.just(f"{DIRECTORY}/drain"), st.just(f"{DIRECTORY}/vip")),
             "OPENSHIFT_HA_UNICAST_PEERS": usually(
                 st.just(PEERS), st.sampled_from(["10.9.0.1", "10.9.0.1,fd01::1", "fd01::1,fd01::2"])
             ),

@@ -12,6 +12,7 @@ from tests.ipfailover.given import settings, variables
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hachecks.ipfailover.ledger import Ledger
     from hachecks.ipfailover.plan import Plan
     from hachecks.ipfailover.settings import Settings
     from tests.ipfailover.cluster import Cluster, Node
@@ -62,15 +63,15 @@ class Served(NamedTuple):
 
 
 def called(node: Node, plan: Plan) -> str:
-    """What the plan calls a node."""
-    return next(name for name in (node.name, *node.addresses) if name in plan.nodes)
+    """What the plan calls a node; its name where it has none of it."""
+    return next((name for name in (node.name, *node.addresses) if name in plan.nodes), node.name)
 
 
-def served(*configurations: Mapping[str, str], placement: str | None = None) -> Served:
+def served(*configurations: Mapping[str, str], placement: str | None = None, ledger: Ledger | None = None) -> Served:
     """Configurations, each of variables by their names without OPENSHIFT_HA_; no check is in the way."""
     common = {"NETWORK_INTERFACE": "eth0", "MONITOR_PORT": "0"}
-    found = tuple(settings(variables(**common, **one)) for one in configurations)
-    plans, _ = plan_all(found, {}, placement)
+    found = tuple(settings(variables(**{**common, **one})) for one in configurations)
+    plans, _ = plan_all(found, ledger or {}, placement)
     return Served(found, plans)
 
 

@@ -9,6 +9,8 @@ import pytest
 from hachecks.ipfailover.lint.catalogue import RULES, THEMES
 from hachecks.ipfailover.lint.rule import SEVERITIES, Rule
 from tests.ipfailover.lint_cases import CASES, MODULES, Case
+from tests.ipfailover.lint_cases_ours import OURS, two
+from tests.ipfailover.linting import Given
 
 TRAPS = {
     3: "HA209 HA320", 4: "HA206 HA207", 5: "HA220 HA221 HA222 HA092", 6: "HA309 HA230 HA231 HA232 HA323",
@@ -45,3 +47,18 @@ def test_no_two_rules_have_one_code() -> None:
     declared = [one.code for theme in THEMES for one in theme.RULES]
     assert len(declared) == len(set(declared))
     assert list(RULES) == sorted(declared)
+
+
+@pytest.mark.parametrize("version", ["", "4.19", "4.20", "5.1"])
+def test_nothing_is_said_of_a_pod_of_ours_whatever_the_stock_image_would_do(version: str) -> None:
+    assert Given((OURS,), stock=version).findings() == []
+
+
+def test_only_ports_are_said_of_two_of_ours_on_the_same_nodes() -> None:
+    assert two().codes() == {"HA311"}
+
+
+def test_a_wrong_variable_in_a_mounted_file_has_the_line_of_the_file_that_has_the_config_map() -> None:
+    wrong = OURS.replace("10.0.0.100-103", "10.0.0.100/24")
+    (found,) = Given((wrong,)).findings()
+    assert wrong.splitlines()[found.place.line - 1].strip() == "OPENSHIFT_HA_VIRTUAL_IPS=10.0.0.100/24"

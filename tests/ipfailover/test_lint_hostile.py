@@ -14,7 +14,9 @@ from hachecks.ipfailover.lint.reading import conf, is_keepalived_conf, read
 from hachecks.ipfailover.lint.subject import Cluster, subject
 from hachecks.settings import Invalid
 from tests.ipfailover.given import any_environments, environments, many
+from tests.ipfailover.lint_cases_ours import FIRST, OURS, SECOND
 from tests.ipfailover.linting import GOOD_CONF, GOOD_DEPLOYMENT, Given
+from tests.ipfailover.linting import changed as changed_text
 from tests.ipfailover.test_sources import changed, trees
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ SERVICE = {"kind": "Service", "spec": {"externalIPs": ["10.0.0.9"], "ports": [{"
 MAP = {"kind": "ConfigMap", "metadata": {"name": "hacheck"}, "data": {"hacheck": "#!/bin/sh\n", "k": GOOD_CONF}}
 JOB = {"kind": "Job", "spec": {"template": {"spec": {"containers": [{"command": ["remove-failover.sh"]}]}}}}
 LIST = {"kind": "List", "items": [WHOLE, SERVICE, MAP, JOB]}
+TWO = {"kind": "List", "items": [*yaml.safe_load_all(OURS), *yaml.safe_load_all(changed_text(OURS, *SECOND, FIRST))]}
 LINES = sorted(set(GOOD_CONF.splitlines(keepends=True)))
 OTHERS = [
     "    state MASTER\n", "    nopreempt\n", "    version 3\n", "    advert_int x\n", "    weight -\n", "}\n", "{\n",
@@ -57,6 +60,12 @@ def survive(text: str, cluster: Cluster = Cluster()) -> None:  # noqa: B008
 @given(st.integers(1, 200), trees, modes)
 def test_objects_with_anything_in_them_are_judged_or_refused(at: int, put: object, cluster: Cluster) -> None:
     survive(yaml.safe_dump(changed(LIST, at, put, [0])), cluster)
+
+
+@many
+@given(st.integers(1, 150), trees)
+def test_pods_of_ours_with_anything_in_them_are_judged_or_refused(at: int, put: object) -> None:
+    survive(yaml.safe_dump(changed(TWO, at, put, [0])))
 
 
 @many

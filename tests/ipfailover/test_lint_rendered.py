@@ -10,6 +10,7 @@ from tests.ipfailover.rendering import CASES, PEERS, planned
 
 ASKED_FOR = {
     "no check": {"HA240"},
+    "a drain file, and nothing that is checked": {"HA240"},
     "VRRP 3, fast": {"HA224"},
     "VRRP 3": {"HA224"},
     "IPv6, fast": {"HA224"},

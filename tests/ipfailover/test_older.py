@@ -148,6 +148,10 @@ vrrp_instance ipf_VIP_1 {
     state BACKUP
     virtual_router_id %d
     priority 254
+    authentication {
+        auth_type PASS
+        auth_pass OpenShift-IPFailover
+    }
     virtual_ipaddress {
         10.0.0.1/32 dev eth0
         %s
@@ -170,6 +174,22 @@ def test_of_a_keepalived_conf_ids_addresses_and_ways_are_compared() -> None:
     assert why.endswith("since VRRP was on br-ex and is on eth0")
     peers = CONF.replace("priority", "unicast_peer {\n10.0.1.2\n}\npriority") % (11, "")
     assert "adverts went by unicast and go by multicast" in against(read(peers).plans, [new])[0].why
+
+
+@pytest.mark.parametrize(
+    ("was", "instead", "why"),
+    [
+        ("priority 254", "priority 254\nadvert_int 2", "adverts came every 2 s and come every 1 s"),
+        ("priority 254", "priority 254\nversion 3", "it was VRRP 3 and is VRRP 2"),
+        ("auth_pass Open", "auth_pass s3cret", "the password was another and is 'OpenShif'"),
+        ("auth_type PASS", "auth_type AH", "the password was none and is 'OpenShif'"),
+    ],
+)
+def test_of_a_keepalived_conf_adverts_are_compared_and_no_password_is_told(was: str, instead: str, why: str) -> None:
+    new = plan(VIRTUAL_IPS="10.0.0.1,10.0.0.9", VIP_GROUPS="1", NODES="a,b")
+    found = {one.why for one in against(read(CONF.replace(was, instead) % (11, "")).plans, [new])}
+    assert len(found) == 1
+    assert why in found.pop()
 
 
 def test_an_instance_that_advertised_all_its_addresses_has_two_owners_while_it_changes() -> None:

@@ -25,6 +25,7 @@ from tests.ipfailover.rendering import CASES, PEERS, block, planned, render
 if TYPE_CHECKING:
     from hachecks.ipfailover.ledger import Ledger
 
+UNCHECKED = ("no check", "a drain file, and nothing that is checked")
 GOLDEN = Path(__file__).parent / "golden"
 NEWEST = Options((2, 4, 3))
 KEY = {"AUTH_HMAC_KEY_FILE": "/etc/keepalived/key", "VRRP_VERSION": "3"}
@@ -77,7 +78,7 @@ def test_no_file_has_a_priority_of_255_a_master_or_strict_mode(case: str) -> Non
 @pytest.mark.parametrize("case", CASES)
 def test_lint_warns_of_nothing_in_a_rendered_file_but_what_was_asked_for(case: str) -> None:
     short, node, options = CASES[case]
-    asked = {"HA224"} if float(short.get("ADVERT_INT", "1")) < 0.3 else {"HA240"} if case == "no check" else set()
+    asked = {"HA224"} if float(short.get("ADVERT_INT", "1")) < 0.3 else {"HA240"} if case in UNCHECKED else set()
     found = Given(confs=(render(short, node, options),)).findings()
     assert {one.rule.code for one in found if one.rule.severity != "note"} == asked
 
@@ -322,6 +323,71 @@ def test_a_track_file_stands_beside_the_check_and_says_no_until_the_agent_says_y
     assert inside(text, "track_script") == ["chk_OpenShift_IPFailover"]
 
 
+def names_of(count: int) -> list[str]:
+    return [f"n{number}" for number in range(count)]
+
+
+def ranks_of(short: dict[str, str], placement: str | None = None) -> list[tuple[int, int, int]]:
+    """Of each node of the first instance its priority, what a drain adds, and what a failing check adds."""
+    plan, settings = planned({"DRAIN_FILE": "/run/drain", "ON_FAIL": "last-resort", **short}, placement)
+    found = []
+    for node in plan.nodes:
+        read = read_text(rendered(plan, settings, node))
+        (instance,) = read.instances
+        (drain,) = instance.files
+        script = next(line for line in block(rendered(plan, settings, node), "vrrp_script") if "weight" in line)
+        assert instance.priority
+        found.append((instance.priority, drain.adds(1), int(script.split()[1])))
+    return sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("placement", [None, "hash"])
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 7, 20, 33, 34, 50, 51, 83, 84])
+def test_a_drained_node_ranks_below_the_healthy_and_above_the_failing(count: int, placement: str | None) -> None:
+    """Whichever nodes are drained, and whichever fail."""
+    ranks = ranks_of({"NODES": ",".join(names_of(count))}, placement)
+    healthy = [priority for priority, _, _ in ranks]
+    drained = [priority + drain for priority, drain, _ in ranks]
+    failing = [priority + fail for priority, _, fail in ranks]
+    # Keepalived takes 1 for what is less.
+    both = [max(1, priority + drain + fail) for priority, drain, fail in ranks]
+    assert min(healthy) > max(drained)
+    assert min(drained) > max(failing)
+    assert min(failing) > max(both)
+    assert min(failing) >= 1
+    assert max(fail for _, _, fail in ranks) < 0
+    if placement is None:
+        # All are different, and in the order of the nodes: of several drained ones the best has the VIP.
+        for of_all in (healthy, drained, failing):
+            assert of_all == sorted(set(of_all), reverse=True)
+    else:
+        assert drained == sorted(drained, reverse=True)
+
+
+def test_a_drain_file_is_tracked_by_every_instance_and_outlives_a_restart() -> None:
+    text = render({"DRAIN_FILE": "/var/lib/hacheck/drain", "NODES": "a,b", "VIRTUAL_IPS": "10.0.0.1-4"}, "a")
+    assert block(text, "track_file") == [
+        "track_file drain_OpenShift_IPFailover {",
+        '    file "/var/lib/hacheck/drain"',
+        "    weight -21",
+        "    init_file 0",
+        "}",
+    ]
+    instances = read_text(text).instances
+    assert [(one.priority, one.files[0].weight) for one in instances if one.priority == 254] == [(254, -21)] * 2
+    assert [(one.priority, one.files[0].weight) for one in instances if one.priority == 234] == [(234, -2)] * 2
+    assert "weight" not in "".join(block(text, "vrrp_script"))
+
+
+def test_a_drain_file_stands_beside_the_agents() -> None:
+    text = render({"DRAIN_FILE": "/run/d", "TRACK_FILE": "/run/a", "NODES": "a,b"})
+    assert inside(text, "track_file") == ["file_OpenShift_IPFailover", "drain_OpenShift_IPFailover weight -2"]
+
+
+def test_without_a_drain_file_ranks_are_what_they_were() -> None:
+    assert "drain" not in render({"NODES": "a,b,c", "ON_FAIL": "last-resort"})
+
+
 def test_a_notify_command_may_have_the_vips_of_its_instance() -> None:
     text = render({"VIRTUAL_IPS": "10.0.0.1-2", "VIP_GROUPS": "1", "NOTIFY_SCRIPT": "sh /x {vip}"})
     assert '    notify "sh /x 10.0.0.1,10.0.0.2"' in text
@@ -345,12 +411,6 @@ def test_added_lines_are_in_each_instance_and_in_the_global_block() -> None:
             "        from 10.0.0.0/8 table 7",
             "    }",
         ]
-
-
-def test_keepalived_is_told_to_refuse_a_bad_file_only_where_none_can_keep_it_from_starting() -> None:
-    assert "reload_check_config" in render({})
-    for unsure in ({"TRACK_FILE": "/run/a"}, {"VERBATIM": "no_accept"}, {"VERBATIM_GLOBAL": "vrrp_priority -5"}):
-        assert "reload_check_config" not in render(unsure)
 
 
 def test_the_file_says_where_each_value_came_from() -> None:
@@ -392,6 +452,17 @@ def test_a_comment_ends_with_its_line() -> None:
             "n0",
             "of 123 nodes the last cannot be lowered, limit 122",
         ),
+        (
+            {"DRAIN_FILE": "/run/d", "NODES": ",".join(f"n{n}" for n in range(128))},
+            "n0",
+            "OPENSHIFT_HA_DRAIN_FILE: of 128 nodes the last cannot be lowered, limit 127",
+        ),
+        (
+            {"DRAIN_FILE": "/run/d", "ON_FAIL": "last-resort", "NODES": ",".join(f"n{n}" for n in range(85))},
+            "n0",
+            "OPENSHIFT_HA_ON_FAIL: of 85 nodes the last cannot be lowered, limit 84",
+        ),
+        ({"DRAIN_FILE": "/run/d", "TRACK_FILE": "/run/d"}, "a", "it is that of OPENSHIFT_HA_TRACK_FILE"),
         ({"ON_FAIL": "last-resort", "MONITOR_PORT": "0"}, "a", "there is no check that could fail"),
         ({"TRACK_FILE": "/run/a", "MONITOR_PORT": "0"}, "a", "10.0.0.1 has no check beside it"),
         (
@@ -470,6 +541,7 @@ def test_a_key_is_refused_where_it_would_part_the_nodes() -> None:
         ({"SELECTOR": "a=b"}, "OPENSHIFT_HA_SELECTOR: this file chooses no nodes"),
         ({"VIRTUAL_IPS": "10.0.0.1-2", "VIP_GROUPS": "1"}, "OPENSHIFT_HA_VIP_GROUPS: the first VIP of each group"),
         ({"TRACK_FILE": "/run/a"}, "OPENSHIFT_HA_TRACK_FILE: its directory must be there before Keepalived starts"),
+        ({"DRAIN_FILE": "/run/a"}, "OPENSHIFT_HA_DRAIN_FILE: its directory must be there before Keepalived starts"),
         ({"VERBATIM": "no_accept"}, "OPENSHIFT_HA_VERBATIM: the values in these lines are not judged"),
         ({"VERBATIM_GLOBAL": "vrrp_priority 1"}, "OPENSHIFT_HA_VERBATIM_GLOBAL: the values in these lines"),
     ],

@@ -14,7 +14,6 @@ from tests.ipfailover.rendering import CASES, render
 
 VERSIONS = ["2.1.5", "2.2.0", "2.2.4", "2.2.7", "2.2.8", "2.3.1", "2.3.3", "2.4.0", "2.4.1", "2.4.2", "2.4.3"]
 FIRST_KNOWN = {
-    "reload_check_config": ("2.2.0", "release notes of 2.2.0: Add reload_check_config global_defs option"),
     "unicast_fault_no_peer": ("2.2.7", "release notes of 2.2.7: Add option unicast_fault_no_peer"),
     "timer_expired_backup": ("2.2.8", "release notes of 2.2.8, under a name that 2.3.1's correct"),
     "vrrp_delay_after_boot": ("2.4.0", "release notes of 2.4.0"),
@@ -32,6 +31,7 @@ OLD = """
 SHORT = {
     "AUTH_HMAC_KEY_FILE": "/etc/keepalived/key",
     "PREEMPTION": "nopreempt",
+    "DRAIN_FILE": "/run/d",
     "TRACK_FILE": "/run/a",
     "UNICAST_PEERS": "10.9.0.1,10.9.0.2",
     "VRRP_VERSION": "3",
@@ -60,7 +60,7 @@ def test_a_file_has_the_keywords_of_its_version_and_no_other(version: str) -> No
 @pytest.mark.parametrize("word", FIRST_KNOWN)
 def test_a_keyword_is_used_from_the_version_on_that_has_it(word: str) -> None:
     since = parse(FIRST_KNOWN[word][0])
-    short = {key: text for key, text in SHORT.items() if key != "TRACK_FILE"}
+    short = {key: text for key, text in SHORT.items() if key not in ("TRACK_FILE", "DRAIN_FILE")}
     without_key = {key: text for key, text in short.items() if key != "AUTH_HMAC_KEY_FILE"}
     for version in map(parse, VERSIONS):
         given = short if knows(version, "auth_hmac") else without_key

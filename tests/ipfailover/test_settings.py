@@ -20,7 +20,7 @@ STOCK = (
 OURS = {
     *variables(NODES="", PREFER="", APART="", TOGETHER="", ON_FAIL="", TRACK_FILE="", VERBATIM="", VERBATIM_GLOBAL=""),
     *variables(CHECK_TIMEOUT="", CHECK_RISE="", CHECK_FALL="", VRRP_VERSION="", ADVERT_INT="", AUTH_PASS_FILE=""),
-    *variables(AUTH_HMAC_KEY_FILE="", AUTH_HMAC_MODE=""),
+    *variables(AUTH_HMAC_KEY_FILE="", AUTH_HMAC_MODE="", DRAIN_FILE="", CHANGE_AT=""),
     "OPENSHIFT_HA_CHECK_SCRIPT_<n>",
 }
 
@@ -36,6 +36,13 @@ def test_what_nobody_gives_is_as_the_stock_image_has_it() -> None:
 @pytest.mark.parametrize(("stock", "offset"), [("3.11", 0), ("4.19", 0), ("4.20", 10), ("4.21", 10), ("5.1", 10)])
 def test_the_offset_is_by_default_that_of_the_version(stock: str, offset: int) -> None:
     assert settings({}, stock).vrrp_id_offset == offset
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-30T22:00:00Z", "2026-11-30t22:00:00z", "2026-11-30 22:00:00+00:00", "2026-12-01T00:30:00+02:30"]
+)
+def test_an_instant_is_the_same_however_it_is_written(text: str) -> None:
+    assert settings(variables(CHANGE_AT=text)).change_at == 1796076000
 
 
 def test_an_empty_variable_is_none() -> None:
@@ -59,6 +66,13 @@ def test_an_empty_variable_is_none() -> None:
         pytest.param(
             "NETWORK_INTERFACE", "enp0s31f6-bridge", "is no interface; expected at most 15", id="long-interface"
         ),
+        pytest.param("CHANGE_AT", "22:00", "'22:00' is no instant; expected 2026-11-30T22:00:00Z", id="instant"),
+        pytest.param("CHANGE_AT", "2026-11-30T22:00:00", "'2026-11-30T22:00:00' is no instant", id="whose-time"),
+        pytest.param("CHANGE_AT", "2026-11-31T22:00:00Z", "'2026-11-31T22:00:00Z' is no instant", id="no-such-day"),
+        pytest.param("CHANGE_AT", "2026-11-30T22:00:00.5Z", "is no instant", id="half-a-second"),
+        pytest.param("CHANGE_AT", "2026-11-30T22:00:60Z", "is no instant", id="leap-second"),
+        pytest.param("CHANGE_AT", "٢026-11-30T22:00:00Z", "is no instant", id="instant-in-another-script"),
+        pytest.param("CHANGE_AT", "0001-01-01T00:00:00+23:00", "is no instant", id="before-all-time"),
         pytest.param("CHECK_SCRIPT", 'sh -c "x"', "it has a double quote", id="quote"),
         pytest.param("NOTIFY_SCRIPT", "a\nb", "a character that cannot be printed", id="line-end"),
         pytest.param("USE_UNICAST", "maybe", "'maybe' is neither true nor false", id="bool"),

@@ -95,7 +95,7 @@ class LintCommand(ConfigurationOptions):
             found.sources,
             flags,
             stock=version(self.stock) if self.stock else None,
-            ledger=self.kept(file),
+            ledger=self.kept(file, found.sources),
             spread=self.spread,
             resources=found.resources,
             confs=found.confs,

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hachecks.ipfailover import sources, workloads
 from hachecks.ipfailover.ledger import read, released
+from hachecks.ipfailover.pod_ledgers import kept_by
 from hachecks.ipfailover.settings import FIELDS, RANGE_CHECK, RANGE_CHECKS, settings_of
 from hachecks.ipfailover.variable import NEWEST, Given, version
 from hachecks.settings import Invalid, argument, option, settings
 from hachecks.verdict import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hachecks.ipfailover.files import LedgerFile, Reader
     from hachecks.ipfailover.ledger import Ledger
     from hachecks.ipfailover.settings import Settings
+    from hachecks.ipfailover.sources import Source
     from hachecks.registry import Output
 
 
@@ -97,6 +99,7 @@ class ConfigurationOptions:
     range_check: tuple[str, ...] = _flag("range_checks", several=True)
     on_fail: str | None = _flag("on_fail")
     track_file: str | None = _flag("track_file")
+    drain_file: str | None = _flag("drain_file")
     notify_script: str | None = _flag("notify_script")
     vrrp_version: str | None = _flag("vrrp_version")
     advert_int: str | None = _flag("advert_interval")
@@ -105,6 +108,7 @@ class ConfigurationOptions:
     auth_hmac_mode: str | None = _flag("auth_hmac_mode")
     verbatim: str | None = _flag("verbatim")
     verbatim_global: str | None = _flag("verbatim_global")
+    change_at: str | None = _flag("change_at")
     iptables_chain: str | None = _flag("iptables_chain")
     nftables_rule: str | None = _flag("nftables_rule")
     admin_emails: str | None = _flag("admin_emails")
@@ -129,10 +133,13 @@ class ConfigurationOptions:
         if self.nodes and self.nodes_file:
             raise ValueError("--nodes and --nodes-file name the nodes twice; name them once")
 
-    def kept(self, file: LedgerFile | None, *, begins: bool = False) -> Ledger:
-        """What the ledger holds; without a file nothing. `begins` says that it may be missing, and is to be made."""
+    def kept(self, file: LedgerFile | None, found: Sequence[Source] = (), *, begins: bool = False) -> Ledger:
+        """What the ledger holds, without a file those of the pods that are `found`.
+
+        `begins` says that it may be missing, and is to be made.
+        """
         if file is None:
-            return {}
+            return kept_by(found)
         if file.before is None:
             # A name misspelt would number everything anew.
             if not begins:
@@ -141,14 +148,21 @@ class ConfigurationOptions:
         kept = read(file.before, file.name)
         return {name: released(one) for name, one in kept.items()} if self.rolled_out else kept
 
-    def configurations(
-        self, environ: Mapping[str, str], reader: Reader
-    ) -> tuple[list[Settings], list[tuple[str, ...]]]:
-        """The settings of each source, under what the options say, and what is to be said of the source."""
-        found = [
+    def sources(self, environ: Mapping[str, str], reader: Reader) -> list[Source]:
+        """What the files say, each for itself, or else the environment."""
+        return [
             *(workloads.documents(reader.texts(self.files)) if self.files else ()),
             *(sources.env_file(*one) for one in reader.texts(self.env_file)),
         ] or [sources.environment(environ)]
+
+    def configurations(
+        self, environ: Mapping[str, str], reader: Reader, found: Sequence[Source] = ()
+    ) -> tuple[list[Settings], list[tuple[str, ...]]]:
+        """The settings of each source, under what the options say, and what is to be said of the source.
+
+        `found` are the sources where somebody has added to them.
+        """
+        found = found or self.sources(environ, reader)
         flags = dict(self.flags(reader))
         named = version(self.stock) if self.stock else None
         configurations, notes = [], []

@@ -69,9 +69,10 @@ class PlanCommand(ConfigurationOptions):
     def run(self, environ: Mapping[str, str], output: Output) -> bool:
         """Show the plan; returns whether no VIP moves, gets another id or is served twice; raises `Invalid`."""
         reader = Reader()
-        configurations, notes = self.configurations(environ, reader)
+        sources = self.sources(environ, reader)
+        configurations, notes = self.configurations(environ, reader, sources)
         file = LedgerFile(self.ledger) if self.ledger else None
-        plans, after = plan_all(configurations, self.kept(file, begins=self.save), self.spread)
+        plans, after = plan_all(configurations, self.kept(file, sources, begins=self.save), self.spread)
         plans = tuple(plan._replace(notes=(*said, *plan.notes)) for plan, said in zip(plans, notes))
         changes = None
         if self.against:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.commands.options import STOCK, ConfigurationOptions, hand_out
-from hachecks.ipfailover.files import LedgerFile, Reader
+from hachecks.ipfailover.files import LedgerFile, Reader, write_files
 from hachecks.ipfailover.ledger import write
 from hachecks.ipfailover.plan import plan_all
 from hachecks.ipfailover.render import Options, remarks, rendered, target
@@ -82,9 +81,11 @@ class RenderCommand(ConfigurationOptions):
 
     def run(self, environ: Mapping[str, str], output: Output) -> bool:
         """Print or write the files; raises `Invalid`."""
-        configurations, said = self.configurations(environ, Reader())
+        reader = Reader()
+        sources = self.sources(environ, reader)
+        configurations, said = self.configurations(environ, reader, sources)
         ledger = LedgerFile(self.ledger) if self.ledger else None
-        plans, after = plan_all(configurations, self.kept(ledger), self.spread)
+        plans, after = plan_all(configurations, self.kept(ledger, sources), self.spread)
         if self.node and len(plans) > 1:
             raise Invalid(f"these are {len(plans)} configurations, each with a file of its own; use --output")
         files: dict[str, tuple[str, int]] = {}
@@ -92,8 +93,8 @@ class RenderCommand(ConfigurationOptions):
         unsaved = (UNSAVED.format(ledger.name),) if ledger and write(after) != ledger.before else ()
         for plan, one, notes in zip(plans, configurations, said):
             noted = plan._replace(notes=(*notes, *unsaved, *plan.notes))
-            options = self._options(one)
-            for node in self._nodes(plan, one):
+            options = options_of(one, self.keepalived_version, ledger=bool(self.ledger))
+            for node in (self.node,) if self.node else nodes_of_files(plan, one):
                 path = os.path.join(plan.name, f"{node}.conf") if len(plans) > 1 else f"{node}.conf"
                 files[path] = rendered(noted, one, node, options), SECRET if options.password else OPEN
                 told.update(dict.fromkeys(remarks(target(noted, one, node, options))))
@@ -104,7 +105,7 @@ class RenderCommand(ConfigurationOptions):
 
     def _hand_out(self, files: Mapping[str, tuple[str, int]], output: Output) -> None:
         if self.output:
-            _write(self.output, files)
+            write_files(self.output, {name: (text.encode(), mode) for name, (text, mode) in files.items()})
             for path in _left_over(self.output, files):
                 output.complain(f"{path} is of no node of this plan; remove it there and on the node, which takes part")
             output.say(f"{self.output} has the files of {len(files)} node{'s' * (len(files) != 1)} now")
@@ -112,28 +113,30 @@ class RenderCommand(ConfigurationOptions):
         ((text, _),) = files.values()
         hand_out(text.rstrip("\n"), output)
 
-    def _options(self, one: Settings) -> Options:
-        version = DEFAULT
-        if self.keepalived_version:
-            version = parse(self.keepalived_version)
-        elif STOCK in one.places:
-            version = of_stock(one.stock)
-        return Options(version, _password(one), bool(self.ledger))
 
-    def _nodes(self, plan: Plan, one: Settings) -> Sequence[str]:
-        if self.node:
-            return (self.node,)
-        if not plan.nodes:
-            raise Invalid("--output: nobody names the nodes; give --nodes, or --node for one file")
-        for variable, value in (("UNICAST", one.unicast_source), ("MULTICAST", one.multicast_source)):
-            if value and len(plan.nodes) > 1:
-                where = one.where(f"{variable}_SOURCE_IPADDRESS")
-                raise Invalid(f"{where}: {value} is one node's own, and --output is for all; use --node")
-        return plan.nodes
+def options_of(one: Settings, wanted: str | None, *, ledger: bool) -> Options:
+    """How a configuration's files are rendered, for the Keepalived that is `wanted` where it is named."""
+    version = DEFAULT
+    if wanted:
+        version = parse(wanted)
+    elif STOCK in one.places:
+        version = of_stock(one.stock)
+    return Options(version, password_in_file(one), ledger)
 
 
-def _password(one: Settings) -> str:
-    """The password in its file; raises `Invalid`."""
+def nodes_of_files(plan: Plan, one: Settings) -> Sequence[str]:
+    """The nodes that each have a file; raises `Invalid` where that is not known, or they would all have one node's."""
+    if not plan.nodes:
+        raise Invalid("--output: nobody names the nodes; give --nodes, or --node for one file")
+    for variable, value in (("UNICAST", one.unicast_source), ("MULTICAST", one.multicast_source)):
+        if value and len(plan.nodes) > 1:
+            where = one.where(f"{variable}_SOURCE_IPADDRESS")
+            raise Invalid(f"{where}: {value} is one node's own, and --output is for all; use --node")
+    return plan.nodes
+
+
+def password_in_file(one: Settings) -> str:
+    """The password in its file, empty where none is named; raises `Invalid`."""
     if not one.auth_pass_file:
         return ""
     try:
@@ -141,30 +144,6 @@ def _password(one: Settings) -> str:
     except CannotLook as error:
         raise Invalid(f"{one.where('OPENSHIFT_HA_AUTH_PASS_FILE')}: {error}") from None
     return password
-
-
-def _write(directory: str, files: Mapping[str, tuple[str, int]]) -> None:
-    """Write all the files or none of them, as far as that can be: what may fail is done before anything is replaced."""
-    made: list[tuple[str, str]] = []
-    try:
-        for name, (text, mode) in files.items():
-            path = os.path.join(directory, name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(prefix=".render-", dir=os.path.dirname(path))
-            made.append((temporary, path))
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fchmod(descriptor, mode)
-                os.fsync(descriptor)
-        while made:
-            os.replace(*made[0])
-            del made[0]
-    except OSError as error:
-        raise Invalid(f"{directory}: {error.strerror}; name a directory that this user may write") from None
-    finally:
-        for temporary, _ in made:
-            os.unlink(temporary)
 
 
 def _left_over(directory: str, files: Mapping[str, tuple[str, int]]) -> Iterator[str]:

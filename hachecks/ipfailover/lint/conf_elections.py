@@ -69,8 +69,13 @@ def weight_moves_nothing(subject: Subject) -> Iterator[Found]:
         for one in conf.instances():
             if one.line("nopreempt") is None or one.value("state") == "MASTER":
                 continue
+            drains = {file.file.name for file in one.read.files if file.file.is_drain}
+            files = {file.file.name: str(file.weight) for file in one.read.files}
             for kind, entry, weight in one.tracked():
-                known = weight or (weights.get(entry.words[0], "") if kind == "track_script" else "")
+                known = weight or {"track_script": weights, "track_file": files}.get(kind, {}).get(entry.words[0], "")
+                # hacheck drain moves by FAULT where a lower priority moves nothing.
+                if kind == "track_file" and entry.words[0] in drains:
+                    continue
                 if whole_number(known.lstrip("-"), 1, 254):
                     yield Found(one.place(entry), f"{entry.words[0]} only lowers the priority, and nobody takes over")
 

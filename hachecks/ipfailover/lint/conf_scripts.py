@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from hachecks.ipfailover.lint.conf_instances import TRIED, instances
 from hachecks.ipfailover.lint.pod import is_true
 from hachecks.ipfailover.lint.rule import NOTE, WARNING, Found, rule
+from hachecks.ipfailover.lint.written import TRACKING
 from hachecks.keepalived.instance import whole_number
+from hachecks.keepalived.track_files import is_drain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hachecks.ipfailover.lint.subject import Subject
     from hachecks.ipfailover.lint.written import Script
+    from hachecks.keepalived.parser import Statement
 
 SECURITY = ("enable_script_security", "script_user")
 
@@ -39,12 +42,18 @@ def no_check(subject: Subject) -> Iterator[Found]:
         tracking = {
             name
             for block in conf.blocks("vrrp_sync_group")
-            if any(line.words[0] in ("track_script", "track_file", "track_process") for line in block.nodes or ())
+            if any(_is_check(line.words[0], entry) for line in block.nodes or () for entry in line.nodes or ())
             for name in groups.get("".join(block.words[1:2]), ())
         }
         for one in conf.instances():
-            if not any(one.tracked()) and one.read.name not in tracking and one.read.addresses:
+            checked = any(_is_check(kind, entry) for kind, entry, _ in one.tracked()) or one.read.name in tracking
+            if one.read.addresses and not checked:
                 yield Found(one.place(), "no script, file or process is tracked")
+
+
+def _is_check(kind: str, entry: Statement) -> bool:
+    """Whether a line within a block of an instance or group tracks something that may fail: a drain is none."""
+    return kind in TRACKING and not (kind == "track_file" and is_drain(entry.words[0]))
 
 
 @rule(
@@ -110,7 +119,7 @@ def no_fall(subject: Subject) -> Iterator[Found]:
 def lonely_file(subject: Subject) -> Iterator[Found]:
     """Instances that track a file and no script."""
     for one in instances(subject):
-        kinds = {kind: entry for kind, entry, _ in one.tracked()}
+        kinds = {kind: entry for kind, entry, _ in one.tracked() if _is_check(kind, entry)}
         if "track_file" in kinds and not one.read.scripts:
             yield Found(one.place(kinds["track_file"]), "nobody notices when the file is no longer written")
 

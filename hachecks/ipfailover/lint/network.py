@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hachecks.ipfailover.follow.options import CLASS
 from hachecks.ipfailover.lint.pod import mappings
 from hachecks.ipfailover.lint.rule import NOTE, WARNING, Found, rule
 from hachecks.ipfailover.vips import parse_address
@@ -55,7 +56,8 @@ def addresses(service: Resource) -> Iterator[tuple[str, Place]]:
     "externalIPs",
     why="Service.spec.externalIPs is deprecated since Kubernetes 1.36. It is to be off by default in about 1.40, and "
     "gone in about 1.43: then nothing answers on the VIP.",
-    cure="write a Service of type LoadBalancer with a loadBalancerClass of its own, and the VIP in its status",
+    cure="write a Service of type LoadBalancer with the loadBalancerClass that hacheck ipfailover run "
+    "--follow-services gives VIPs to, or with one of your own and the VIP in its status",
     evidence="KEP-5707, kubernetes#137293",
 )
 def external_ips(subject: Subject) -> Iterator[Found]:
@@ -82,10 +84,12 @@ def no_vip_of_it(subject: Subject) -> Iterator[Found]:
         vip.address for conf in subject.confs for one in conf.written.configuration.instances for vip in one.addresses
     }
     whole_picture = known and all(
-        one.is_understood("OPENSHIFT_HA_VIRTUAL_IPS") and not one.partial for one in subject.configurations
+        one.is_understood("OPENSHIFT_HA_VIRTUAL_IPS") and not one.partial and not one.follows
+        for one in subject.configurations
     )
     for service in subject.of_kind("Service") if whole_picture else ():
-        for text, place in addresses(service):
+        # What is in the status of one that is followed was a VIP when it was written there.
+        for text, place in () if service.at("spec", "loadBalancerClass") == CLASS else addresses(service):
             try:
                 address = str(parse_address(text))
             except ValueError:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.lint.subject import Subject
 
 ADVERTS, ON_FAIL, PORT = "OPENSHIFT_HA_ADVERT_INT", "OPENSHIFT_HA_ON_FAIL", "OPENSHIFT_HA_MONITOR_PORT"
-GROUPS = "OPENSHIFT_HA_VIP_GROUPS"
+GROUPS, DRAIN = "OPENSHIFT_HA_VIP_GROUPS", "OPENSHIFT_HA_DRAIN_FILE"
+SHORT_LIVED = ("/run/", "/var/run/", "/tmp/", "/dev/shm/")  # noqa: S108 - they are only named
 CHECK, TRACK = "OPENSHIFT_HA_CHECK_SCRIPT", "OPENSHIFT_HA_TRACK_FILE"
 
 
@@ -119,4 +120,20 @@ def idle_groups(subject: Subject) -> Iterator[Found]:
             yield Found(one.where(GROUPS), f"{groups} groups of {vips} VIP{'s' * (vips != 1)}")
 
 
-RULES = (not_of_the_stock_image, fast_adverts, moves_nothing, unchecked, port_not_asked, idle_groups)
+@rule(
+    "HA096",
+    NOTE,
+    "a drain that a reboot ends",
+    why="What is below /run, /tmp or /dev/shm is gone after a reboot, and in a pod after its end: the node takes its "
+    "VIPs back while it is still worked on.",
+    cure="choose a directory of the node's that lasts, such as /var/lib/hacheck, mounted as a hostPath",
+    evidence="file-hierarchy(7)",
+)
+def short_lived_drain(subject: Subject) -> Iterator[Found]:
+    """Drain files on what does not last."""
+    for one in subject.configurations:
+        if one.settings.drain_file.startswith(SHORT_LIVED):
+            yield Found(one.where(DRAIN), f"{one.settings.drain_file} is gone after a reboot")
+
+
+RULES = (not_of_the_stock_image, fast_adverts, moves_nothing, unchecked, port_not_asked, idle_groups, short_lived_drain)

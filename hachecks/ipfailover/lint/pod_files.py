@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 OF_THE_IMAGE = ("/bin", "/sbin", "/usr", "/opt", "/lib", "/lib64", "/var/lib/ipfailover")
 """Where an image has programs of its own."""
+EXECUTABLE = "/etc/keepalive/hacheck"
+"""Our image has the executable there, where no volume hides it."""
 READ_AND_RUN = 0o111
 
 
@@ -85,7 +87,8 @@ def key_of(use: Use) -> str:
 def not_there(subject: Subject) -> Iterator[Found]:
     """Paths that no volume has, or that are no key of the ConfigMap there."""
     for use in uses(subject):
-        if use.mount is None and not is_within(use.path, OF_THE_IMAGE):
+        is_there = is_within(use.path, OF_THE_IMAGE) or (use.configuration.run and use.path == EXECUTABLE)
+        if use.mount is None and not is_there:
             yield Found(use.configuration.where(use.variable), f"{use.path} is in no volume of the pod")
         config_map = given_map(subject, use)
         if config_map and key_of(use) not in contents(config_map):

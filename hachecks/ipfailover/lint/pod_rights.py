@@ -14,12 +14,25 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.resources import Container
 
 NEEDED = ("NET_ADMIN", "NET_RAW")
+IMAGE_USER = 65534
+"""Of our own image: who only looks has no rights."""
+ADD = "add the capabilities NET_ADMIN, NET_RAW and SETGID, and drop ALL, in the container's securityContext"
+OWN_SCC = "set serviceAccountName to the account that hacheck ipfailover manifests makes, with an SCC of its own"
 NEEDLESS = {"ALL", "NET_BROADCAST", "SYS_ADMIN", "SYS_MODULE"}
 
 
 def added(container: Container) -> set[str]:
     """The capabilities that are added."""
-    found = container.at("securityContext", "capabilities", "add")
+    return _capabilities(container, "add")
+
+
+def removed(container: Container) -> set[str]:
+    """Those that are dropped."""
+    return _capabilities(container, "drop")
+
+
+def _capabilities(container: Container, way: str) -> set[str]:
+    found = container.at("securityContext", "capabilities", way)
     return {str(one).upper() for one in found} if isinstance(found, list) else set()
 
 
@@ -45,18 +58,18 @@ def privileged_pod(subject: Subject) -> Iterator[Found]:
     "a container without the rights that Keepalived needs",
     why="Adding an address needs NET_ADMIN, and VRRP's raw sockets NET_RAW. Without them Keepalived ends at its "
     "start, or elects masters that cannot have the VIP.",
-    cure="set privileged: true, or add the capabilities NET_ADMIN and NET_RAW, in the container's securityContext",
+    cure="set privileged: true, or add the capabilities NET_ADMIN, NET_RAW and SETGID, in the container's "
+    "securityContext",
     evidence="kube-vip#1010, metal3-io/baremetal-operator#782",
 )
 def no_rights(subject: Subject) -> Iterator[Found]:
     """Containers that are neither privileged nor have both capabilities."""
-    for _, container, _ in subject.pods():
+    for one, container, _ in subject.pods():
         names = added(container)
-        missing = [one for one in NEEDED if one not in names and "ALL" not in names]
+        missing = [name for name in NEEDED if name not in names and "ALL" not in names]
         if missing and not is_true(container.at("securityContext", "privileged")):
-            yield Found(
-                container.place(("securityContext",)), f"it is not privileged, and has no {' and no '.join(missing)}"
-            )
+            what = f"it is not privileged, and has no {' and no '.join(missing)}"
+            yield Found(container.place(("securityContext",)), what, ADD if one.run else "")
 
 
 @rule(
@@ -81,16 +94,19 @@ def no_host_network(subject: Subject) -> Iterator[Found]:
     "a user that cannot have the rights",
     why="Kubernetes gives added capabilities to root alone: for any other user they are not effective, and Keepalived "
     "can neither open its sockets nor add an address.",
-    cure="leave out runAsNonRoot and runAsUser; with NET_ADMIN and NET_RAW alone root has few rights",
+    cure="leave out runAsNonRoot and runAsUser; with NET_ADMIN, NET_RAW and SETGID alone root has few rights",
     evidence="kube-vip#1010; Kubernetes has no ambient capabilities",
 )
 def not_root(subject: Subject) -> Iterator[Found]:
-    """Containers that run as somebody else."""
-    for _, container, workload in subject.pods():
+    """Containers that run as somebody else, which our image does where nothing is said."""
+    for one, container, workload in subject.pods():
         contexts = mapping(workload.at("securityContext")), mapping(container.at("securityContext"))
-        user = next((one["runAsUser"] for one in reversed(contexts) if one.get("runAsUser") is not None), None)
-        if any(is_true(one.get("runAsNonRoot")) for one in contexts) or str(user) not in ("None", "0"):
+        users = [str(context["runAsUser"]) for context in contexts if context.get("runAsUser") is not None]
+        if any(is_true(context.get("runAsNonRoot")) for context in contexts) or users[-1:] not in ([], ["0"]):
             yield Found(container.place(("securityContext",)), "it does not run as root")
+        elif one.run and not users:
+            what = f"it runs as the image's user, which is {IMAGE_USER}"
+            yield Found(container.place(("securityContext",)), what, "write runAsUser: 0")
 
 
 @rule(
@@ -104,27 +120,30 @@ def not_root(subject: Subject) -> Iterator[Found]:
 )
 def no_account(subject: Subject) -> Iterator[Found]:
     """Pods of the account default."""
-    for _, _, workload in subject.pods():
+    for one, _, workload in subject.pods():
         account = workload.at("serviceAccountName") or workload.at("serviceAccount")
         if account in (None, "default"):
-            yield Found(workload.place("serviceAccountName"), "it runs as the account default")
+            what = "it runs as the account default"
+            yield Found(workload.place("serviceAccountName"), what, OWN_SCC if one.run else "")
 
 
 @rule(
     "HA106",
     ERROR,
     "a start that kills the Keepalived of others",
-    why="The stock image begins with killall -9 keepalived. Where it sees other processes, by hostPID or "
-    "shareProcessNamespace, that is also the platform's own Keepalived, or another configuration's, whose VIPs stay "
-    "on the node without anybody to serve them.",
+    why="The stock image begins with killall -9 keepalived. Where it sees other processes, by hostPID those of the "
+    "node, by shareProcessNamespace those of its pod, that is also the platform's own Keepalived, or another "
+    "configuration's, whose VIPs stay on the node without anybody to serve them.",
     cure="leave out hostPID and shareProcessNamespace",
     evidence="openshift/images, ipfailover/keepalived/lib/failover-functions.sh",
 )
 def kills_others(subject: Subject) -> Iterator[Found]:
     """Stock pods that see other processes."""
-    for one, _, workload in subject.pods():
-        for field in ("hostPID", "shareProcessNamespace"):
-            if one.is_stock and is_true(workload.at(field)):
+    stock = [(one, workload) for one, _, workload in subject.pods() if one.is_stock]
+    for _, workload in stock:
+        beside = sum(other.resource is workload.resource for _, other in stock) > 1
+        for field in ("hostPID", *["shareProcessNamespace"] * beside):
+            if is_true(workload.at(field)):
                 yield Found(workload.place(field), f"with {field} its start kills every Keepalived that it sees")
 
 
@@ -150,9 +169,10 @@ def read_only(subject: Subject) -> Iterator[Found]:
     "HA108",
     NOTE,
     "capabilities that Keepalived does not need",
-    why="VRRP needs NET_ADMIN and NET_RAW, and some options SYS_NICE or IPC_LOCK. The kernel does not look at "
-    "NET_BROADCAST, SYS_MODULE is for LVS alone, and each that is added is one more that a hole in the pod gives away.",
-    cure="add NET_ADMIN and NET_RAW, and drop ALL",
+    why="VRRP needs NET_ADMIN and NET_RAW, scripts SETGID, and some options SYS_NICE or IPC_LOCK. The kernel does not "
+    "look at NET_BROADCAST, SYS_MODULE is for LVS alone, and each that is added is one more that a hole in the pod "
+    "gives away.",
+    cure="add NET_ADMIN, NET_RAW and SETGID, and drop ALL",
     evidence="shawly/docker-keepalived#12; capabilities(7)",
 )
 def needless(subject: Subject) -> Iterator[Found]:
@@ -162,4 +182,33 @@ def needless(subject: Subject) -> Iterator[Found]:
             yield Found(container.place(("securityContext", "capabilities", "add"), "capabilities"), f"it adds {name}")
 
 
-RULES = (needless, privileged_pod, no_rights, no_host_network, not_root, no_account, kills_others, read_only)
+@rule(
+    "HA109",
+    ERROR,
+    "a right without which every check passes",
+    why="Keepalived sets the groups of a script before it starts it, also for root. Without SETGID, which runtimes "
+    "give unless ALL is dropped, it starts none, and takes that for success: the VIP stays where the service is dead, "
+    "and notify scripts are silent.",
+    cure="add the capability SETGID beside NET_ADMIN and NET_RAW",
+    evidence="tried with 2.2.7: Couldn't setgroups: 0 (Operation not permitted), and then VRRP_Script succeeded",
+)
+def checks_pass(subject: Subject) -> Iterator[Found]:
+    """Containers that drop what Keepalived needs to start scripts."""
+    for _, container, _ in subject.pods():
+        dropped, privileged = removed(container), is_true(container.at("securityContext", "privileged"))
+        if dropped & {"ALL", "SETGID"} and not added(container) & {"ALL", "SETGID"} and not privileged:
+            place = container.place(("securityContext", "capabilities", "drop"), "capabilities")
+            yield Found(place, f"it drops {' and '.join(sorted(dropped & {'ALL', 'SETGID'}))}, and does not add SETGID")
+
+
+RULES = (
+    needless,
+    checks_pass,
+    privileged_pod,
+    no_rights,
+    no_host_network,
+    not_root,
+    no_account,
+    kills_others,
+    read_only,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hachecks.ipfailover.lint.pod import mapping, mappings
+from hachecks.ipfailover.lint.pod import mapping, mappings, whole
 from hachecks.ipfailover.lint.rule import ERROR, NOTE, WARNING, Found, rule
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ def alone(subject: Subject) -> Iterator[Found]:
     "HA114",
     NOTE,
     "every change is an outage",
-    why="Recreate ends all pods before it starts new ones: the VIPs are nowhere until an image is pulled and a check "
-    "has passed. It is right only where old pods and new ones do not hear each other, as after another offset or a "
-    "change to unicast.",
+    why="Recreate ends all pods before it starts new ones, and so does a rolling update that may have all of them "
+    "unavailable: the VIPs are nowhere until an image is pulled and a check has passed. It is right only where old "
+    "pods and new ones do not hear each other, as after another offset or a change to unicast.",
     cure="write RollingUpdate with maxSurge: 0 and maxUnavailable: 1 for all other changes",
     evidence="Kubernetes API, DeploymentStrategy",
 )
@@ -128,6 +128,21 @@ def recreates(subject: Subject) -> Iterator[Found]:
             yield Found(
                 workload.resource.place(("spec", "strategy", "type"), "strategy"), "all pods end before new ones start"
             )
+        field, numbers, rolling, _ = STRATEGY[workload.resource.kind]
+        most = workload.resource.at("spec", field, numbers, "maxUnavailable")
+        if strategy(workload) == rolling and most is not None and is_all(most, workload.replicas):
+            place = workload.resource.place(("spec", field, numbers, "maxUnavailable"), field)
+            yield Found(place, f"with maxUnavailable {most} all pods may end before new ones start")
+
+
+def is_all(value: object, pods: int | None) -> bool:
+    """Whether a number or a percentage is all of so many pods, None where nobody knows how many there are."""
+    text = str(value)
+    if text.endswith("%"):
+        percent = whole(text[:-1])
+        return percent is not None and percent >= 100
+    number = whole(text)
+    return number is not None and pods is not None and 1 < pods <= number
 
 
 @rule(
@@ -162,4 +177,33 @@ def not_all_peers(subject: Subject) -> Iterator[Found]:
             yield Found(one.where(PEERS), f"these are {len(peers)} peers for {replicas} pods")
 
 
-RULES = (surges, together, count_differs, alone, recreates, deprecated, not_all_peers)
+@rule(
+    "HA117",
+    WARNING,
+    "a disruption budget by which no node is drained",
+    why="A drain evicts the pods of a Deployment, and waits as long as a PodDisruptionBudget does not let it: where "
+    "that wants all pods, for ever. Upgrades of the cluster stop there.",
+    cure="write maxUnavailable: 1 in its place",
+    evidence="Kubernetes, Specifying a Disruption Budget for your Application",
+)
+def undrained(subject: Subject) -> Iterator[Found]:
+    """Budgets that select the pods of a Deployment, and let none of them go."""
+    for _, _, workload in subject.pods():
+        labels = mapping(workload.resource.at("spec", "template", "metadata", "labels"))
+        for budget in subject.of_kind("PodDisruptionBudget") if workload.replicas else ():
+            wanted = mapping(budget.at("spec", "selector", "matchLabels"))
+            if not (wanted and wanted.items() <= labels.items() and budget.is_beside(workload.resource)):
+                continue
+            for field in ("maxUnavailable", "minAvailable"):
+                value = budget.at("spec", field)
+                none_goes = str(value).rstrip("%") == "0" if field == "maxUnavailable" else _wants_all(value, workload)
+                if value is not None and none_goes:
+                    yield Found(budget.place(("spec", field), field), f"{field} is {value} of {workload.replicas} pods")
+
+
+def _wants_all(least: object, workload: Workload) -> bool:
+    """Whether a budget of so many pods at least lets none go."""
+    return least == 1 == workload.replicas or is_all(least, workload.replicas)
+
+
+RULES = (undrained, surges, together, count_differs, alone, recreates, deprecated, not_all_peers)

@@ -34,8 +34,12 @@ def image(one: Configuration) -> str:
 
 
 def configurations(subject: Subject, *, told: bool = False) -> Iterator[Configuration]:
-    """The configurations that are here as a whole; with `told` those alone that run by the stock image."""
-    return (one for one in subject.configurations if one.given and not one.partial and (runs(one) or not told))
+    """The configurations that are here as a whole, but for those that `hacheck ipfailover run` has.
+
+    With `told` those alone that run by the stock image.
+    """
+    known = (one for one in subject.configurations if one.given and not one.partial and not one.run)
+    return (one for one in known if runs(one) or not told)
 
 
 def runs(one: Configuration) -> bool:

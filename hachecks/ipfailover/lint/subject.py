@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hachecks.ipfailover.lint.pod import Workload
 from hachecks.ipfailover.plan import plan_all
+from hachecks.ipfailover.running import run_of
 from hachecks.ipfailover.settings import settings_of
 from hachecks.ipfailover.variable import NEWEST, Place, version
 from hachecks.ipfailover.workloads import WORKLOADS
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.lint.written import Conf
     from hachecks.ipfailover.plan import Plan
     from hachecks.ipfailover.resources import Container, Resource
+    from hachecks.ipfailover.running import Run
     from hachecks.ipfailover.settings import Settings
     from hachecks.ipfailover.sources import Source
     from hachecks.ipfailover.variable import Given
@@ -39,7 +41,8 @@ class Configuration(NamedTuple):
 
     `given` are the variables under what options say, `settings` what they come to, with the default for each of the
     `refused`. `plan` is None where none can be made, and `unplanned` says why. `stock` is None where nobody tells the
-    version, and `settings.stock` what is taken for it. `partial` says that there are variables that are not known here.
+    version, or our own image runs, and `settings.stock` is what is taken for it. `partial` says that there are
+    variables that are not known here.
     """
 
     place: Place
@@ -67,6 +70,16 @@ class Configuration(NamedTuple):
     def is_stock(self) -> bool:
         """Whether its image is OpenShift's."""
         return bool(self.container and "keepalived-ipfailover" in str(self.container.fields.get("image")))
+
+    @property
+    def run(self) -> Run | None:
+        """The command line where its container runs `hacheck ipfailover run`; None where it does not."""
+        return run_of(self.container.fields) if self.container else None
+
+    @property
+    def follows(self) -> bool:
+        """Whether the cluster's Services name its VIPs, too."""
+        return self.run is not None and self.run.has("--follow-services")
 
     def is_understood(self, variable: str) -> bool:
         """Whether its text is none of the refused."""
@@ -125,6 +138,7 @@ def configuration(
         place = Place.of(given[name].place) if name in given else source.place
         refused.append(Refusal(place, why, name))
 
+    ours = source.container is not None and run_of(source.container.fields) is not None
     settings = settings_of(given, known or version(NEWEST), refuse)
     plan, unplanned = _planned(settings, ledger or {}, spread)
     return Configuration(
@@ -134,7 +148,7 @@ def configuration(
         tuple(refused),
         plan,
         unplanned,
-        known,
+        None if ours else known,
         source.notes,
         source.container,
         source.partial,

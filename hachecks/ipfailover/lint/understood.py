@@ -88,9 +88,9 @@ def contradiction(subject: Subject) -> Iterator[Found]:
     evidence="tried: Keepalived warns that it has no configuration to run, and its process stays",
 )
 def no_vip(subject: Subject) -> Iterator[Found]:
-    """Configurations that name no VIP."""
+    """Configurations that name no VIP, and follow no Services."""
     for one in subject.configurations:
-        if not one.settings.virtual_ips.addresses and one.is_understood(VIPS) and not one.partial:
+        if not (one.settings.virtual_ips.addresses or one.follows or one.partial) and one.is_understood(VIPS):
             yield Found(one.where(VIPS), "it names no VIP")
 
 
@@ -114,8 +114,9 @@ def unreadable_source(subject: Subject) -> Iterator[Found]:
     "HA006",
     NOTE,
     "variables that are not known here",
-    why="Variables of a Secret are not in the file, so nothing can be said of them, and other findings may be wrong.",
-    cure="put the variables into a ConfigMap: none of them is secret",
+    why="Variables of a Secret, or of objects that a pod has for a file, are not in what is given, so nothing can be "
+    "said of them, and other findings may be wrong.",
+    cure="put the variables into a ConfigMap, as an env file: none of them is secret",
     evidence="what is read is what is given",
 )
 def not_known_here(subject: Subject) -> Iterator[Found]:
@@ -136,7 +137,7 @@ def not_known_here(subject: Subject) -> Iterator[Found]:
 def offset_by_version(subject: Subject) -> Iterator[Found]:
     """Configurations that leave the offset to the image."""
     for one in subject.configurations:
-        if not one.text(OFFSET) and not one.partial and one.given:
+        if not one.text(OFFSET) and not one.partial and one.given and not one.run:
             taken = "10" if one.settings.stock >= (4, 20) else "0"
             known = f"{one.stock[0]}.{one.stock[1]}" if one.stock else f"{NEWEST}, which is assumed"
             yield Found(one.place, f"{OFFSET} is not set: ids begin after {taken} in {known}, and elsewhere not")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hachecks.ipfailover.render import adverts, global_block, instance, scripts, tracking, verbatim
+from hachecks.ipfailover.render import adverts, draining, global_block, instance, scripts, tracking, verbatim
 from hachecks.ipfailover.render.command_line import with_vip, words_of, written
 from hachecks.ipfailover.render.header import header
 from hachecks.ipfailover.render.keywords import GLOBAL, INSTANCE
@@ -31,14 +31,19 @@ def _lines(found: Target) -> Iterator[str]:
     adverts.refuse(found)
     checks = scripts.scripts_of(found)
     track_file = tracking.name(found, checks)
+    drain_file = draining.name(found)
     notify = _notify(found)
     of_instance, of_all = _verbatim(found)
     yield from header(found)
     yield from global_block.lines(found, of_all)
     yield from scripts.blocks(found, checks)
     yield from tracking.block(found, track_file)
+    yield from draining.block(found, drain_file)
     for one in found.plan.instances:
-        shared = instance.Around(scripts.tracked(one, checks), track_file, _told(found, notify, one), of_instance)
+        files = [track_file] if track_file else []
+        if drain_file:
+            files.append(f"{drain_file} weight {draining.weight(found, one)}")
+        shared = instance.Around(scripts.tracked(one, checks), files, _told(found, notify, one), of_instance)
         yield from instance.lines(found, one, shared)
 
 

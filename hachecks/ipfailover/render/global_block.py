@@ -20,7 +20,11 @@ REPEAT = 5
 
 
 def lines(target: Target, verbatim: Sequence[str]) -> Iterator[str]:
-    """The block."""
+    """The block.
+
+    There is no reload_check_config in it: Keepalived 2.2.7 ends at a reload that takes it away, and at one that brings
+    it after a file that it found fault with, as it does with the stock image's.
+    """
     yield "global_defs {"
     yield from (f"    {line}" for line in (*_inside(target), *verbatim))
     yield "}"
@@ -35,18 +39,11 @@ def _inside(target: Target) -> Iterator[str]:
     yield "dynamic_interfaces"
     yield f"vrrp_garp_master_refresh {REFRESH}"
     yield f"vrrp_garp_lower_prio_repeat {REPEAT}"
-    yield "log_unknown_vrids"
-    if checks_at_reload(target):
-        yield "reload_check_config"
+    if target.options.fifo:
+        # Beside Keepalived the agent hears foreign ids, and says so once. This says it of each advert of each instance
+        # that another configuration has on the segment.
+        yield f"vrrp_notify_fifo {target.options.fifo}"
+    else:
+        yield "log_unknown_vrids"
     if target.plan.preemption.mode == "nopreempt" and knows(target.version, "vrrp_delay_after_boot"):
         yield f"vrrp_delay_after_boot {AFTER_BOOT}"
-
-
-def checks_at_reload(target: Target) -> bool:
-    """Whether Keepalived may refuse the whole file, as it then does at its start as well, for any one mistake in it.
-
-    Only where nothing in it depends on what cannot be known here: a directory, or what somebody added.
-    """
-    settings = target.settings
-    unsure = settings.track_file or settings.verbatim or settings.verbatim_global
-    return not unsure and knows(target.version, "reload_check_config")

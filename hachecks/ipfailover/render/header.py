@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from hachecks.ipfailover.render.target import Target
 
-ELSEWHERE = ("iptables_chain", "nftables_rule", "admin_emails", "smtp_server", "selector", "use_unicast", "replicas")
+ELSEWHERE = (
+    *("iptables_chain", "nftables_rule", "admin_emails", "smtp_server", "selector", "use_unicast", "replicas"),
+    # The file is the same before the instant and after it: a reload for its sake alone would be one too many.
+    "change_at",
+)
 """Settings that a keepalived.conf has nothing of."""
 BEGIN = "# keepalived.conf of "
 """By which a file is known as one of ours."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hachecks.ipfailover.family import IPV4, family
 from hachecks.ipfailover.render import adverts
 from hachecks.ipfailover.render.keywords import knows
-from hachecks.ipfailover.render.target import IPV4, family
 from hachecks.ipfailover.values import LONGEST_INTERFACE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Around(NamedTuple):
     """What an instance tracks, whom it tells, and what somebody adds to it."""
 
     scripts: Sequence[str]
-    track_file: str
+    track_files: Sequence[str]
     notify: str
     verbatim: Sequence[str]
 
@@ -49,8 +49,8 @@ def _inside(target: Target, instance: Instance, around: Around) -> Iterator[str]
     yield from _way(target, instance)
     if around.scripts:
         yield from block("track_script", around.scripts)
-    if around.track_file:
-        yield from block("track_file", [around.track_file])
+    if around.track_files:
+        yield from block("track_file", around.track_files)
     first, *others = (_address(target, vip) for vip in instance.vips)
     yield from block("virtual_ipaddress", [first])
     if others:

@@ -1,4 +1,4 @@
-"""Options of a rendered file that no variable has: whose Keepalived reads it, and the password."""
+"""Options of a rendered file that no variable has: whose Keepalived reads it, the password, and who listens to it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from hachecks.ipfailover.render.keywords import DEFAULT, Version
 
 
 class Options(NamedTuple):
-    """The version of Keepalived, the password of VRRP 2 where it is not the name, and whether a ledger keeps ids."""
+    """The version of Keepalived, the password of VRRP 2 where it is not the name, and whether a ledger keeps ids.
+
+    `fifo` is where Keepalived says what becomes of each instance; empty where nobody listens there.
+    """
 
     version: Version = DEFAULT
     password: str = ""
     ledger: bool = False
+    fifo: str = ""

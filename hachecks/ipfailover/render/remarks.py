@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hachecks.ipfailover.family import IPV4, IPV6, family
 from hachecks.ipfailover.render.keywords import knows, written
-from hachecks.ipfailover.render.target import IPV4, IPV6, PASSWORD, family
+from hachecks.ipfailover.render.target import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +90,11 @@ def _of_what_is_not_here(target: Target) -> Iterator[str]:
         yield (
             f"{settings.where('OPENSHIFT_HA_TRACK_FILE')}: its directory must be there before Keepalived starts, or "
             "the file is not looked at; until the agent writes it, it says that the node is not well"
+        )
+    if settings.drain_file:
+        yield (
+            f"{settings.where('OPENSHIFT_HA_DRAIN_FILE')}: its directory must be there before Keepalived starts, or "
+            "nothing is ever drained; a drain outlives the pod where that is a directory of the node's"
         )
     if settings.verbatim or settings.verbatim_global:
         where = settings.where("OPENSHIFT_HA_VERBATIM" if settings.verbatim else "OPENSHIFT_HA_VERBATIM_GLOBAL")

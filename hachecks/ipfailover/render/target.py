@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hachecks.ipfailover.family import IPV6, family
 from hachecks.ipfailover.spread import UNKNOWN, hashed_priority
 from hachecks.ipfailover.values import nodes
 from hachecks.settings import Invalid
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.render.options import Options
     from hachecks.ipfailover.settings import Settings
 
-IPV4, IPV6 = 4, 6
 PASSWORD = 8
 """Characters of a password that count."""
 
@@ -53,11 +53,6 @@ class Target(NamedTuple):
     def vrrp(self, instance: Instance) -> int:
         """The version of VRRP that an instance speaks: IPv6 has 3 only."""
         return 3 if family(instance.vips[0]) == IPV6 else self.settings.vrrp_version
-
-
-def family(address: str) -> int:
-    """The version of IP of an address."""
-    return IPV6 if ":" in address else IPV4
 
 
 def is_address(node: str) -> bool:

@@ -11,7 +11,19 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.render.target import Target
 
 BEYOND = 10
-"""How much lower than the last healthy node a failing one is."""
+"""How much lower than the last healthy node a failing one is, at least: drained ones are between them."""
+
+
+def lowest(target: Target) -> int:
+    """The lowest priority that a node of the plan may have; those by hash lie anywhere down to it."""
+    return priorities(len(target.plan.nodes))[-1] if target.plan.placement == EVEN else LOWEST_HASHED
+
+
+def tier(target: Target) -> int:
+    """How many priorities below the lowest are for drained nodes: one for each, by hash one for two priorities."""
+    if not target.settings.drain_file:
+        return 0
+    return len(target.plan.nodes) if target.plan.placement == EVEN else (HIGHEST - LOWEST_HASHED + 1) // 2
 
 
 def weight(target: Target) -> int:
@@ -22,10 +34,8 @@ def weight(target: Target) -> int:
     where = settings.where("OPENSHIFT_HA_ON_FAIL")
     if plan.preemption.mode == "nopreempt":
         raise Invalid(f"{where}: under nopreempt a lower priority moves nothing; use fault, or preempt")
-    # Priorities by hash lie anywhere between the highest and the lowest.
-    lowest = priorities(len(plan.nodes))[-1] if plan.placement == EVEN else LOWEST_HASHED
-    lowered = HIGHEST - lowest + 1 + BEYOND
-    if lowest - lowered < 1:
-        most = (HIGHEST - BEYOND) // 2
+    lowered = HIGHEST - lowest(target) + 1 + max(BEYOND, tier(target))
+    if lowest(target) - lowered < 1:
+        most = HIGHEST // 3 if settings.drain_file else (HIGHEST - BEYOND) // 2
         raise Invalid(f"{where}: of {len(plan.nodes)} nodes the last cannot be lowered, limit {most}; use fault")
     return -lowered
