@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from hachecks.checks.schedule import Schedule
 from hachecks.click_settings import SettingsCommand, default_of
 from hachecks.commands import Group, tree
 from hachecks.delivery.options import DeliveryOptions
 from hachecks.ipfailover.lint.catalogue import rules_of
 from hachecks.registry import NOTIFIERS, PROBES
-from hachecks.settings import REQUIRED, heading_of
+from hachecks.settings import REQUIRED, heading_of, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,11 +50,16 @@ PAGES = {
     "The way to the target": "probes.md",
     "What is told, and when": "notifiers.md",
     "What the node is known from": "exporter.md",
+    "Where a drain is kept": "ipfailover.md",
     "Variables of ipfailover": "ipfailover.md",
+    "How the agent runs it": "agent.md",
+    "Services of the cluster": "services.md",
 }
 """The page that has the settings under a heading."""
 OTHERS = "configuration.md"
 """The page that has those under any other heading."""
+KEYS_ONLY = {"How the agent runs it": Schedule}
+"""Headings whose settings are keys of a check, and neither flags nor variables: by what declares them."""
 WITH_KEYS = {"How it is run", "TLS", "The way to the target", "What is told, and when"}
 """Headings whose settings are keys of a check or notifier as well."""
 
@@ -123,7 +129,13 @@ def shared(heading: str) -> Iterator[str]:
     """The settings under a heading."""
     found = HEADINGS[heading]
     yield from (f"## {heading}", "", *prose(found[0].owner.__doc__ or ""))
-    yield from table(found, "notifier", heading in WITH_KEYS)
+    yield from keys(found) if heading in KEYS_ONLY else table(found, "notifier", heading in WITH_KEYS)
+
+
+def keys(settings: Iterable[Setting]) -> Iterator[str]:
+    """The settings as a table of keys of hacheck.toml."""
+    yield from ("| key | default | what it says |", "|---|---|---|")
+    yield from (row([f"`{one.name}`", default(one), marked(one.help)]) for one in settings)
 
 
 def findings(theme: str) -> Iterator[str]:
@@ -199,7 +211,8 @@ def default(setting: Setting) -> str:
     if not default_of(setting) or setting.default == "":
         return ""
     if setting.type_name == "Duration":
-        unit, seconds = next((unit, size) for unit, size in TIMES if setting.default % size == 0 or size == 1)
+        fitting = ((unit, size) for unit, size in TIMES if setting.default % size == 0 or size == 1)
+        unit, seconds = next(fitting) if setting.default else ("s", 1)
         return f"`{setting.default / seconds:g}{unit}`"
     return f"`{setting.default}`"
 
@@ -252,6 +265,7 @@ HEADINGS = {
     for heading in headings_of(command)
 }
 """The settings under each heading, of the command that has most of them."""
+HEADINGS.update({heading: list(settings_of(declared)) for heading, declared in KEYS_ONLY.items()})
 
 
 def pages() -> Iterator[Page]:

@@ -38,10 +38,14 @@ BEFORE = {directory: os.stat(directory).st_dev for directory in ("/run", "/dev/s
 
 LONG = (
     "tests/test_executable.py",
+    "tests/test_image.py",
     "tests/failover/test_exporter.py",
     "tests/failover/test_failover.py",
     "tests/ipfailover/test_cluster_plan.py",
     "tests/ipfailover/test_cluster_reload.py",
+    "tests/ipfailover/test_pods_losses.py",
+    "tests/ipfailover/test_pods_migrate.py",
+    "tests/ipfailover/test_pods_life.py",
     "tests/net/test_starttls.py",
     "tests/net/test_goodbyes.py",
     "tests/delivery/test_deliverer.py",

@@ -7,12 +7,12 @@ needed() {
     case $1 in
     python) echo "ensurepip=python3-venv" ;;
     demo) echo "keepalived ip=iproute2 nginx unshare=util-linux" ;;
-    bench) echo "valgrind curl check_tcp=monitoring-plugins-basic check_http=monitoring-plugins-basic postgres=postgresql nginx" ;;
+    bench) echo "valgrind curl check_tcp=monitoring-plugins-basic check_http=monitoring-plugins-basic postgres=postgresql keepalived ip=iproute2 nginx unshare=util-linux prometheus-blackbox-exporter" ;;
     test)
         needed demo
         needed bench
-        echo "mariadbd=mariadb-server pgbouncer dnsmasq=dnsmasq-base busybox bash shellcheck openssl zsh fish"
-        echo "slapd dovecot=dovecot-imapd dovecot_pop3=dovecot-pop3d dovecot_sieve=dovecot-managesieved dovecot_lmtp=dovecot-lmtpd vsftpd prosody kubectl=kubernetes-client strace setpriv=util-linux"
+        echo "mariadbd=mariadb-server haproxy pgbouncer dnsmasq=dnsmasq-base nft=nftables iptables busybox bash shellcheck openssl zsh fish"
+        echo "slapd dovecot=dovecot-imapd dovecot_pop3=dovecot-pop3d dovecot_sieve=dovecot-managesieved dovecot_lmtp=dovecot-lmtpd vsftpd prosody kubectl=kubernetes-client strace setpriv=util-linux faketime"
         echo "prometheus-alertmanager prometheus-pushgateway prometheus-node-exporter prometheus promtool=prometheus chromium chromedriver=chromium-driver rsyslogd=rsyslog rsyslog_openssl=rsyslog-openssl journalctl=systemd"
         ;;
     *) echo "usage: $0 python|demo|test|bench" >&2 && exit 2 ;;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -160,13 +161,40 @@ def test_the_exporter_is_probed_and_scraped_where_it_listens(monitored: dict[str
     assert probes["readinessProbe"] == {"path": "/-/ready", "port": port["name"]}
 
 
+def test_the_agent_takes_the_exporters_place_as_the_user_of_the_scripts(tmp_path: Path) -> None:
+    pod = patched(tmp_path, "deployment-patch.yaml", "agent-patch.yaml")["spec"]["template"]["spec"]
+    containers = {container["name"]: container for container in pod["containers"]}
+    keepalived, agent = containers["openshift-ipfailover"], containers["hacheck-agent"]
+    assert len(containers) == 2
+    assert pod["shareProcessNamespace"] is True, "notify looks whether the process lives that delivers"
+    assert volumes_at(agent).items() <= volumes_at(keepalived).items()
+    writable = [mount["mountPath"] for mount in agent["volumeMounts"] if not mount.get("readOnly")]
+    assert writable == ["/run/hacheck", "/var/lib/hacheck"]
+    security = agent["securityContext"]
+    assert security["runAsUser"] == 0
+    assert security["capabilities"] == {"drop": ["ALL"], "add": ["NET_RAW"]}
+    (port,) = agent["ports"]
+    assert agent["command"] == ["hacheck", "agent", "--listen", f":{port['containerPort']}"]
+    assert agent["image"] == f"hachecks:{__version__}"
+    assert agent["livenessProbe"]["httpGet"] == {"path": "/-/healthy", "port": port["name"]}
+
+
+def test_a_drain_outlives_the_pod(tmp_path: Path) -> None:
+    pod = patched(tmp_path, "deployment-patch.yaml", "agent-patch.yaml")["spec"]["template"]["spec"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    for container in pod["containers"]:
+        (name,) = [mount["name"] for mount in container["volumeMounts"] if mount["mountPath"] == "/var/lib/hacheck"]
+        assert volumes[name]["hostPath"] == {"path": "/var/lib/hacheck", "type": "DirectoryOrCreate"}
+
+
 def test_the_image_is_of_this_version(monitored: dict[str, Any]) -> None:
     _, exporter = containers_of(monitored)
     assert exporter["image"] == f"hachecks:{__version__}"
     containerfile = (ROOT / "Containerfile").read_text()
     assert f"hachecks:{__version__}" in containerfile
     assert "USER 65534" in containerfile
-    copied = [word for line in containerfile.splitlines() if line.startswith("COPY ") for word in line.split()[1:-1]]
+    lines = [line for line in containerfile.splitlines() if re.match("COPY (?!--from)", line)]
+    copied = [word for line in lines for word in line.split()[1:-1]]
     assert all((ROOT / word).exists() for word in copied)
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hachecks.checks import answer
+from hachecks.checks.answer import Answer, Asked
 from hachecks.state import boot_id
 from tests.cli import ROOT
 from tests.failover.namespace import namespace
@@ -44,6 +46,7 @@ fall = 2
 [check.there]
 probe = "file"
 path = "/run/work/hacheck"
+track_file = "/run/hacheck/track"
 rise = 2
 fall = 2
 """
@@ -64,7 +67,14 @@ EVENT = {
     "options": COMMAND.split("\x1c"),
     "order": [boot_id(), 1, 1],
 }
+ANSWERS = {
+    name: Answer(Asked(name, "/run/work/hacheck.toml", answer.given({})), boot_id(), 0, 10**11, good, "PASS - FORGED")
+    for name, good in (("refused", True), ("there", False))
+}
 FORGED = {
+    "answer-refused": ANSWERS["refused"].to_text(),
+    "answer-refused~new": ANSWERS["refused"].to_text(),
+    "answer-there": ANSWERS["there"].to_text(),
     "journal": RECORD,
     "journal.000000000000001": RECORD,
     "journal-new": RECORD,
@@ -85,6 +95,9 @@ FORGED = {
     "streak-refused": UP_FOR_EVER,
     "streak-refused~lock": "",
     "streak-refused~new": UP_FOR_EVER,
+    "track": "1\n",
+    "track~lock": "",
+    "track~new": "1\n",
     "streak-there": UP_FOR_EVER.replace("up", "down"),
     "verdict-refused": "",
     "verdict-refused~lock": "",

@@ -43,6 +43,8 @@ ip link set eth1 up
 ip link set eth0 up
 ip route add default dev eth0
 """
+PROGRAM = f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m hachecks "$@"\n'
+"""The package as it is installed: more commands than the executable has."""
 PLANNING = "hacheck ipfailover "
 """How the commands begin that are run where somebody plans, by the package: they change nothing but their ledger."""
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nonexistent"))
@@ -203,7 +205,7 @@ def test_a_recipe_does_what_it_says(request: pytest.FixtureRequest, page: Path, 
 def test_what_is_planned_comes_out_as_it_says(tmp_path: Path, page: Path) -> None:
     program = tmp_path / "bin/hacheck"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m hachecks "$@"\n')
+    program.write_text(PROGRAM)
     program.chmod(0o755)
     (tmp_path / "configmaps").symlink_to(ROOT / "configmaps")
     deployment = (ROOT / "tests/ipfailover-deployment.yaml").read_text()
@@ -245,13 +247,21 @@ create | replace) test "$2" = -f && exec {python} -m kubernetes_validate "$3" ;;
 apply)
     case "$2 $3 $4" in "--server-side -f -") exec {python} -m kubernetes_validate - ;; esac
     shift
-    while [ $# -gt 0 ]; do test "$1" = -f && grep -q '^kind: ' "$2" && shift 2; done ;;
+    if [ "$*" = "-f -" ]; then exec {python} -c '{VALIDATE}'; fi
+    while [ $# -gt 0 ]; do test "$1" = -f && grep -q '^kind: ' "$2" || exit 1; shift 2; done ;;
 patch) test "$2 $3 $4" = "deployment ipfailover-keepalived --patch-file" && test -f "$5" && echo patched ;;
 set) test "$2 $3 $4" = "env deployment/ipfailover-keepalived OPENSHIFT_HA_NOTIFY_SCRIPT=${{4#*=}}" &&
     test "${{4#*=}}" = "sh /etc/keepalive/hacheck notify" ;;
 exec) test "$2 $3 $4 $5 $6" = "deployment/ipfailover-keepalived -- sh /etc/keepalive/hacheck run" && test -n "$7" ;;
 *) echo "unexpected: $*" >&2; exit 1 ;;
 esac
+"""
+VALIDATE = """
+import sys, kubernetes_validate, yaml
+found = [one for one in yaml.safe_load_all(sys.stdin) if "openshift" not in one["apiVersion"]]
+for one in found:
+    kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
+sys.exit(not any(one["kind"] == "DaemonSet" for one in found))
 """
 DEPLOYMENT = dict.fromkeys(line.strip() for block in blocks("sh") for line in block.splitlines())
 
@@ -261,8 +271,10 @@ DEPLOYMENT = dict.fromkeys(line.strip() for block in blocks("sh") for line in bl
 def test_a_deployment_command_works(tmp_path: Path, command: str) -> None:
     for name in ("oc", "kubectl"):
         fake = tmp_path / name
-        fake.write_text(FAKE_CLUSTER.format(kubectl=shutil.which("kubectl"), python=sys.executable))
+        fake.write_text(FAKE_CLUSTER.format(kubectl=shutil.which("kubectl"), python=sys.executable, VALIDATE=VALIDATE))
         fake.chmod(0o755)
+    (tmp_path / "hacheck").write_text(PROGRAM)
+    (tmp_path / "hacheck").chmod(0o755)
     environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(["sh", "-ec", command], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -290,6 +302,17 @@ vrrp_instance V {
     complaints = [line for line in done.stderr.splitlines() if not line.startswith("SECURITY VIOLATION")]
     assert [line for line in complaints if "resolved by path search" not in line] == []
     assert done.returncode == 6  # scripts without enable_script_security, as OpenShift runs them
+
+
+@pytest.mark.executable
+def test_the_keepalived_configuration_of_the_agent_is_understood(node: Namespace) -> None:
+    (text,) = blocks("keepalived")
+    node.path("/run/agent.conf").write_text(text)
+    done = node.run("keepalived", "--config-test", "--use-file", "/run/agent.conf")
+    complaints = [line for line in done.stderr.splitlines() if not line.startswith("SECURITY VIOLATION")]
+    assert [line for line in complaints if "resolved by path search" not in line] == []
+    (file,) = re.findall(r'file "(.*)"', text)
+    assert any(f'track_file = "{file}"' in one for one in blocks("toml", ROOT / "docs/agent.md"))
 
 
 DECLARED = [

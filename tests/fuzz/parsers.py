@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
 import json
 import os
 import smtplib
-import tempfile
 import time
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
@@ -27,6 +24,8 @@ from hachecks.delivery.notifications import Queues
 from hachecks.delivery.options import DeliveryOptions
 from hachecks.delivery.pending import pending
 from hachecks.exporter.web_config.config import WebConfig
+from hachecks.group import answer, judgement, words
+from hachecks.group.table import lines
 from hachecks.http import json_value
 from hachecks.http.conditions import Condition
 from hachecks.http.exchange import exchange
@@ -62,7 +61,9 @@ from hachecks.sql.wire import SocketAdapter
 from hachecks.transitions import event, history_files, journal
 from hachecks.transitions.transition import Transition
 from hachecks.verdict import CannotLook, Failure, Verdict
-from tests.fuzz import seeds
+from hachecks.wire import frames
+from tests.fuzz import of_pods, seeds
+from tests.fuzz.files import directory, file_of, text
 from tests.fuzz.peer import WHERE, Saying, saying
 from tests.fuzz.target import Target
 from tests.nodes import node_at
@@ -76,25 +77,6 @@ REASONS = (Failure, CannotLook, TimedOut)
 URL = Url.parse(f"http://{WHERE}/")
 LOGIN = credentials.Login("u", "p")
 NAMES = ("A", "AAAA", "CNAME", "TXT", "SRV", "MX")
-
-
-@functools.cache
-def directory() -> str:
-    """A directory of state for the inputs that are files, in memory: queues are synced."""
-    made = tempfile.TemporaryDirectory(prefix="fuzz-", dir="/dev/shm")
-    atexit.register(made.cleanup)
-    return made.name
-
-
-def file_of(data: bytes, name: str = "input") -> str:
-    path = os.path.join(directory(), name)
-    with open(path, "wb") as file:
-        file.write(data)
-    return path
-
-
-def text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
 
 
 def each(*parsers: Callable[[str], object]) -> Callable[[bytes], None]:
@@ -324,11 +306,30 @@ WORDS: tuple[Any, ...] = (
 )  # fmt: skip
 UNITS = (units.parse_duration, units.parse_size, units.parse_port, units.parse_int, units.parse_bool)
 
+
+def peer_answer(data: bytes) -> None:
+    found = answer.parse(data)
+    assert answer.parse(found.text().encode()) == found
+    own = found._replace(identity="own", node="own", vips=dict.fromkeys(found.vips, answer.Held("V", "MASTER", True)))
+    members = [judgement.Member("", "own", own), judgement.Member("b:1", found.node, found)]
+    group = judgement.judged(members, judgement.judged(members))
+    json.dumps(words.document(group))
+    assert all(line.isprintable() for line in lines(group))
+
+
+def frame(data: bytes) -> None:
+    for protocol in (frames.ETH_P_ARP, frames.ETH_P_IP, frames.ETH_P_IPV6):
+        said = frames.read(protocol, data, "eth0", b"abcdef")
+        assert not isinstance(said, frames.Advert) or (len(said.addresses) < 256 and said.is_multicast in (True, False))
+
+
 TARGETS = (
     Target("keepalived.conf", keepalived_conf, seeds.KEEPALIVED_CONF, (configuration.Unreadable,)),
     Target("keepalived.conf-includes", keepalived_conf, seeds.INCLUDES, (configuration.Unreadable,)),
     Target("keepalived.json", lambda data: list(map(repr, json_dump.dumps_of(text(data)).values())),
            seeds.KEEPALIVED_JSON, (ValueError,)),
+    Target("peer", peer_answer, seeds.PEER, (ValueError,)),
+    Target("frame", frame, seeds.FRAMES),
     Target("openshift-variables", openshift, seeds.OPENSHIFT),
     Target("lint", linted, seeds.LINT, (Invalid,)),
     Target("fifo-line", fifo_line, seeds.FIFO, (ValueError,)),
@@ -357,4 +358,5 @@ TARGETS = (
     Target("mysql", mysql, seeds.MYSQL, REASONS),
     Target("starttls", starttls, seeds.STARTTLS, REASONS),
     Target("smtp", smtp, seeds.SMTP, (*REASONS, smtplib.SMTPException)),
+    *of_pods.TARGETS,
 )  # fmt: skip

@@ -20,11 +20,35 @@ INCLUDES = [
     b"include none.conf\n",
     b"include {a,b}{c,d}*.conf\nincludea none/*/x.conf\nincluder [a-z]?.conf\n",
 ]
+PEER = [
+    DEEP,
+    b'{"node":"b","version":"0.1.0","identity":"0f","agrees":true,"headline":"All","vips":[["10.0.0.1","V","MASTER",true],'
+    b'["fe80::1","W","BACKUP",null]],"settings":{"virtual_router_id 1 (ipv4)":"0a"},"checks":{"web":"1"},"drain":"by me"}',
+]
 KEEPALIVED_JSON = [
     DEEP,
     b'{"json_version":2,"vrrp":[{"data":{"iname":"V","state":2,"ifp_ifname":"e","vrid":3,"effective_priority":100,'
     b'"last_transition":1.5,"vips":["10.0.0.1 dev e"],"vipset":true},"stats":{"become_master":1}}]}',
     b'[{"data":{"iname":"V","state":2,"last_transition":1.5,"evips":[]},"stats":{}}]',
+]
+FRAMES = [
+    b"\0\1\x08\0\6\4\0\2abcdef\n\0\0\1ABCDEF\n\0\0\2",
+    b"\x45\xc0\0\x28\0\1\0\0\xff\x70\0\0\n\0\0\1\xe0\0\0\x12\x21\x07\x64\1\1\1\0\0\n\0\0\x09secret\0\0",
+    b"\x45\0\0\x20\0\1\0\0\x40\x70\0\0\n\0\0\1\n\0\0\2\x31\x07\x64\1\0\x64\0\0\n\0\0\x09",
+    b"\x60\0\0\0\0\x18\x70\xff\xfe\x80"
+    + bytes(13)
+    + b"\1\xff\2"
+    + bytes(13)
+    + b"\x12\x31\x07\x64\1\0\x0a\0\0\xfd\x78"
+    + bytes(13)
+    + b"\1",
+    b"\x60\0\0\0\0\x20\x3a\xff\xfe\x80"
+    + bytes(13)
+    + b"\1\xfe\x80"
+    + bytes(13)
+    + b"\2\x88\0\0\0\x60\0\0\0\xfd\x78"
+    + bytes(13)
+    + b"\1\2\1abcdef",
 ]
 RECORD = b"1\x1fINSTANCE\x1fVI_1\x1fMASTER\x1f100\x1f12\x1f3456\x1fe3-b\x1flog\x1c--file"
 JOURNAL = [
@@ -182,3 +206,30 @@ EXPOSITION = [
     b'hachecks_vrrp_transitions_total{vrrp_instance="a\\"b",state="FAULT"} 3\nhachecks_vrrp_priority{vrrp_instance="V"} 100\n'
 ]
 PASSWORDS = [b"h:5432:*:u:pa\\:ss\n# x\n*:*:*:*:y\n", b"[client]\nuser = \"u\"\npassword='a\\n'\n[mysql]\n!include x\n"]
+ANSWERS = [
+    b"2 web - 1234 5678 0\n\nPASS - 10.0.0.1:80 accepted the connection in 0.1 ms\n",
+    b"2 web 5a3c5b6a-8978-4b1d-835d-3d0937036356 1234 5678 1\n3s|1|||||true|/etc/hacheck.toml\nFAIL - x\n",
+]
+DRAINS = [
+    b"-1 # drained at 2026-11-29T17:00:00Z until 2026-11-29T19:00:00Z by root: a disk\n# VIPs here then: 10.0.0.1 fd00::1\n",
+    b"-0x10 # drained at 2026-11-29T17:00:00Z by me\n",
+    b"010\n",
+]
+POD_REPORTS = [
+    DEEP,
+    b'{"phase":"running","findings":["eth9 is not there"],"held":"","restarts":{"agent":1},"reloads":2,"at":1.5}',
+]
+WIRE_REPORTS = [DEEP, b'{"at":1e9,"found":["10.0.0.1 is answered for by 02:00:00:00:00:01"]}']
+FOLLOW_REPORTS = [DEEP, b'{"trouble":"","services":1,"vips":2,"remarks":["shop/web: no"],"at":1.5}']
+SERVICES = [
+    DEEP,
+    b'{"metadata":{"namespace":"shop","name":"web","uid":"0f","creationTimestamp":"2026-11-29T17:00:00Z","resourceVersion":"7",'
+    b'"annotations":{"hachecks.internal/vips":"192.0.2.5"}},"spec":{"type":"LoadBalancer","loadBalancerClass":"hachecks.internal/ipfailover",'
+    b'"ipFamilies":["IPv4","IPv6"],"externalIPs":["192.0.2.9"],"externalTrafficPolicy":"Local","healthCheckNodePort":30123,'
+    b'"ports":[{"port":80,"nodePort":30080,"protocol":"TCP"}]},"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.5"}]}}}',
+]
+SHARED_MAPS = [
+    DEEP,
+    b'{"metadata":{"name":"ledger","resourceVersion":"3"},"data":{"ledger.json":"{\\"hachecks_ipfailover_ledger\\": 1, \\"configurations\\": {}}",'
+    b'"services.json":"{\\"hachecks_ipfailover_services\\": 1, \\"configurations\\": {\\"vips\\": {\\"shop/web\\": [\\"192.0.2.5\\"]}}}"}}',
+]
