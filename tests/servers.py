@@ -495,7 +495,7 @@ def _handler(hear: Callable[[Asked], Route]) -> type[http.server.BaseHTTPRequest
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             route = hear(Asked(self.command, self.path, dict(self.headers), body))
             has_body = route.status not in BODILESS
-            self.send_response(route.status)
+            (self.send_response_only if "Date" in route.headers else self.send_response)(route.status)
             for name, value in {"Content-Length": str(len(route.body)), **route.headers}.items():
                 if has_body or name != "Content-Length":
                     self.send_header(name, value)

@@ -9,7 +9,7 @@ from hachecks.http.url import Url
 from hachecks.messages.fields import rfc3339
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.messages.payload import encoded
-from hachecks.services.acceptance import excerpt, is_accepted, refusal
+from hachecks.services.acceptance import date_of, excerpt, is_accepted, refusal
 from hachecks.services.fired_alerts import FiredAlerts
 from hachecks.services.http_options import JSON, HttpOptions, LoginOptions, secrets_among
 from hachecks.settings import option, settings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hachecks.deadline import Deadline
+    from hachecks.http.response import Response
     from hachecks.messages.message import Change, Message
     from hachecks.messages.standing import Standing
 
@@ -113,11 +114,10 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
         return FiredAlerts(state_dir, " ".join(str(url.full) for url in self.url))
 
     def _tell_all(self, alerts: list[dict[str, Any]], deadline: Deadline) -> str:
-        body = encoded(alerts)
         failures: list[NotDelivered] = []
         for number, url in enumerate(self.url):
             try:
-                self._tell(url, body, deadline.share(len(self.url) - number))
+                self._tell(url, alerts, deadline.share(len(self.url) - number))
             except TimedOut:
                 late = f"{url.target} did not answer within {in_words(deadline.seconds / len(self.url))}"
                 failures.append(NotDelivered(late, retryable=True))
@@ -131,12 +131,32 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
         named = [wait for wait in waits if wait is not None] if None not in waits else []
         raise NotDelivered(complaints, retryable=bool(waits), retry_after=min(named, default=None))
 
-    def _tell(self, base: Url, body: bytes, deadline: Deadline) -> None:
+    def _tell(self, base: Url, alerts: list[dict[str, Any]], deadline: Deadline) -> None:
+        """Tell a member; of an end that may lie ahead of its clock again, dated by that clock.
+
+        Alertmanager would take it for an announcement, and keep the latest end of all that it was told (types.Alert's
+        Merge): the alert would fire for a day.
+        """
+        now = rfc3339(time.time())
+        date = date_of(self._post(base, alerts, deadline))
+        if date is not None:
+            past, ahead = rfc3339(date), rfc3339(date + 1)
+            ended = [
+                {**alert, "startsAt": starts, "endsAt": max(starts, past)}
+                for alert in alerts
+                if past <= alert["endsAt"] <= now
+                for starts in [min(alert["startsAt"], ahead)]
+            ]
+            if ended:
+                self._post(base, ended, deadline)
+
+    def _post(self, base: Url, alerts: list[dict[str, Any]], deadline: Deadline) -> Response:
         url = Url(base.scheme, base.host, base.port, f"{base.path.rstrip('/')}/api/v2/alerts")
         headers = self.login_headers()
-        response = self.ask(url, deadline, [JSON, *headers], body)
+        response = self.ask(url, deadline, [JSON, *headers], encoded(alerts))
         if not is_accepted(response):
             raise refusal(response, str(url.target), excerpt(response, secrets_among(headers)))
+        return response
 
     def _alerts(self, message: Message, fired: FiredAlerts) -> list[dict[str, Any]]:
         """What begins to fire, and what is resolved; of the same alert the last word only."""

@@ -68,6 +68,11 @@ def retry_after(response: Response) -> float | None:
     return None
 
 
+def date_of(response: Response) -> float | None:
+    """The seconds of the epoch when it was answered by the server's own clock, which has whole seconds here."""
+    return next(filter(None, map(_instant, response.values_of("date"))), None)
+
+
 def _instant(date: str) -> float | None:
     """The seconds of the epoch that an HTTP date says."""
     from email.utils import mktime_tz, parsedate_tz

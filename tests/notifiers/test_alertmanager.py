@@ -6,6 +6,7 @@ import json
 import time
 import urllib.request
 from datetime import datetime
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hachecks.messages.message import Message
+    from tests.servers import Asked
 
 CONTRACTS = {
     "alertmanager": Contract(
@@ -74,9 +76,14 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def told_of(hook: Receiver, node: str, status: str) -> bool:
+def statuses(hook: Receiver, node: str) -> list[str]:
+    """What was said of the alerts of a node, in the order of saying."""
     alerts = [alert for document in hook.documents for alert in document["alerts"]]
-    return any(alert["labels"]["node"] == node and alert["status"] == status for alert in alerts)
+    return [alert["status"] for alert in alerts if alert["labels"]["node"] == node]
+
+
+def told_of(hook: Receiver, node: str, status: str) -> bool:
+    return status in statuses(hook, node)
 
 
 def test_a_fault_fires_until_the_instance_recovers(server: str, hook: Receiver) -> None:
@@ -312,3 +319,45 @@ def test_what_was_kept_of_alerts_may_be_anything(server: str, tmp_path: Path, te
     kept.write_text(text)
     send(notifier(server), message(event(state="BACKUP", before="FAULT", at=time.time()), node="kept"), 20)
     until(lambda: not active(server, "kept"))
+
+
+class OtherClock(Receiver):
+    """An Alertmanager for nodes whose clock is ahead of its own: between the two, each time is put into the other's."""
+
+    def __init__(self, server: str, ahead: float) -> None:
+        self.server = server
+        self.ahead = ahead
+        super().__init__()
+
+    def answer(self, asked: Asked) -> Route:
+        alerts = json.loads(asked.body)
+        for alert in alerts:
+            alert.update({name: rfc3339(seconds(alert[name]) + self.ahead) for name in ("startsAt", "endsAt")})
+        post(self.server, *alerts)
+        return Route(headers={"Date": formatdate(time.time() - self.ahead, usegmt=True)})
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, -0.7, 0.3, 2.0, 3600.0])
+@pytest.mark.parametrize("lasted", [0.0, 5.0, 7200.0])
+def test_an_alert_ends_whatever_the_clock_of_its_node_says(
+    server: str, hook: Receiver, ahead: float, lasted: float
+) -> None:
+    now, node = time.time(), f"ahead by {ahead} for {lasted}"
+    with OtherClock(server, ahead) as between:
+        send(notifier(between.url), message(event(at=now - lasted), node=node), 20)
+        until(lambda: told_of(hook, node, "firing"))
+        ended = event(state="BACKUP", before="FAULT", number=2, at=time.time(), since=now - lasted)
+        send(notifier(between.url), message(ended, node=node), 20)
+        until(lambda: not active(server, node))
+    until(lambda: told_of(hook, node, "resolved"))
+    time.sleep(1.5)  # group_interval, in which it could be told twice
+    assert statuses(hook, node) == ["firing", "resolved"]
+
+
+def test_an_alert_that_is_over_at_once_ends(server: str) -> None:
+    for number in range(200):
+        node = f"over at once {number}"
+        send(notifier(server), message(event(at=time.time()), node=node), 20)
+        ended = event(state="BACKUP", before="FAULT", number=2, at=time.time(), since=time.time())
+        send(notifier(server), message(ended, node=node), 20)
+    until(lambda: not [alert for alert in get_json(f"{server}/api/v2/alerts") if "at once" in alert["labels"]["node"]])
