@@ -35,7 +35,7 @@ FLOORS = [
     "net keepalived wire",
     "node argv pod_report",
     "settings registry homes kept mounts secret_file",
-    "state proc units verdict deadline",
+    "state proc units verdict deadline own_command",
     "__init__",
 ]
 """Rooms, the flat modules among them, from the roof to the ground: a room imports only what stands below it."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 
-import hachecks
 from hachecks import state
+from hachecks.own_command import own_command
 from hachecks.proc import lives
 
 TYPE_CHECKING = False
@@ -44,13 +43,6 @@ def _reap() -> None:
         except ChildProcessError:
             pass
         _started.remove(pid)
-
-
-def own_command() -> list[str]:
-    """How to start this program again."""
-    if os.path.exists(str(getattr(hachecks, "__file__", ""))):
-        return [sys.executable, "-m", "hachecks"]
-    return ["/bin/sh", sys.argv[0]]
 
 
 def revive(directory: str, environ: Mapping[str, str]) -> bool:

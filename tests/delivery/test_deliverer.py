@@ -92,6 +92,15 @@ def test_without_a_configuration_there_is_a_line_in_the_log(node: Node) -> None:
     ]
 
 
+def test_modules_of_whoever_may_write_where_keepalived_is_are_not_ours(node: Node, tmp_path: Path) -> None:
+    (tmp_path / "hachecks").mkdir()
+    (tmp_path / "hachecks" / "__init__.py").write_text(f"open({str(tmp_path / 'seized')!r}, 'w')")
+    words = [str(Path(sys.executable).with_name("hacheck")), "notify", "INSTANCE", "VI_1", "MASTER", "100"]
+    subprocess.run(words, env=node.environ, cwd=tmp_path, check=True)
+    eventually(lambda: bool(node.lines()))
+    assert not (tmp_path / "seized").exists()
+
+
 def test_a_hundred_at_once_are_all_told_once(node: Node) -> None:
     processes = [node.notify("INSTANCE", f"VI_{number}", "FAULT", "100") for number in range(100)]
     assert [process.wait(60) for process in processes] == [0] * 100

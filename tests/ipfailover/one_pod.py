@@ -105,7 +105,7 @@ class OnePod:
 
     def agent(self) -> int:
         """The agent's process; 0 when there is none."""
-        return next(iter(self.pod.processes("hachecks agent")), 0)
+        return next(iter(self.pod.processes("agent --fifo")), 0)
 
     def history(self) -> str:
         """What is recorded."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from hachecks.ipfailover.follow.command import FollowCommand
 from hachecks.node import config_id_in
+from hachecks.own_command import own_command
 from hachecks.settings import settings_of
 
 if TYPE_CHECKING:
     from hachecks.ipfailover.commands.run import RunCommand
     from hachecks.node import Node
-
-OWN = [sys.executable, "-m", "hachecks"]
 
 
 def of_keepalived(command: RunCommand) -> list[str]:
@@ -33,7 +31,7 @@ def vrrp_pid_file(pid_file: str) -> str:
 
 def of_agent(command: RunCommand, fifo: str, drain_file: str) -> list[str]:
     """The agent; what is not said here, variables say."""
-    words = [*OWN, "agent", "--fifo", fifo, "--keepalived-config", command.keepalived_config]
+    words = [*own_command(), "agent", "--fifo", fifo, "--keepalived-config", command.keepalived_config]
     words += ["--pid-file", command.pid_file]
     if drain_file:
         words += ["--drain-file", drain_file]
@@ -44,7 +42,7 @@ def of_agent(command: RunCommand, fifo: str, drain_file: str) -> list[str]:
 
 def of_follow(command: RunCommand) -> list[str]:
     """Who follows the cluster's Services, for the configuration that we have."""
-    words, last = [*OWN, "ipfailover", "follow"], []
+    words, last = [*own_command(), "ipfailover", "follow"], []
     for setting in settings_of(FollowCommand):
         value = getattr(command, setting.name, setting.default)
         if value == setting.default or setting.variable("follow"):
