@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aiosmtpd.handlers import Sink
 from aiosmtpd.smtp import SMTP
 
-from tests.postgresql import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     import ssl

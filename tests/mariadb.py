@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.postgresql import PASSWORD, free_port
+from tests.ports import free_port
+from tests.postgresql import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import trustme
 
+from tests.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -115,7 +117,7 @@ def running(directory: Path) -> Iterator[Nginx]:
     (directory / "www" / "private").write_text("this is private\n")
     (directory / "htpasswd").write_text("keepalived:{PLAIN}s3cret\n")
     (directory / "locations").write_text(LOCATIONS.format(directory=directory, echo=ECHO))
-    ports = dict(zip(LISTENERS, _free_ports(len(LISTENERS))))
+    ports = dict(zip(LISTENERS, (free_port() for _ in LISTENERS)))
     (directory / "nginx.conf").write_text(CONFIGURATION.format(directory=directory, **ports))
     argv = ["nginx", "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", str(directory / "error.log")]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
@@ -142,17 +144,8 @@ def _write_certificates(directory: Path) -> None:
         certificate.private_key_and_cert_chain_pem.write_to_path(str(directory / f"{name}.pem"))
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
-
-
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

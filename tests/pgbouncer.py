@@ -9,7 +9,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.postgresql import free_port, give, unprivileged
+from tests.ports import free_port
+from tests.postgresql import give, unprivileged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

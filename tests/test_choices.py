@@ -32,6 +32,7 @@ from tests.exporter.running import exporter, say
 from tests.logdaemons import listening, rsyslog
 from tests.net.conftest import directory  # noqa: F401 - a fixture
 from tests.net.test_starttls import Authority, authority, secure  # noqa: F401 - fixtures
+from tests.ports import free_port
 from tests.receivers import Always, Discord, Ntfy, PagerDuty, SlackApi, Teams
 from tests.servers import Http, Route
 from tests.test_help import classes_of
@@ -138,7 +139,7 @@ def openssl(stage: Stage, *words: str) -> Iterator[tuple[str, str]]:
     ca = trustme.CA()
     ca.cert_pem.write_to_path(str(stage.path / "ca.pem"))
     ca.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(stage.path / "server.pem"))
-    port = postgresql.free_port()
+    port = free_port()
     serve = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(stage.path / "server.pem"), "-www"]
     with subprocess.Popen(
         ["setpriv", "--pdeathsig=TERM", *serve, "-cipher", "ALL:@SECLEVEL=0", *words], stdout=subprocess.DEVNULL
@@ -203,7 +204,7 @@ def names() -> Iterator[str]:
     """dnsmasq as the authority of a zone."""
     program = shutil.which("dnsmasq", path="/usr/sbin:/usr/bin:/sbin:/bin")
     assert program, "install dnsmasq-base"
-    port = postgresql.free_port()
+    port = free_port()
     words = [program, "-k", "-p", str(port), "--listen-address=127.0.0.1", "--bind-interfaces", "--no-resolv"]
     process = subprocess.Popen([*words, "--no-hosts", "--conf-file=/dev/null", "--pid-file=", *NAMES])
     try:

@@ -20,7 +20,7 @@ from tests.agent.running import Agent, agent, one_check
 from tests.cli import ROOT, hacheck
 from tests.exporter.running import exporter
 from tests.failover.namespace import wait_until
-from tests.monitors import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,7 +25,7 @@ from hachecks.exporter.web_config.ciphers import SUITES
 from hachecks.exporter.web_config.config import WebConfig
 from hachecks.exporter.web_config.rate import Rate
 from hachecks.settings import Invalid
-from tests.monitors import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

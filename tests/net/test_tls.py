@@ -24,7 +24,7 @@ from hachecks.verdict import Failure
 from tests.certificates import NOW, Issued
 from tests.cli import hacheck
 from tests.mailservers import await_greeting
-from tests.postgresql import free_port
+from tests.ports import free_port
 from tests.talker import Talker, greet_and_echo, talking
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from hachecks.net.dns_message import TYPES, Answer, Name, answers, normal, quest
 from hachecks.net.target import Target
 from hachecks.verdict import Failure
 from tests.cli import ROOT, hacheck
+from tests.ports import free_port
 from tests.probes.asking import is_plain, line_of
 from tests.servers import BlackHole
 from tests.talker import Talker, talking
@@ -44,12 +45,6 @@ RECORDS = [
     "--local=/test/",
     *(f"--txt-record=big.test,{'x' * 200}{n}" for n in range(20)),
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
