@@ -53,7 +53,7 @@ def refusal(response: Response, where: str, said: str = "", meanings: Mapping[in
 
 
 def retry_after(response: Response) -> float | None:
-    """Seconds until the time that a Retry-After header names, in either of its forms.
+    """Seconds until the time that a Retry-After header names, in either of its forms; a date is of the server's clock.
 
     None where it names none, and where the time is now or has passed: what says so for ever is not to be hammered.
     """
@@ -62,7 +62,7 @@ def retry_after(response: Response) -> float | None:
             seconds = float(value) if len(value) <= MOST_DIGITS else LONGEST_WAIT
         else:
             at = _instant(value)
-            seconds = 0.0 if at is None else at - time.time()
+            seconds = 0.0 if at is None else at - (date_of(response) or time.time())
         if seconds > 0:
             return min(seconds, LONGEST_WAIT)
     return None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hachecks.delivery.options import DeliveryOptions
+from hachecks.messages.fields import rfc3339
 from hachecks.messages.fit import fit_lines, lines_of
 from hachecks.messages.message import Message, Severity, TemplateText, weight
 from hachecks.messages.payload import data_of
@@ -104,6 +108,17 @@ def test_no_name_is_taken_for_a_template(told: Message) -> None:
     assert told.summary in told.title
     assert [one.key for one in told.events] == [one.key for _, one in told.one_by_one]
     assert len(told.events) == sum(len(change.events) for change in told.changes)
+
+
+@given(st.floats(AT, AT + 1))
+def test_no_time_is_told_that_is_yet_to_come(at: float) -> None:
+    told = datetime.fromisoformat(rfc3339(at).replace("Z", "+00:00")).timestamp()
+    assert -1.1e-6 < at - told < 0.001
+
+
+@given(st.integers(0, 999))
+def test_a_time_in_whole_milliseconds_is_told_as_it_is(thousandths: int) -> None:
+    assert rfc3339(int(AT) + thousandths / 1000) == f"2026-11-22T17:00:00.{thousandths:03}Z"
 
 
 def test_a_group_is_called_one_and_has_no_vip_of_an_instance_of_its_name() -> None:
