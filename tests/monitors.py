@@ -67,10 +67,10 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def alertmanager(directory: Path, hook: str, prefix: str = "/") -> Iterator[str]:
-    """An Alertmanager that tells a webhook of everything at once."""
+def alertmanager(directory: Path, hook: str, prefix: str = "/", *, wait: str = "0s") -> Iterator[str]:
+    """An Alertmanager that tells a webhook of everything at once, or so long after it began."""
     (directory / "alertmanager.yml").write_text(
-        "route: {receiver: hook, group_by: ['...'], group_wait: 0s, group_interval: 1s}\n"
+        f"route: {{receiver: hook, group_by: ['...'], group_wait: {wait}, group_interval: 1s}}\n"
         f"receivers: [{{name: hook, webhook_configs: [{{url: '{hook}', send_resolved: true}}]}}]\n"
     )
     words = (

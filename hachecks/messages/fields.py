@@ -41,9 +41,9 @@ def severity(event: Event) -> Severity:
 
 
 def rfc3339(at: float) -> str:
-    """Seconds of the epoch as `2026-11-22T16:51:00.123Z`, and never later: who reads it at once would call it the future.
+    """Seconds of the epoch as `2026-11-22T16:51:00.123Z`: not rounded up, or it would be the future for who reads it.
 
-    But for a microsecond, by which a number of whole milliseconds may be too small.
+    But for a microsecond, by which a float of whole milliseconds may be too small.
     """
     whole, thousandths = divmod(math.floor(at * 1000 + 0.001), 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{thousandths:03d}Z"

@@ -89,7 +89,7 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
         alerts = self._alerts(message, fired)
         if not alerts:
             return "nothing to fire or resolve"
-        said = self._tell_all(alerts, deadline)
+        said = self._tell_all(alerts, rfc3339(time.time()), deadline)
         fired.save()
         return said
 
@@ -106,18 +106,18 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
             alerts.append({**told["alert"], "startsAt": min(told["alert"]["startsAt"], ends), "endsAt": ends})
         said = "nothing fires"
         for some in (alerts[at : at + MOST_AT_ONCE] for at in range(0, len(alerts), MOST_AT_ONCE)):
-            said = self._tell_all(some, deadline)
+            said = self._tell_all(some, rfc3339(now), deadline)
         fired.save()
         return said
 
     def _fired(self, state_dir: str) -> FiredAlerts:
         return FiredAlerts(state_dir, " ".join(str(url.full) for url in self.url))
 
-    def _tell_all(self, alerts: list[dict[str, Any]], deadline: Deadline) -> str:
+    def _tell_all(self, alerts: list[dict[str, Any]], now: str, deadline: Deadline) -> str:
         failures: list[NotDelivered] = []
         for number, url in enumerate(self.url):
             try:
-                self._tell(url, alerts, deadline.share(len(self.url) - number))
+                self._tell(url, alerts, now, deadline.share(len(self.url) - number))
             except TimedOut:
                 late = f"{url.target} did not answer within {in_words(deadline.seconds / len(self.url))}"
                 failures.append(NotDelivered(late, retryable=True))
@@ -131,13 +131,12 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
         named = [wait for wait in waits if wait is not None] if None not in waits else []
         raise NotDelivered(complaints, retryable=bool(waits), retry_after=min(named, default=None))
 
-    def _tell(self, base: Url, alerts: list[dict[str, Any]], deadline: Deadline) -> None:
-        """Tell a member; of an end that may lie ahead of its clock again, dated by that clock.
+    def _tell(self, base: Url, alerts: list[dict[str, Any]], now: str, deadline: Deadline) -> None:
+        """Tell a member; of an end that is no later than `now`, but may be than its clock, again, dated by that clock.
 
         Alertmanager would take it for an announcement, and keep the latest end of all that it was told (types.Alert's
         Merge): the alert would fire for a day.
         """
-        now = rfc3339(time.time())
         date = date_of(self._post(base, alerts, deadline))
         if date is not None:
             past, ahead = rfc3339(date), rfc3339(date + 1)

@@ -47,15 +47,35 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HACHECK_STATE_DIR", str(tmp_path))
 
 
+class Hook(Receiver):
+    """Whom an Alertmanager tells, and what it has told of each node's alerts, in the order of telling."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, list[dict[str, Any]]] = {}
+        super().__init__()
+
+    def answer(self, asked: Asked) -> Route:
+        for alert in json.loads(asked.body)["alerts"]:
+            self.told.setdefault(alert["labels"]["node"], []).append(alert)
+        return Route()
+
+
 @pytest.fixture(scope="module")
-def hook() -> Iterator[Receiver]:
-    with Receiver() as server:
+def hook() -> Iterator[Hook]:
+    with Hook() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, hook: Receiver) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[str]:
     with alertmanager(tmp_path_factory.mktemp("alertmanager"), hook.url) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def taker(tmp_path_factory: pytest.TempPathFactory, hook: Hook) -> Iterator[str]:
+    """One that takes thousands of alerts, and is not kept busy by telling of each."""
+    with alertmanager(tmp_path_factory.mktemp("taker"), hook.url, wait="1000d") as url:
         yield url
 
 
@@ -63,7 +83,7 @@ def notifier(*urls: str, **more: Any) -> AlertmanagerNotifier:
     return AlertmanagerNotifier(url=tuple(map(Url.parse, urls)), **more)
 
 
-def send(notifier: AlertmanagerNotifier, told: Message, seconds: float = 5) -> str:
+def send(notifier: AlertmanagerNotifier, told: Message, seconds: float = 30) -> str:
     return notifier.send(told, Deadline.after(seconds))
 
 
@@ -76,17 +96,16 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def statuses(hook: Receiver, node: str) -> list[str]:
+def statuses(hook: Hook, node: str) -> list[str]:
     """What was said of the alerts of a node, in the order of saying."""
-    alerts = [alert for document in hook.documents for alert in document["alerts"]]
-    return [alert["status"] for alert in alerts if alert["labels"]["node"] == node]
+    return [alert["status"] for alert in hook.told.get(node, ())]
 
 
-def told_of(hook: Receiver, node: str, status: str) -> bool:
+def told_of(hook: Hook, node: str, status: str) -> bool:
     return status in statuses(hook, node)
 
 
-def test_a_fault_fires_until_the_instance_recovers(server: str, hook: Receiver) -> None:
+def test_a_fault_fires_until_the_instance_recovers(server: str, hook: Hook) -> None:
     began, node = round(time.time() - 60, 3), "firing"
     told = send(notifier(server), message(event(at=began), node=node, why="refused"))
     assert told == "1 of 1 took 1 alert"
@@ -108,10 +127,7 @@ def test_a_fault_fires_until_the_instance_recovers(server: str, hook: Receiver) 
     assert active(server, node) == []
     until(lambda: told_of(hook, node, "resolved"))
     (resolved,) = {
-        (alert["startsAt"], alert["labels"]["alertname"])
-        for document in hook.documents
-        for alert in document["alerts"]
-        if alert["labels"]["node"] == node and alert["status"] == "resolved"
+        (alert["startsAt"], alert["labels"]["alertname"]) for alert in hook.told[node] if alert["status"] == "resolved"
     }
     assert seconds(resolved[0]) == pytest.approx(began, abs=0.0011)
 
@@ -176,9 +192,9 @@ def test_labels_can_be_added_and_changed(server: str) -> None:
     assert (alert["labels"]["severity"], alert["labels"]["team"]) == ("critical", "net=ops")
 
 
-def test_an_alert_that_nothing_resolves_ends(server: str, hook: Receiver) -> None:
-    send(notifier(server, resolve_after=1.0), message(event(at=time.time()), node="forgotten"))
-    assert len(active(server, "forgotten")) == 1
+def test_an_alert_that_nothing_resolves_ends(server: str, hook: Hook) -> None:
+    send(notifier(server, resolve_after=5.0), message(event(at=time.time()), node="forgotten"))
+    until(lambda: told_of(hook, "forgotten", "firing"))
     until(lambda: not active(server, "forgotten"))
     until(lambda: told_of(hook, "forgotten", "resolved"))
 
@@ -190,11 +206,11 @@ def test_a_failover_fires_nothing(server: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(messages())
-def test_any_message_is_taken(server: str, told: Message) -> None:
-    send(notifier(server), told)
+def test_any_message_is_taken(taker: str, told: Message) -> None:
+    send(notifier(taker), told)
 
 
-def test_a_route_prefix_stays_before_the_api(tmp_path: Path, hook: Receiver) -> None:
+def test_a_route_prefix_stays_before_the_api(tmp_path: Path, hook: Hook) -> None:
     with alertmanager(tmp_path, hook.url, "/alerts/") as prefixed:
         assert send(notifier(prefixed), message(event(at=time.time()))) == "1 of 1 took 1 alert"
 
@@ -202,14 +218,14 @@ def test_a_route_prefix_stays_before_the_api(tmp_path: Path, hook: Receiver) -> 
 def test_every_member_is_told_and_one_suffices(server: str) -> None:
     with Refusing() as nobody, Silent() as silent:
         members = (f"http://127.0.0.1:{silent.port}", f"http://127.0.0.1:{nobody.port}", server)
-        told = send(notifier(*members), message(event(at=time.time()), node="clustered"), 1.5)
+        told = send(notifier(*members), message(event(at=time.time()), node="clustered"), 6)
         assert told == (
-            f"1 of 3 took 1 alert; 127.0.0.1:{silent.port} did not answer within 500 ms; "
+            f"1 of 3 took 1 alert; 127.0.0.1:{silent.port} did not answer within 2 s; "
             f"127.0.0.1:{nobody.port} refused the connection"
         )
         assert len(active(server, "clustered")) == 1
         with pytest.raises(NotDelivered, match=r"did not answer .*; .* refused the connection") as raised:
-            send(notifier(*members[:2]), message(), 1)
+            send(notifier(*members[:2]), message(), 4)
         assert raised.value.retryable
 
 
@@ -250,14 +266,14 @@ def post(server: str, *alerts: dict[str, Any]) -> None:
         pass
 
 
-def test_a_clock_set_back_between_fault_and_recovery_ends_the_alert(server: str, hook: Receiver) -> None:
+def test_a_clock_set_back_between_fault_and_recovery_ends_the_alert(server: str, hook: Hook) -> None:
     now, ahead = time.time(), time.time() + 3600
     fault = message(event(at=ahead), node="set back")
     (fired,) = notifier(server)._alerts(fault, FiredAlerts())
     post(server, {**fired, "startsAt": rfc3339(ahead), "endsAt": rfc3339(ahead + 86400)})
     until(lambda: len(active(server, "set back")) == 1)
     recovery = event(state="BACKUP", before="FAULT", number=2, at=now, since=ahead)
-    assert send(notifier(server), message(recovery, node="set back"), 20) == "1 of 1 took 1 alert"
+    assert send(notifier(server), message(recovery, node="set back")) == "1 of 1 took 1 alert"
     until(lambda: not active(server, "set back"))
     until(lambda: told_of(hook, "set back", "resolved"))
 
@@ -275,9 +291,9 @@ def test_no_alert_ends_before_it_starts(began: float, ended: float) -> None:
     assert len(alerts) == 4
     for alert in alerts:
         assert seconds(alert["startsAt"]) <= seconds(alert["endsAt"])
-        assert seconds(alert["startsAt"]) <= time.time() + 1
+        assert seconds(alert["startsAt"]) <= time.time()
     ends = {alert["labels"]["instance"] + alert["labels"]["alertname"]: seconds(alert["endsAt"]) for alert in alerts}
-    assert ends["bKeepalivedInstanceFault"] <= time.time() + 0.001
+    assert ends["bKeepalivedInstanceFault"] <= time.time()
     assert ends["cKeepalivedInstanceStopped"] > time.time()
 
 
@@ -286,11 +302,11 @@ def test_an_instance_and_a_group_of_one_name_are_two_alerts(server: str) -> None
     both = message(
         event("V", at=now), event("V", number=2, at=now, kind="GROUP"), node="twins", vips={"V": ["10.0.0.1"]}
     )
-    assert send(notifier(server), both, 20) == "1 of 1 took 2 alerts"
+    assert send(notifier(server), both) == "1 of 1 took 2 alerts"
     labels = {alert["labels"]["alertname"]: alert["labels"].get("vip") for alert in active(server, "twins")}
     assert labels == {"KeepalivedInstanceFault": "10.0.0.1", "KeepalivedGroupFault": None}
     ended = event("V", "BACKUP", "FAULT", number=3, at=time.time(), since=now, kind="GROUP")
-    send(notifier(server), message(ended, node="twins"), 20)
+    send(notifier(server), message(ended, node="twins"))
     until(lambda: [alert["labels"]["alertname"] for alert in active(server, "twins")] == ["KeepalivedInstanceFault"])
 
 
@@ -300,13 +316,13 @@ def test_an_alert_ends_under_its_labels_though_the_configuration_has_changed(
 ) -> None:
     now, node = time.time(), f"changed {ending}"
     fault = event("V", at=now - 5)
-    send(notifier(server), message(fault, node=node, vips={"V": ["10.0.0.1", "10.0.0.2"]}), 20)
+    send(notifier(server), message(fault, node=node, vips={"V": ["10.0.0.1", "10.0.0.2"]}))
     again = event("V", "FAULT", "FAULT", number=2, at=now - 4, since=now - 5)
-    send(notifier(server), message(again, node=node, vips={"V": ["10.0.0.3"]}), 20)
+    send(notifier(server), message(again, node=node, vips={"V": ["10.0.0.3"]}))
     (alert,) = active(server, node)
     assert alert["labels"]["vip"] == "10.0.0.1,10.0.0.2"
     ended = event("V", ending, "FAULT", number=3, at=now, since=now - 5)
-    send(notifier(server), message(ended, node=node, vips={}), 20)
+    send(notifier(server), message(ended, node=node, vips={}))
     until(lambda: not active(server, node))
     (kept,) = [path for path in tmp_path.iterdir() if path.name.startswith("alertmanager-")]
     assert json.loads(kept.read_text()) == {}
@@ -314,10 +330,10 @@ def test_an_alert_ends_under_its_labels_though_the_configuration_has_changed(
 
 @pytest.mark.parametrize("text", ["[]", "{", "[" * 99999, '{"x": 1}', "\x00"])
 def test_what_was_kept_of_alerts_may_be_anything(server: str, tmp_path: Path, text: str) -> None:
-    send(notifier(server), message(event(at=time.time()), node="kept"), 20)
+    send(notifier(server), message(event(at=time.time()), node="kept"))
     (kept,) = tmp_path.iterdir()
     kept.write_text(text)
-    send(notifier(server), message(event(state="BACKUP", before="FAULT", at=time.time()), node="kept"), 20)
+    send(notifier(server), message(event(state="BACKUP", before="FAULT", at=time.time()), node="kept"))
     until(lambda: not active(server, "kept"))
 
 
@@ -340,14 +356,14 @@ class OtherClock(Receiver):
 @pytest.mark.parametrize("ahead", [-3600.0, -0.7, 0.3, 2.0, 3600.0])
 @pytest.mark.parametrize("lasted", [0.0, 5.0, 7200.0])
 def test_an_alert_ends_whatever_the_clock_of_its_node_says(
-    server: str, hook: Receiver, ahead: float, lasted: float
+    server: str, hook: Hook, ahead: float, lasted: float
 ) -> None:
     now, node = time.time(), f"ahead by {ahead} for {lasted}"
     with OtherClock(server, ahead) as between:
-        send(notifier(between.url), message(event(at=now - lasted), node=node), 20)
+        send(notifier(between.url), message(event(at=now - lasted), node=node))
         until(lambda: told_of(hook, node, "firing"))
         ended = event(state="BACKUP", before="FAULT", number=2, at=time.time(), since=now - lasted)
-        send(notifier(between.url), message(ended, node=node), 20)
+        send(notifier(between.url), message(ended, node=node))
         until(lambda: not active(server, node))
     until(lambda: told_of(hook, node, "resolved"))
     time.sleep(1.5)  # group_interval, in which it could be told twice
@@ -357,7 +373,7 @@ def test_an_alert_ends_whatever_the_clock_of_its_node_says(
 def test_an_alert_that_is_over_at_once_ends(server: str) -> None:
     for number in range(200):
         node = f"over at once {number}"
-        send(notifier(server), message(event(at=time.time()), node=node), 20)
+        send(notifier(server), message(event(at=time.time()), node=node))
         ended = event(state="BACKUP", before="FAULT", number=2, at=time.time(), since=time.time())
-        send(notifier(server), message(ended, node=node), 20)
+        send(notifier(server), message(ended, node=node))
     until(lambda: not [alert for alert in get_json(f"{server}/api/v2/alerts") if "at once" in alert["labels"]["node"]])
