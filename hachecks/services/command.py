@@ -63,8 +63,11 @@ def run(command: Sequence[str], environ: Mapping[str, str], deadline: Deadline) 
             _listen(process, process.stdout, said, deadline)  # type: ignore[arg-type]  # it is piped
             status = process.wait(deadline.remaining())
         except (TimedOut, subprocess.TimeoutExpired):
-            _kill(process, grace)
-            return Ended(None, "killed at the end of its time", bytes(said), killed=True)
+            ended = process.poll()  # before we noticed, on a busy machine
+            if ended is None:
+                _kill(process, grace)
+                return Ended(None, "killed at the end of its time", bytes(said), killed=True)
+            status = ended
     if status < 0:
         return Ended(None, f"ended by signal {-status}", bytes(said))
     return Ended(status, f"exit status {status}", bytes(said))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import pytest
 from hachecks.deadline import Deadline
 from hachecks.messages.not_delivered import NotDelivered
 from hachecks.notifiers.exec import ExecNotifier
-from tests.cli import hacheck
+from tests.cli import ROOT, hacheck
 from tests.events import event, message, storm
 from tests.logdaemons import eventually
 
@@ -192,6 +194,21 @@ def test_the_whole_process_group_ends_at_the_deadline(script: Script, tmp_path: 
     pids = [int(line) for line in lines(tmp_path / "pids")]
     assert len(pids) == 2
     eventually(lambda: not any(map(alive, pids)))
+
+
+LATE = """
+import os, sys
+from hachecks.deadline import Deadline
+from hachecks.services.command import run
+print(run(["sh", "-c", sys.argv[1]], os.environ, Deadline.after(2)))
+"""
+STOPPED_BEYOND_IT = "(sleep 3; kill -CONT $PPID) >/dev/null 2>&1 & kill -STOP $PPID; echo done"
+
+
+def test_what_ended_in_time_is_done_however_late_that_is_noticed() -> None:
+    words = [sys.executable, "-c", LATE, STOPPED_BEYOND_IT]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "exit status 0: done\n"
 
 
 def test_term_comes_before_kill(script: Script, tmp_path: Path) -> None:
