@@ -132,7 +132,7 @@ def journald(directory: Path) -> Iterator[Journald]:
         ["setpriv", "--pdeathsig=TERM", "unshare", "-m", "sh", "-c", inside], stderr=subprocess.DEVNULL
     )
     try:
-        eventually(daemon.socket.exists)
+        eventually(lambda: daemon.socket.exists() and daemon.dev_log.exists())
         yield daemon
     finally:
         process.terminate()

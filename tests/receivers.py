@@ -97,10 +97,11 @@ SLACK_TOTAL = 11000
 
 
 class SlackRate:
-    """One message a second, after a burst."""
+    """One message in so many seconds, after a burst: one by Slack's own, more where a busy machine is to see it."""
 
-    def __init__(self, burst: float | None) -> None:
+    def __init__(self, burst: float | None, interval: int = 1) -> None:
         self.burst = burst
+        self.interval = interval
         self.tokens = burst or 0.0
         self.at = time.monotonic()
 
@@ -108,10 +109,10 @@ class SlackRate:
         if self.burst is None:
             return
         now = time.monotonic()
-        self.tokens, self.at = min(self.burst, self.tokens + now - self.at), now
+        self.tokens, self.at = min(self.burst, self.tokens + (now - self.at) / self.interval), now
         if self.tokens < 1:
-            document = {"retry_after": 1, "ok": False, "error": ok}
-            raise Refused(said(document, 429, Retry_After="1"))
+            document = {"retry_after": self.interval, "ok": False, "error": ok}
+            raise Refused(said(document, 429, Retry_After=str(self.interval)))
         self.tokens -= 1
 
 
@@ -178,9 +179,9 @@ class SlackWebhook(Receiver):
 
     path = "/services/T00000000/B00000000/XXXXsecretXXXXsecretXXXX"
 
-    def __init__(self, first: Sequence[Route] = (), burst: float | None = None) -> None:
+    def __init__(self, first: Sequence[Route] = (), burst: float | None = None, interval: int = 1) -> None:
         super().__init__(first)
-        self.rate = SlackRate(burst)
+        self.rate = SlackRate(burst, interval)
         self.hook = self.url + self.path
 
     def answer(self, asked: Asked) -> Route:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.server
 import os
 import socket
+import socketserver
 import struct
 import threading
 import zlib
@@ -462,7 +463,7 @@ class HttpServer:
     def __init__(
         self, hear: Callable[[Asked], Route], host: str = "127.0.0.1", context: ssl.SSLContext | None = None
     ) -> None:
-        server = _Ipv6Server if ":" in host else http.server.ThreadingHTTPServer
+        server = _Ipv6Server if ":" in host else _Server
         self._server = server((host, 0), _handler(hear))
         if context:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
@@ -483,7 +484,17 @@ class HttpServer:
         self._thread.join(10)
 
 
-class _Ipv6Server(http.server.ThreadingHTTPServer):
+class _Server(http.server.ThreadingHTTPServer):
+    """Has room for as many at once as a service has, and does not ask the resolver for its own name."""
+
+    request_queue_size = 128  # http.server's 5 let the sixth wait for a second
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+
+class _Ipv6Server(_Server):
     address_family = socket.AF_INET6
 
 

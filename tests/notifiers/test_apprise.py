@@ -32,7 +32,7 @@ def notifier(tmp_path: Path, *urls: str) -> AppriseNotifier:
     return AppriseNotifier(urls_file=str(path))
 
 
-def send(one: AppriseNotifier, told: Message, seconds: float = 5) -> str:
+def send(one: AppriseNotifier, told: Message, seconds: float = 30) -> str:
     return one.send(told, Deadline.after(seconds))
 
 

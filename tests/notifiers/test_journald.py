@@ -33,7 +33,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journald]:
         yield running
 
 
-def send(path: Path, told: Message, seconds: float = 5) -> str:
+def send(path: Path, told: Message, seconds: float = 30) -> str:
     return JournaldNotifier(socket=str(path)).send(told, Deadline.after(seconds))
 
 

@@ -110,7 +110,7 @@ def trusted(authority: trustme.CA, tmp_path: Path) -> str:
     return str(path)
 
 
-def send(notifier: MailNotifier, told: Message | None = None, seconds: float = 5) -> str:
+def send(notifier: MailNotifier, told: Message | None = None, seconds: float = 30) -> str:
     return notifier.send(told or message(), Deadline.after(seconds))
 
 

@@ -58,7 +58,7 @@ def _state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def send(notifier: PrometheusNotifier, told: Message) -> str:
-    return notifier.send(told, Deadline.after(5))
+    return notifier.send(told, Deadline.after(30))
 
 
 def write(textfile: Path, *told: Message) -> str:

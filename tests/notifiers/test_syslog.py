@@ -66,7 +66,7 @@ def ways(daemon: Rsyslog) -> dict[str, dict[str, Any]]:
     }
 
 
-def send(told: Message, seconds: float = 5, **options: Any) -> str:
+def send(told: Message, seconds: float = 30, **options: Any) -> str:
     return SyslogNotifier(**options).send(told, Deadline.after(seconds))
 
 

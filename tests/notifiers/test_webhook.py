@@ -93,7 +93,7 @@ def notifier(server: Receiver | str, **more: Any) -> WebhookNotifier:
 
 
 def send(notifier: WebhookNotifier, told: Message) -> str:
-    return notifier.send(told, Deadline.after(5))
+    return notifier.send(told, Deadline.after(30))
 
 
 def refused(notifier: WebhookNotifier, told: Message) -> NotDelivered:
