@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,9 @@ from hachecks.registry import PROBES
 from hachecks.settings import settings_of
 from hachecks.verdict import STATUSES, Status, Verdict, in_words, one_line
 from tests.cli import ROOT, hacheck
+from tests.measured import measured
 from tests.talker import talking
+from tests.test_contracts import STARVED
 
 if TYPE_CHECKING:
     import socket
@@ -245,19 +248,24 @@ def test_a_pipe_that_nobody_empties_turns_no_pass_into_another_code() -> None:
     process = subprocess.Popen(words, stdout=write, stderr=write, cwd=ROOT)
     os.close(write)
     try:
-        assert process.wait(10) == 0
+        assert process.wait(30) == 0
     finally:
         os.close(read)
 
 
 def test_a_check_is_ended_by_sigterm_and_that_is_no_pass() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "hachecks", "tcp", "192.0.2.1:1", "--timeout", "30s"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-    ) as process:
-        process.terminate()
-        assert process.wait(10) == -15
+    asked = threading.Event()
+
+    def say_nothing(connection: socket.socket, _talker: Talker) -> None:
+        asked.set()
+        connection.recv(1)
+
+    with talking(say_nothing) as talker:
+        words = [sys.executable, "-m", "hachecks", "tcp", talker.address, "--expect", "x", "--timeout", "30s"]
+        with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE) as process:
+            assert asked.wait(30)
+            process.terminate()
+            assert process.wait(30) == -15
 
 
 def say_many_a(connection: socket.socket, _talker: Talker) -> None:
@@ -268,9 +276,10 @@ def say_many_a(connection: socket.socket, _talker: Talker) -> None:
 def test_a_check_in_a_loop_that_never_ends_is_ended_in_time_with_a_line() -> None:
     # This pattern takes years over this text; only the watchdog can end it.
     with talking(say_many_a) as talker:
-        answer = hacheck("tcp", talker.address, "--expect-regex", "(a+)+$", "--timeout", "500ms", timeout=5)
-    assert answer.line == f"FAIL - {talker.address} was not judged within 500 ms"
-    assert answer.code == 1
+        words = ("tcp", talker.address, "--expect-regex", "(a+)+$", "--timeout", "2s")
+        run = measured(sys.executable, "-m", "hachecks", *words)
+    assert (run.code, run.err) == (1, "")
+    assert run.out == f"FAIL - {talker.address} was not judged within 2 s\n" or run.starved > STARVED
 
 
 @given(st.text())

@@ -25,7 +25,7 @@ interval = "5s"
 probe = "file"
 path = "/nonexistent"
 absent = true
-timeout = "300ms"
+timeout = "3s"
 
 [check.missing]
 probe = "file"

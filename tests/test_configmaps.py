@@ -17,8 +17,10 @@ import yaml
 
 from hachecks import __version__
 from hachecks.config import Configuration
+from hachecks.delivery.starting import is_delivering
 from hachecks.executable.configmap import LARGEST, rendered
 from tests.cli import ROOT, hacheck
+from tests.logdaemons import eventually
 
 CONFIGMAPS = ROOT / "configmaps"
 DEPLOYMENT = ROOT / "tests/ipfailover-deployment.yaml"
@@ -256,6 +258,7 @@ def test_the_exporters_user_can_read_what_keepalived_has_recorded(executable: by
         (place / "hacheck.toml").write_text("")
         script = ["sh", "-c", KEEPALIVED_HOOK, "hook", directory, str(place / "hacheck")]
         done = subprocess.run(script, capture_output=True, text=True, timeout=60, check=False)
+        eventually(lambda: not is_delivering(directory))  # who writes there as long as it delivers
     assert "MASTER" in done.stdout, done.stderr
 
 
