@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PR_SET_CHILD_SUBREAPER = 36
-LINGERING = 5.0
-"""Seconds in which what has nothing to do any more may end by itself."""
+LINGERING = 15.0
+"""Seconds in which what has nothing to do any more may end by itself: a deliverer waits 5 s for another event."""
 
 
 def descendants(pid: int) -> Iterator[int]:
