@@ -6,6 +6,7 @@ It is a file of the state directory, replaced whole each second, so that its age
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 
@@ -77,7 +78,7 @@ def read(directory: str) -> PodReport | None:
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-    return report if report.phase in PHASES else None
+    return report if report.phase in PHASES and math.isfinite(report.at) else None
 
 
 def _now() -> float:

@@ -34,6 +34,12 @@ def test_what_is_no_report_is_none(tmp_path: Path, text: str) -> None:
     assert pod_report.read(str(tmp_path)) is None
 
 
+@pytest.mark.parametrize("at", [float("nan"), float("inf")])
+def test_a_time_that_is_none_is_none(tmp_path: Path, at: float) -> None:
+    PodReport(RUNNING, at=at).write(str(tmp_path))
+    assert pod_report.read(str(tmp_path)) is None
+
+
 def test_a_phase_that_nobody_knows_is_none(tmp_path: Path) -> None:
     PodReport("dancing").write(str(tmp_path))
     assert pod_report.read(str(tmp_path)) is None

@@ -26,6 +26,8 @@ LAST_MESSAGE = "# The last message this tells of: "
 SAMPLE = re.compile(
     r'([a-z_]+)\{vrrp_instance="((?:[^"\\]|\\.)*)"(?:,state="([A-Z]+)")?\} ([0-9]{1,15}(?:\.[0-9]{1,9})?)'
 )
+LARGEST = 1e15
+"""What is larger, or a fraction alone, may be written in another way than it was read, and is none of ours."""
 ESCAPED = re.compile(r"\\([\\\"])")
 
 
@@ -70,8 +72,9 @@ class InstanceMetrics:
             if line.startswith(LAST_MESSAGE):
                 known.key = line[len(LAST_MESSAGE) :]
             match = SAMPLE.fullmatch(line)
-            if match:
-                known._load(match[1], ESCAPED.sub(r"\1", match[2]), match[3] or "", float(match[4]))
+            value = float(match[4]) if match else 0.0
+            if match and (value == 0 or 1 <= value < LARGEST):
+                known._load(match[1], ESCAPED.sub(r"\1", match[2]), match[3] or "", value)
         return known
 
     def _load(self, family: str, name: str, state: str, value: float) -> None:

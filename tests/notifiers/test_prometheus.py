@@ -201,6 +201,15 @@ def test_counters_go_on_from_the_file_of_an_earlier_version(textfile: Path) -> N
     assert counts == [("BACKUP", "6"), ("MASTER", "7"), ("FAULT", "9"), ("STOP", "9")]
 
 
+@pytest.mark.parametrize(
+    "number", ["0.00001", "999999999999999.999999999", "999999999999999", "0.5", "0", "1795366800.25"]
+)
+@pytest.mark.parametrize("family", ["vrrp_last_transition_timestamp_seconds", "vrrp_priority"])
+def test_any_number_that_is_read_is_read_again(family: str, number: str) -> None:
+    known = InstanceMetrics.parse(f'hachecks_{family}{{vrrp_instance="V"}} {number}\n')
+    assert str(InstanceMetrics.parse(str(known))) == str(known)
+
+
 @settings(max_examples=60, deadline=None)
 @given(messages())
 def test_any_name_is_written_and_read_back(told: Message) -> None:
