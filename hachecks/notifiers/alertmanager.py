@@ -32,6 +32,8 @@ REPEATS_AHEAD = 4
 """Intervals for which an alert lasts that is told again and again, as those of Prometheus do."""
 MOST_AT_ONCE = 1000
 """Alerts that are told again in one request."""
+_ahead: dict[str, float] = {}
+"""Seconds by which the clock at a URL was ahead of ours when it last answered."""
 LABEL_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
@@ -89,35 +91,36 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
         alerts = self._alerts(message, fired)
         if not alerts:
             return "nothing to fire or resolve"
-        said = self._tell_all(alerts, rfc3339(time.time()), deadline)
+        lasts = TEST_DURATION if message.test else self._lasts(message.repeat_interval)
+        said = self._tell_all(alerts, rfc3339(time.time()), lasts, deadline)
         fired.save()
         return said
 
     def tell_again(self, standing: Standing, deadline: Deadline) -> str:
         """Tell every member again of what fires, and that the rest is resolved; raises `NotDelivered`."""
         fired = self._fired(standing.state_dir)
-        now, alerts = time.time(), []
+        now, lasts, alerts = time.time(), REPEATS_AHEAD * standing.interval, []
         for key, told in list(fired.told.items()):
             *subject, state = told["subject"]
             goes_on = standing.states.get((subject[0], subject[1]), state) == state
             if not goes_on:
                 fired.ends(key, "")
-            ends = rfc3339(now + REPEATS_AHEAD * standing.interval * goes_on)
+            ends = rfc3339(now + lasts * goes_on)
             alerts.append({**told["alert"], "startsAt": min(told["alert"]["startsAt"], ends), "endsAt": ends})
         said = "nothing fires"
         for some in (alerts[at : at + MOST_AT_ONCE] for at in range(0, len(alerts), MOST_AT_ONCE)):
-            said = self._tell_all(some, rfc3339(now), deadline)
+            said = self._tell_all(some, rfc3339(now), lasts, deadline)
         fired.save()
         return said
 
     def _fired(self, state_dir: str) -> FiredAlerts:
         return FiredAlerts(state_dir, " ".join(str(url.full) for url in self.url))
 
-    def _tell_all(self, alerts: list[dict[str, Any]], now: str, deadline: Deadline) -> str:
+    def _tell_all(self, alerts: list[dict[str, Any]], now: str, lasts: float, deadline: Deadline) -> str:
         failures: list[NotDelivered] = []
         for number, url in enumerate(self.url):
             try:
-                self._tell(url, alerts, now, deadline.share(len(self.url) - number))
+                self._tell(url, alerts, now, lasts, deadline.share(len(self.url) - number))
             except TimedOut:
                 late = f"{url.target} did not answer within {in_words(deadline.seconds / len(self.url))}"
                 failures.append(NotDelivered(late, retryable=True))
@@ -131,23 +134,21 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
         named = [wait for wait in waits if wait is not None] if None not in waits else []
         raise NotDelivered(complaints, retryable=bool(waits), retry_after=min(named, default=None))
 
-    def _tell(self, base: Url, alerts: list[dict[str, Any]], now: str, deadline: Deadline) -> None:
-        """Tell a member; of an end that is no later than `now`, but may be than its clock, again, dated by that clock.
+    def _tell(self, base: Url, alerts: list[dict[str, Any]], now: str, lasts: float, deadline: Deadline) -> None:
+        """Tell a member what has ended by `now`, and what fires for so many seconds; again where its clock differs.
 
-        Alertmanager would take it for an announcement, and keep the latest end of all that it was told (types.Alert's
-        Merge): the alert would fire for a day.
+        It takes an end ahead of its clock for an announcement, and keeps the latest end of all that it was told
+        (types.Alert's Merge): the alert would fire for a day. One that ends before its clock never fires.
         """
-        date = date_of(self._post(base, alerts, deadline))
+        began = time.time()
+        ends = rfc3339(began + _ahead.get(base.full, 0.0) + lasts)
+        told = [{**alert, "endsAt": ends} if alert["endsAt"] > now else alert for alert in alerts]
+        date = date_of(self._post(base, told, deadline))
         if date is not None:
-            past, ahead = rfc3339(date), rfc3339(date + 1)
-            ended = [
-                {**alert, "startsAt": starts, "endsAt": max(starts, past)}
-                for alert in alerts
-                if past <= alert["endsAt"] <= now
-                for starts in [min(alert["startsAt"], ahead)]
-            ]
-            if ended:
-                self._post(base, ended, deadline)
+            _ahead[base.full] = max(0.0, date - began)
+            again = [dated for alert in told if (dated := _dated(alert, now, lasts, date)) != alert]
+            if again:
+                self._post(base, again, deadline)
 
     def _post(self, base: Url, alerts: list[dict[str, Any]], deadline: Deadline) -> Response:
         url = Url(base.scheme, base.host, base.port, f"{base.path.rstrip('/')}/api/v2/alerts")
@@ -203,6 +204,17 @@ class AlertmanagerNotifier(HttpOptions, LoginOptions):
             "startsAt": rfc3339(min(began, ends)),
             "endsAt": rfc3339(ends),
         }
+
+
+def _dated(alert: dict[str, Any], now: str, lasts: float, date: float) -> dict[str, Any]:
+    """The alert by a clock that shows `date`, in whole seconds, where it may understand it otherwise."""
+    past, ahead = rfc3339(date), rfc3339(date + 1)
+    if alert["endsAt"] > now:
+        return alert if alert["endsAt"] > ahead else {**alert, "endsAt": rfc3339(date + 1 + lasts)}
+    if alert["endsAt"] < past:
+        return alert
+    starts = min(alert["startsAt"], ahead)
+    return {**alert, "startsAt": starts, "endsAt": max(starts, past)}
 
 
 def _counted(alerts: list[dict[str, Any]]) -> str:

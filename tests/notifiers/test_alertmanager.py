@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import urllib.request
 from datetime import datetime
@@ -16,6 +17,7 @@ from hachecks.deadline import Deadline
 from hachecks.http.url import Url
 from hachecks.messages.fields import rfc3339
 from hachecks.messages.not_delivered import NotDelivered
+from hachecks.messages.standing import Standing
 from hachecks.notifiers.alertmanager import AlertmanagerNotifier, Label
 from hachecks.services.fired_alerts import FiredAlerts
 from tests.cli import hacheck
@@ -367,6 +369,23 @@ def test_an_alert_ends_whatever_the_clock_of_its_node_says(
         until(lambda: not active(server, node))
     until(lambda: told_of(hook, node, "resolved"))
     time.sleep(1.5)  # group_interval, in which it could be told twice
+    assert statuses(hook, node) == ["firing", "resolved"]
+
+
+def test_an_alert_that_is_told_again_fires_though_the_clock_of_its_node_is_behind(server: str, hook: Hook) -> None:
+    node, subject = "behind", ("INSTANCE", "VI_1")
+    with OtherClock(server, -3600.0) as between:
+        own = notifier(between.url)
+        send(own, message(event(at=time.time()), node=node, repeat_interval=60.0))
+        until(lambda: told_of(hook, node, "firing"))
+        for _ in range(30):
+            standing = Standing(node, {subject: "FAULT"}, 60.0, os.environ["HACHECK_STATE_DIR"])
+            assert own.tell_again(standing, Deadline.after(30)) == "1 of 1 took 1 alert"
+            assert len(active(server, node)) == 1
+        assert len(between.requests) == 2 + 30, "its clock is known from the first answer on"
+        own.tell_again(standing._replace(states={subject: "BACKUP"}), Deadline.after(30))
+    until(lambda: not active(server, node))
+    until(lambda: told_of(hook, node, "resolved"))
     assert statuses(hook, node) == ["firing", "resolved"]
 
 
