@@ -110,3 +110,4 @@ def _nothing_of_former_tests() -> None:
                 assert time.monotonic() < until, left
                 for path in left:  # a deliverer may still be writing there
                     shutil.rmtree(path, ignore_errors=True)
+                time.sleep(0.01)

@@ -17,7 +17,7 @@ from tests.conftest import BEFORE
 
 def alone(script: str, **how: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.alone", "sh", "-c", script]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30, **how)  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90, **how)  # type: ignore[call-overload, no-any-return]
 
 
 @pytest.mark.parametrize("code", [0, 3])
