@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 UNFINISHED_SECONDS = 5.0
 """Seconds that a block may stay open before the file counts as it is: less is needed to write one."""
+SETTLED_SECONDS = 2.0
+"""Seconds after which a file's time of change tells of every change: file systems count it in coarse steps."""
 
 
 class ConfigurationSource:
@@ -40,7 +42,8 @@ class ConfigurationSource:
 
     def refresh(self) -> None:
         """Read it again if a file of it has changed."""
-        if signature(self._files) == self._seen:
+        files, there = self._files, signature(self._files)
+        if there == self._seen:
             return
         began = time.monotonic()
         before = self.configuration
@@ -54,7 +57,8 @@ class ConfigurationSource:
         else:
             self._files = (self.path, *self.configuration.files)
             self.source.succeeded(self.configuration != before, time.monotonic() - began)
-        self._seen = signature(self._files)
+        # What is written while it is read, or in the same step of the clock, is to be read as well.
+        self._seen = there if self._files == files and _is_settled(there) else None
 
     def _read(self, now: float) -> bool:
         """Read the file; returns False where it is to be looked at again, since somebody seems to be writing it."""
@@ -62,21 +66,28 @@ class ConfigurationSource:
             return True  # OpenShift's variables say all, where the file is in another container
         written = read_written(self.path, self.config_id)
         found = spelled_out(written.configuration)
-        if found.unfinished and self.configuration.files:
+        if found.unfinished and self.configuration.files and found != self.configuration:
             self._unfinished_since = now if self._unfinished_since is None else self._unfinished_since
             if now - self._unfinished_since < UNFINISHED_SECONDS:
                 half = "a block is not closed, as if it were half-written"
                 self.source.failed(f"{self.path}: {half}; what was configured before is still served")
                 return False
         self._unfinished_since = None
-        self.configuration = found
+        if found != self.configuration:
+            self.configuration = found
         self.alike = fingerprints(written.configuration.instances, written.statements, written.defaults)
         return True
 
 
-def signature(paths: Iterable[str]) -> object:
+def signature(paths: Iterable[str]) -> list[tuple[int, int, int] | None]:
     """What changes when one of these files, or of these directories' entries, does."""
     return [_stat(path) for path in paths]
+
+
+def _is_settled(there: Iterable[tuple[int, int, int] | None]) -> bool:
+    """Whether none of them has changed so lately that another change may have left it alike."""
+    now = time.time()
+    return all(one is None or abs(now - one[1] / 1e9) > SETTLED_SECONDS for one in there)
 
 
 def _stat(path: str) -> tuple[int, int, int] | None:

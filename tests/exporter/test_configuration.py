@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +66,47 @@ def test_a_block_that_stays_open_counts_as_keepalived_takes_it(watched: Watched)
     wait_until("it counts", lambda: watched.vips() == ["10.0.0.2"], within=UNFINISHED_SECONDS + 20)
     assert watched.source.up
     assert "a } is missing" in watched.configuration.configuration.findings[0]
+
+
+def test_what_is_written_while_it_is_read_is_read_the_next_time(watched: Watched) -> None:
+    more = watched.path.with_name("more.conf")
+    more.write_text("# nothing yet\n")
+    watched.path.write_text(f"{WHOLE}include {more}\n")
+    awaited = [more]
+
+    def rewrite(event: str, words: tuple[object, ...]) -> None:
+        if event == "open" and str(words[0]) == str(more) and awaited:
+            awaited.clear()
+            watched.path.write_text(f"{WHOLE}include {more}\n".replace("10.0.0.1", "10.0.0.2"))
+
+    sys.addaudithook(rewrite)
+    assert watched.vips() == ["10.0.0.1"]
+    assert awaited == []
+    assert watched.vips() == ["10.0.0.2"]
+
+
+def test_what_is_written_in_the_same_step_of_the_clock_is_read_too(watched: Watched) -> None:
+    now = time.time_ns()
+    for last in ("1", "2"):
+        watched.path.write_text(WHOLE.replace("10.0.0.1", f"10.0.0.{last}"))
+        os.utime(watched.path, ns=(now, now))
+        assert watched.vips() == [f"10.0.0.{last}"]
+
+
+def test_what_has_not_changed_for_a_while_is_read_once(watched: Watched) -> None:
+    watched.path.write_text(WHOLE)
+    os.utime(watched.path, (1, 1))
+    watched.vips()
+    watched.vips()
+    before = watched.source.last_success
+    assert watched.vips() == ["10.0.0.1"]
+    assert watched.source.last_success == before
+
+
+def test_a_block_that_is_open_for_good_stays_served(watched: Watched) -> None:
+    for _ in range(3):
+        assert watched.after(WHOLE[:-2]) == ["10.0.0.1"]
+        assert watched.source.up
 
 
 def test_a_file_that_says_nothing_leaves_the_former_in_force(watched: Watched) -> None:
