@@ -126,11 +126,12 @@ async def _serve(
         *additions.tasks(sources),
     )
     tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(coroutine) for coroutine in endless]
+    ended = _told_to_end()  # before it is said that we serve: somebody may wait for that, to end us
     try:
         addresses = options.listen or (Listen("", PORT),)
         if not [one for one in addresses if _listens(connections, one, tell)]:
             return False
-        await _until_ended(tasks)
+        await _until_ended(ended, tasks)
         return True
     finally:
         additions.close()
@@ -200,11 +201,16 @@ async def _tend(connections: Connections, complaints: Complaints) -> None:
         complaints.sum_up()
 
 
-async def _until_ended(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    """Wait for a signal; a task that ends has failed, and what it raised is raised here."""
+def _told_to_end() -> asyncio.Event:
+    """What is set by the signal to end."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    return ended
+
+
+async def _until_ended(ended: asyncio.Event, tasks: Sequence[asyncio.Future[Any]]) -> None:
+    """Wait for the signal; a task that ends has failed, and what it raised is raised here."""
     waiting: asyncio.Future[Any] = asyncio.ensure_future(ended.wait())
     await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

@@ -21,6 +21,7 @@ from tests.cli import ROOT
 from tests.exporter.running import Exporter, configuration, exporter, say
 from tests.monitors import promtool_complaints
 from tests.prometheus_server import prometheus, query, rules
+from tests.servers import Refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,8 +173,15 @@ def test_a_real_prometheus_scrapes_it(state: Path, compatible: Exporter, tmp_pat
 def test_the_exporter_ends_at_sigterm(state: Path) -> None:
     with exporter(state) as running:
         running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(5) == 0
+        assert running.process.wait(30) == 0
     assert not [line for line in running.lines if "Traceback" in line]
+
+
+def test_the_exporter_can_be_ended_from_its_first_word_on(state: Path) -> None:
+    many = [word for _ in range(100) for word in ("--listen", "127.0.0.1:0")]
+    with exporter(state, *many, ready=False) as running:
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(30) == 0
 
 
 # What is wrong is told in one line, and the rest goes on being served.
@@ -183,10 +191,17 @@ def troubles(running: Exporter) -> list[str]:
     return [line for line in running.lines if "serving" not in line]
 
 
+def put(path: Path, text: str) -> None:
+    """Write a file in one step: else it may be seen while it is empty, which is another trouble."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
+
+
 @pytest.mark.parametrize("size", [40, 200])
 def test_a_half_written_configuration_leaves_the_former_in_force(state: Path, running: Exporter, size: int) -> None:
     before = (state / "keepalived.conf").read_text()
-    (state / "keepalived.conf").write_text(before[:size])
+    put(state / "keepalived.conf", before[:size])
     running.until("it is told", lambda: troubles(running))
     (line,) = troubles(running)
     assert line.startswith(f"hacheck: exporter: {state}/keepalived.conf")
@@ -194,8 +209,9 @@ def test_a_half_written_configuration_leaves_the_former_in_force(state: Path, ru
     metrics = running.metrics()
     assert metrics.of("hachecks_source_up", source="configuration") == 0
     assert metrics.of("hachecks_vip_info", vip="10.250.0.3") == 1
-    (state / "keepalived.conf").write_text(before)
+    put(state / "keepalived.conf", before)
     running.until("it is well", lambda: running.metrics().of("hachecks_source_up", source="configuration") == 1)
+    running.until("that is told", lambda: len(troubles(running)) > 1)
     assert len(troubles(running)) == 2
 
 
@@ -218,6 +234,7 @@ def test_a_fifo_that_is_a_regular_file_is_refused_and_the_rest_served(state: Pat
     (state / "fifo").write_text("")
     words = ("--keepalived-config", str(state / "keepalived.conf"), "--fifo", str(state / "fifo"))
     with exporter(state, *words) as running:
+        running.until("it is told", lambda: troubles(running))
         (line,) = troubles(running)
         assert "is no FIFO; make it with mkfifo before Keepalived starts" in line
         assert running.metrics().of("hachecks_source_up", source="fifo") == 0
@@ -235,6 +252,7 @@ def test_an_occupied_port_is_told_and_the_others_are_served(state: Path) -> None
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         port = occupied.getsockname()[1]
         with exporter(state, "--listen", f"127.0.0.1:{port}", "--keepalived-config", "/nonexistent") as running:
+            running.until("it is told", lambda: any(f"127.0.0.1:{port}" in line for line in running.lines))
             (line,) = [line for line in running.lines if f"127.0.0.1:{port}" in line]
             assert line.endswith("cannot be listened on: Address already in use; choose another with --listen")
             assert running.get("-/healthy").status == 200
@@ -305,11 +323,10 @@ def test_hacheck_status_says_the_same_as_the_exporter_it_asks(state: Path, runni
 
 
 def test_hacheck_status_says_when_nobody_answers(state: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    done = status(state, "--url", f"http://127.0.0.1:{port}/")
+    with Refusing("127.0.0.1") as refusing:
+        done = status(state, "--url", f"http://127.0.0.1:{refusing.port}/")
     assert done.returncode == 1
-    assert done.stdout.startswith(f"UNKNOWN - 127.0.0.1:{port} refused the connection; is the exporter there?")
+    assert done.stdout.startswith(f"UNKNOWN - 127.0.0.1:{refusing.port} refused the connection; is the exporter there?")
 
 
 def test_hacheck_status_watches_until_it_is_interrupted(state: Path) -> None:
