@@ -139,7 +139,7 @@ class History:
     def _make_room(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             if os.lstat(self.path).st_size >= self.closed_at_bytes:
-                os.replace(self.path, f"{self.path}.{int(time.time() * 1000):015d}")
+                os.replace(self.path, journal.name_of_closed(self.path, closed(self.directory), time.time()))
         found = closed(self.directory)
         for path in found:
             state.let_read(path)

@@ -242,8 +242,18 @@ def _close(path: str, now: float) -> None:
     fresh = f"{path}-new"
     os.close(state.written(fresh, os.O_WRONLY | os.O_TRUNC))
     preallocate(fresh)
-    os.link(path, f"{path}.{int(now * 1000):015d}")
+    closed = [one for one in _files([os.path.dirname(path)], []) if one != path]
+    os.link(path, name_of_closed(path, closed, now))
     os.replace(fresh, path)
+
+
+def name_of_closed(path: str, closed: Iterable[str], now: float) -> str:
+    """What a file is called that is closed now, after those that were: in their order they are read.
+
+    Two may be closed in one millisecond, and a clock be set back.
+    """
+    last = max((int(one.rpartition(".")[2]) for one in closed), default=0)
+    return f"{path}.{max(int(now * 1000), last + 1):015d}"
 
 
 def _read_whole(path: str, offsets: Offsets) -> bool:

@@ -125,6 +125,14 @@ def test_a_journal_that_has_grown_is_closed_and_read_on(tmp_path: Path) -> None:
     assert sorted(told(found)) == ["c MASTER", "late MASTER"]
 
 
+def test_two_journals_that_are_closed_at_one_moment_are_both_read_on(tmp_path: Path) -> None:
+    for name in "abc":
+        recorded(tmp_path, transition(name))
+        journal.rotate(str(tmp_path), journal.Offsets(), 1000.0, closed_at_bytes=1)
+    assert len(list(tmp_path.glob("journal.*"))) == 3
+    assert told(journal.read_from([str(tmp_path)], journal.Offsets())[0]) == ["a MASTER", "b MASTER", "c MASTER"]
+
+
 def test_a_closed_journal_is_deleted_when_it_was_read_long_ago(tmp_path: Path) -> None:
     recorded(tmp_path, transition("a"), transition("b"))
     now = (tmp_path / "journal").stat().st_mtime
