@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 WRITERS = 4
 ENOUGH, FEW = 1000, 20
-"""Kills of all, and of deliverers, that there are to be at least, however busy the machine is."""
+"""Kills of all (and records that were acknowledged), and of deliverers, that there are to be, however busy it is."""
 SHELL_KILLS = 300
 CONFIGURATION = """
 [notifier.sink]
@@ -112,7 +112,7 @@ class Killing:
         until = time.monotonic() + seconds
         writers = [self.writer() for _ in range(WRITERS)]
         process, its_end = self.deliverer(), 0.0
-        while time.monotonic() < until or sum(self.kills.values()) < ENOUGH or self.kills["deliverers"] < FEW:
+        while time.monotonic() < until or not self._is_enough():
             time.sleep(random.uniform(0.001, 0.012))
             self.kill(writers.pop(0), "writers")
             writers.append(self.writer())
@@ -124,6 +124,10 @@ class Killing:
             self.kill(pid, "writers")
         self.kill(process, "deliverers")
         self.hear()
+
+    def _is_enough(self) -> bool:
+        kills, acknowledged = sum(self.kills.values()), len(self.acknowledged)
+        return kills >= ENOUGH and self.kills["deliverers"] >= FEW and acknowledged >= ENOUGH
 
     def rage_against_the_shell(self, executable: Path) -> None:
         """Kill `sh hacheck notify`, while we pose as the deliverer."""
