@@ -15,6 +15,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
+from tests.monitors import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -55,7 +57,8 @@ def browser(directory: Path, *, width: int = 1280, height: int = 900, dark: bool
     for flag in (*FLAGS, f"--user-data-dir={directory / 'profile'}", f"--window-size={max(width, 500)},{height}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = Service(executable_path=str(shutil.which("chromedriver")), env={**os.environ, "SE_OFFLINE": "true"})
+    environ = {**os.environ, "SE_OFFLINE": "true"}
+    service = Service(executable_path=str(shutil.which("chromedriver")), port=free_port(), env=environ)
     driver = webdriver.Chrome(options=options, service=service)
     try:
         driver.set_page_load_timeout(120)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,6 +55,7 @@ class Watcher:
 
     def __init__(self, node: Namespace, *configured: str) -> None:
         self.seen: list[dict[str, Any]] = []
+        self.looked_at = 0
         self.process = node.start(sys.executable, "-c", WATCH, *configured, heard=self._heard)
         wait_until("the addresses are read", lambda: any(one.get("up") for one in self.seen))
 
@@ -64,10 +66,23 @@ class Watcher:
     def on(self) -> dict[str, list[str]]:
         return dict(self.seen[-1]["on"])
 
+    @property
+    def starved(self) -> float:
+        """Seconds in which it could have run, and others had the processor."""
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
+
     def until(self, address: str, interfaces: list[str]) -> float:
-        """When the address came to be on just these interfaces, on the monotonic clock."""
-        wait_until(f"{address} is on {interfaces}", lambda: self.on.get(address, []) == interfaces)
-        return float(self.seen[-1]["at"])
+        """When the address came to be on just these interfaces, on the monotonic clock, however soon it went on."""
+
+        def has_come() -> bool:
+            while self.looked_at < len(self.seen):
+                if self.seen[self.looked_at].get("on", {}).get(address, []) == interfaces:
+                    return True
+                self.looked_at += 1
+            return False
+
+        wait_until(f"{address} is on {interfaces}", has_come)
+        return float(self.seen[self.looked_at]["at"])
 
 
 @contextmanager
@@ -82,15 +97,16 @@ def ip(node: Namespace, words: str) -> None:
     node.must("ip", *words.split())
 
 
+@pytest.mark.serial
 def test_an_address_that_comes_and_goes_is_seen_within_50_ms() -> None:
     with watched() as (node, watcher):
         for verb, interfaces in (("add", ["eth0"]), ("del", []), ("add", ["eth0"])):
-            before = time.monotonic()
+            starved, before = watcher.starved, time.monotonic()
             ip(node, f"address {verb} 10.9.0.1/32 dev eth0")
             done = time.monotonic()
             at = watcher.until("10.9.0.1", interfaces)
             # `ip` itself takes a few milliseconds, and the kernel tells while it runs.
-            assert before < at < done + 0.05
+            assert before < at < done + 0.05 + watcher.starved - starved
 
 
 def test_ipv6_and_macvlan_and_several_interfaces_are_told_apart() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_one_line_is_told_at_once_and_the_rest_in_one_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(complaints, "COMPLAINT_INTERVAL", 0.2)
+    monkeypatch.setattr(complaints, "COMPLAINT_INTERVAL", 3.0)
     told: list[str] = []
     strangers = Complaints(told.append)
     for number in range(1000):

@@ -33,7 +33,7 @@ from tests.browser import (
     screenshot,
     without_scripts,
 )
-from tests.monitors import until
+from tests.monitors import free_port, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -344,7 +344,7 @@ def test_without_scripts_it_says_the_same_and_loads_itself_anew(driver: WebDrive
 
 
 def test_an_exporter_that_is_gone_is_missed_and_welcomed_back(driver: WebDriver) -> None:
-    with served(five()) as site:
+    with served(five(), free_port()) as site:
         driver.get(site.url)
         driver.execute_script("window.kept = 1")
         banner = driver.find_element(By.ID, "stale")

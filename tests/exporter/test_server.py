@@ -17,9 +17,10 @@ import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 
+from hachecks.exporter.configuration import signature
 from tests.cli import ROOT
 from tests.exporter.running import Exporter, configuration, exporter, say
-from tests.monitors import promtool_complaints
+from tests.monitors import promtool_complaints, until
 from tests.prometheus_server import prometheus, query, rules
 from tests.servers import Refusing
 
@@ -59,10 +60,16 @@ def compatible(state: Path) -> Iterator[Exporter]:
 
 
 def check(state: Path, path: str) -> None:
-    """Run a named check as Keepalived would."""
+    """Run a named check as Keepalived would, until it has left its verdict: for a disk it waits 200 ms only."""
     (state / "hacheck.toml").write_text(f'[check.web]\nprobe = "file"\npath = "{path}"\n')
     words = ["run", "web", "--config", str(state / "hacheck.toml"), "--state-dir", str(state)]
-    subprocess.run([sys.executable, "-m", "hachecks", *words], check=False, capture_output=True)
+    before = signature([str(state / "verdict-web")])
+
+    def is_told() -> bool:
+        subprocess.run([sys.executable, "-m", "hachecks", *words], check=False, capture_output=True)
+        return signature([str(state / "verdict-web")]) != before
+
+    until(is_told)
 
 
 def test_promtool_has_nothing_to_say(state: Path, compatible: Exporter) -> None:
