@@ -106,8 +106,14 @@ class AgentCluster(Cluster):
     def wait_until_served(self, node: Node | None = None) -> Node:
         """See exactly one node have the VIP, serve the client, and all others be ready to take over; returns it."""
         began = time.monotonic()
-        wait_until("one node has the VIP", lambda: sum(one.has_vip for one in self.nodes) == 1)
-        master = self.master
+        holders: list[Node] = []
+
+        def is_one() -> bool:
+            holders[:] = [one for one in self.nodes if one.has_vip]
+            return len(holders) == 1
+
+        wait_until("one node has the VIP", is_one)
+        (master,) = holders
         if node and master is not node:
             raise AssertionError(f"{master.name} has the VIP, and not {node.name}\n{self.timeline.told()}")
         self.wait_for_answers(master, since=began)

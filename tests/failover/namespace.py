@@ -99,7 +99,8 @@ class Process:
         """Signal the program with all its children, as one would a container."""
         leader = self._leader()
         if leader:
-            os.killpg(leader, number)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.killpg(leader, number)
         if number != signal.SIGSTOP:
             # nsenter stops itself when the program is stopped, and would then never learn of its end.
             self._nsenter.send_signal(signal.SIGCONT)
@@ -116,7 +117,8 @@ class Process:
         """Signal the program alone, as one would a service."""
         leader = self._leader()
         if leader:
-            os.kill(leader, number)
+            with suppress(ProcessLookupError):
+                os.kill(leader, number)
 
     def end(self, within: float = 0.0) -> None:
         """Wait for the end, and after `within` seconds make it one; whatever was said has been heard."""
@@ -124,7 +126,7 @@ class Process:
             self._nsenter.wait(within)
         except subprocess.TimeoutExpired:
             self.signal(signal.SIGKILL)
-            self._nsenter.wait(5.0)
+            self._nsenter.wait(PATIENCE)
         if self._listener:
             self._listener.join(1.0)
 

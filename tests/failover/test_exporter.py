@@ -28,7 +28,7 @@ CHECK = "sh /etc/keepalive/hacheck http http://{address}/"
 NOTIFY = "sh /etc/keepalive/hacheck notify"
 PORT = "10112"
 INSTANCE = "ipfailover_VIP_1"
-TOLD_WITHIN = 30.0
+TOLD_WITHIN = 60.0
 """Seconds that a busy machine is given; on a quiet one it is told within one."""
 
 
@@ -45,7 +45,7 @@ class Observed:
         self.process = node.start(*command, heard=self.lines.append)
 
     def get(self, path: str) -> str:
-        return self.node.run("curl", "--silent", "--max-time", "2", f"{self.url}/{path}").stdout
+        return self.node.run("curl", "--silent", "--max-time", "30", f"{self.url}/{path}").stdout
 
     @property
     def status(self) -> Any:
@@ -109,12 +109,12 @@ def pair(nodes: Cluster) -> Iterator[Pair]:
         node.run("ip", "address", "del", f"{VIP}/32", "dev", "eth0")
         left = (*node.path("/run/hacheck").glob("*"), *node.path("/run").glob("[kv]*.pid"))  # by a killed Keepalived
         for path in left:
-            path.unlink()
+            path.unlink(missing_ok=True)  # who delivered in the former test may still do so
     with nodes.keepalived(CHECK, notify=NOTIFY):
         pair = Pair(nodes)
         try:
-            pair.a.until("a serves", lambda vip: vip["state"] == "MASTER" and vip["present"], within=30)
-            pair.b.until("b stands by", lambda vip: vip["state"] == "BACKUP" and not vip["present"], within=30)
+            pair.a.until("a serves", lambda vip: vip["state"] == "MASTER" and vip["present"])
+            pair.b.until("b stands by", lambda vip: vip["state"] == "BACKUP" and not vip["present"])
             yield pair
         finally:
             for one in (pair.a, pair.b):
@@ -135,6 +135,7 @@ def test_all_agrees_while_nothing_happens(pair: Pair) -> None:
 
 
 def test_a_failover_is_told_by_both(pair: Pair) -> None:
+    entered = {(one, state): times_entered(one, state) for one in (pair.a, pair.b) for state in ("FAULT", "MASTER")}
     began = time.monotonic()
     pair.cluster.a.web.answer_500()
     pair.cluster.wait_for_state(pair.cluster.a, "FAULT", since=began)
@@ -144,11 +145,16 @@ def test_a_failover_is_told_by_both(pair: Pair) -> None:
     pair.cluster.wait_for_vip(pair.cluster.b, since=began)
     pair.b.until("b serves", lambda vip: vip["state"] == "MASTER" and vip["present"])
     assert pair.a.metrics.state(INSTANCE) == "FAULT"
-    assert pair.a.metrics.of("hachecks_vrrp_transitions_total", state="FAULT") == 1
-    assert pair.b.metrics.of("hachecks_vrrp_transitions_total", state="MASTER") == 1
+    assert times_entered(pair.a, "FAULT") == entered[pair.a, "FAULT"] + 1
+    assert times_entered(pair.b, "MASTER") == entered[pair.b, "MASTER"] + 1
     assert pair.holders() == 1
     for one in (pair.a, pair.b):
         assert one.status["agrees"]
+
+
+def times_entered(one: Observed, state: str) -> float:
+    """How often its instance has: a busy machine may have moved the VIP before."""
+    return one.metrics.of("hachecks_vrrp_transitions_total", state=state) or 0.0
 
 
 def test_the_checks_of_both_are_told(pair: Pair) -> None:
@@ -158,9 +164,9 @@ def test_the_checks_of_both_are_told(pair: Pair) -> None:
     pair.cluster.wait_for_state(pair.cluster.a, "FAULT", since=began)
     (check,) = pair.a.status["checks"]
     assert (check["status"], check["probe"], check["interval"]) == ("FAIL", "http", 2.0)
-    metrics = pair.a.metrics
-    assert metrics.of("hachecks_check_up") == 0
-    assert (metrics.of("hachecks_check_failures_total", reason="refused") or 0) >= 1
+    assert pair.a.metrics.of("hachecks_check_up") == 0
+    failures = "hachecks_check_failures_total"  # the first may be a connection that was there when nginx was killed
+    wait_until("it is refused", lambda: (pair.a.metrics.of(failures, reason="refused") or 0) >= 1)
     assert pair.b.metrics.of("hachecks_check_up") == 1
 
 
@@ -190,8 +196,8 @@ def test_a_vip_that_is_removed_by_hand_is_missed(pair: Pair) -> None:
             assert vip["trouble"] == f"Keepalived says MASTER, but {VIP} is on no interface"
         return missed or vip["since"] > known  # or it is back already
 
-    pair.a.until("the VIP is missed", is_told, within=30)
-    pair.a.until("it is back", lambda vip: vip["present"] and vip["state"] == "MASTER", within=30)
+    pair.a.until("the VIP is missed", is_told)
+    pair.a.until("it is back", lambda vip: vip["present"] and vip["state"] == "MASTER")
     assert (pair.a.value("vrrp_last_transition_timestamp_seconds") or 0.0) > known
 
 
@@ -235,7 +241,9 @@ def test_what_is_known_survives_a_restart_of_the_exporter(pair: Pair) -> None:
     try:
         wait_until("it is ready", lambda: "ready" in again.get("-/ready"))
         after = again.status["instances"][0]
-        assert {**before, "timeline": None} == {**after, "timeline": None}
+        # When it was is reckoned anew from the start of the machine: by a clock that may be adjusted all the while.
+        assert after["since"] == pytest.approx(before["since"], abs=1)
+        assert {**before, "timeline": None, "since": None} == {**after, "timeline": None, "since": None}
         assert [state for _, state in after["timeline"]] == [state for _, state in before["timeline"]]
     finally:
         again.process.terminate()
@@ -261,12 +269,12 @@ def test_a_browser_shows_a_live_failover_without_a_reload(pair: Pair, tmp_path: 
     command = [sys.executable, script, str(tmp_path), url, "MASTER", "FAULT"]
     watching = pair.cluster.a.start(*command, heard=lambda line: seen.append(json.loads(line)))
     try:
-        wait_until("the page shows MASTER", lambda: bool(seen), within=30)
+        wait_until("the page shows MASTER", lambda: bool(seen))
         assert seen[0].get("seen") == "before", seen
         began = time.monotonic()
         pair.cluster.a.web.answer_500()
         fault = pair.cluster.wait_for_state(pair.cluster.a, "FAULT", since=began)
-        wait_until("the page shows FAULT", lambda: len(seen) > 2, within=30)
+        wait_until("the page shows FAULT", lambda: len(seen) > 2)
     finally:
         watching.end()
     after, end = seen[1:]

@@ -82,7 +82,7 @@ def keepalived(cluster: Cluster, check: str) -> Iterator[None]:
 def test_vip_follows_the_primary(cluster: Cluster) -> None:
     began = time.monotonic()
     with databases(cluster) as (primary, standby), keepalived(cluster, PRIMARY):
-        cluster.wait_for_vip(cluster.a, since=began, within=15.0)
+        cluster.wait_for_vip(cluster.a, since=began)
         assert cluster.b.check(PRIMARY).stdout == (
             f"FAIL - {cluster.b.address}:5432/postgres is standby, expected primary\n"
         )

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.browser import axe_violations, browser, console_errors, screenshot
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def tell(**facts: object) -> None:
