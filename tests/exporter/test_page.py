@@ -33,7 +33,8 @@ from tests.browser import (
     screenshot,
     without_scripts,
 )
-from tests.monitors import free_port, until
+from tests.monitors import until
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
