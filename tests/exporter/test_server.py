@@ -173,8 +173,8 @@ def test_a_real_prometheus_scrapes_it(state: Path, compatible: Exporter, tmp_pat
         compatible.until("it is scraped", lambda: query(url, 'up{job="ipfailover"} == 1'))
         assert len(query(url, "hachecks_vip_present")) == 3
         assert query(url, 'hachecks_check_up{check="web"} == 1')
-        compatible.until("the rules are evaluated", lambda: {rule["health"] for rule in rules(url)} == {"ok"}, 40)
-        compatible.until("they see it", lambda: query(url, 'ALERTS{alertname="IPFailoverKeepalivedDown"}'), 40)
+        compatible.until("the rules are evaluated", lambda: {rule["health"] for rule in rules(url)} == {"ok"})
+        compatible.until("they see it", lambda: query(url, 'ALERTS{alertname="IPFailoverKeepalivedDown"}'))
 
 
 def test_the_exporter_ends_at_sigterm(state: Path) -> None:

@@ -149,9 +149,13 @@ class Invariants:
             for pid, name, age in processes(node):
                 if name in RESIDENT or age <= OLDEST_CHECK or pid in self._agents_of(node):
                     continue
+                try:
+                    words = command_line(node, pid)
+                except (FileNotFoundError, ProcessLookupError):  # it has just ended
+                    continue
                 # Who delivers in the place of an agent that was away does so until nothing has come for 5 s.
-                if not command_line(node, pid).endswith("deliver"):
-                    raise Broken(f"{node.name}: {pid} {name} is {age:.0f} s old: {command_line(node, pid)}")
+                if not words.endswith("deliver"):
+                    raise Broken(f"{node.name}: {pid} {name} is {age:.0f} s old: {words}")
 
     def _agents_of(self, node: Node) -> set[int]:
         process = self.cluster.agents[node.name].process
