@@ -46,10 +46,12 @@ class Deadline:
 
     def share(self, parts: int) -> Deadline:
         """A deadline for the first of so many equal parts of what is left; it records into the same phases."""
-        left = self.remaining() / parts
+        now = monotonic()
+        if self.at <= now:
+            raise TimedOut
         if parts == 1:
             return self
-        part = Deadline(monotonic() + left, self.seconds)
+        part = Deadline(now + (self.at - now) / parts, self.seconds)
         part.phases = self.phases
         return part
 
