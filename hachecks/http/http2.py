@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FRAME_HEADER_BYTES = 9
 MAX_FRAME_BYTES = 16384
 SETTINGS, GOAWAY = 4, 7
+OF_THE_CONNECTION = bytes(4)
+"""The number of no stream, which SETTINGS and GOAWAY have."""
 OUR_STREAM = 1
 """The number of the only request that a connection is used for."""
 
@@ -125,7 +127,7 @@ class Http2Connection(HTTP2Connection):
         """The whole frames that have come, up to a GOAWAY that ends the connection, and without any other."""
         data = self._unread + data
         if not self._has_settings and len(data) >= FRAME_HEADER_BYTES:
-            if data[3] != SETTINGS:
+            if data[3] != SETTINGS or data[5:9] != OF_THE_CONNECTION:  # any 256th byte is 4, in any protocol
                 raise RemoteProtocolError(speaks_otherwise(data, "HTTP/2"))
             self._has_settings = True
         frames = []
