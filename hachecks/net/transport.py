@@ -299,7 +299,7 @@ class Stream:
 
     def close(self) -> None:
         """Close the connection, and say so in TLS."""
-        if self.handshake is not None:
+        if self.handshake is not None and hasattr(self.sock, "unwrap"):  # it may never have come so far
             from hachecks.net.handshake import say_goodbye
 
             say_goodbye(self.sock)
