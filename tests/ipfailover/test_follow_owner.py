@@ -109,19 +109,28 @@ def test_a_memory_that_is_damaged_is_none(api: KubeApi, tmp_path: Path, text: st
         wait_until("it is told", lambda: len(events(api)) == 1)
 
 
-def test_a_service_that_changes_meanwhile_is_looked_at_again(api: KubeApi, tmp_path: Path) -> None:
+def test_a_service_that_changes_meanwhile_is_written_when_the_watch_has_told_of_it(
+    api: KubeApi, tmp_path: Path
+) -> None:
     changed: list[str] = []
 
     def change(request: web.Request) -> None:
         if request.method == "PATCH" and not changed:
             changed.append(request.path)
+            api.is_silent = True
             found = api.objects["services"]["default/web"]
             api._stored("services", {**found, "spec": {**found["spec"], "sessionAffinity": "ClientIP"}})
 
     api.refusing = change
     api.put("services", service("web", 1))
+    api.put("services", service("zoo", 2))
     has(VIP)
     with following(api, tmp_path) as node:
+        wait_until("it is refused", lambda: api.count(f"PATCH {STATUS} 409") >= 1)
+        has("10.0.0.21")
+        wait_until("the one behind it is written", lambda: len(ingress(api, "default/zoo")) == 1)
+        assert ingress(api) == []
+        api.is_silent = False
         wait_until("it is written", lambda: ingress(api) == SERVED)
         assert api.objects["services"]["default/web"]["spec"]["sessionAffinity"] == "ClientIP"
         assert (api.count(f"PATCH {STATUS} 409"), api.count(f"PATCH {STATUS} 200"), node.told) == (1, 1, [])

@@ -59,6 +59,8 @@ class Owner:
         self._told = self._remembered()
         self._refused: dict[str, float] = {}
         self._said: dict[str, str] = {}
+        self._answered: dict[str, str] = {}
+        """The version of a Service that its status was last written of, or was in conflict with: it is over."""
         self.is_done = False
         """Whether all has been told that was to be told the last time."""
         self._tokens = float(MOST_EVENTS)
@@ -67,8 +69,8 @@ class Owner:
     async def tell(self, wishes: Wishes, shared: Shared, answered: Callable[[dict[str, Any]], None]) -> None:
         """Tell what is not told yet; `answered` gets each Service as it is then. Raises `Away`, or `OSError`."""
         self.is_done = False
-        if len(self._refused) > MOST_REFUSED:
-            self._refused, self._said = {}, {}
+        if max(len(self._refused), len(self._answered)) > MOST_REFUSED:
+            self._refused, self._said, self._answered = {}, {}, {}
         left = 0
         for one in wishes.services:
             vips = vips_of(one, wishes, shared)
@@ -93,13 +95,19 @@ class Owner:
             "status": {"loadBalancer": {"ingress": [{"ip": vip, "ipMode": "VIP"} for vip in vips]}},
         }
         path = f"/api/v1/namespaces/{service.namespace}/services/{service.name}/status"
-        if not self._may("PATCH", path):
+        # The watch tells of the newer one, which may take longer than until the next look.
+        if self._answered.get(path) == service.version or not self._may("PATCH", path):
             return False
         try:
-            answered(await self._api.ask("PATCH", path, body=patch, kind=MERGE_PATCH))
+            found = await self._api.ask("PATCH", path, body=patch, kind=MERGE_PATCH)
         except Refused as error:
-            self._note(error, "PATCH", path)
+            if error.status == CONFLICT:
+                self._answered[path] = service.version
+            else:
+                self._note(error, "PATCH", path)
             return False
+        self._answered[path] = service.version
+        answered(found)
         return True
 
     async def _write_event(self, vip: str, service: Service) -> bool:
@@ -127,8 +135,8 @@ class Owner:
         return time.monotonic() >= self._refused.get(f"{method} {path}", 0.0)
 
     def _note(self, error: Refused, method: str, path: str) -> None:
-        """A conflict, or what is gone, is seen by the watch; anything else is told, and tried again much later."""
-        if error.status in (CONFLICT, NOT_FOUND):
+        """What is gone is seen by the watch; anything else is told, and tried again much later."""
+        if error.status == NOT_FOUND:
             self._refused[f"{method} {path}"] = time.monotonic() + self._pace.look
             return
         self._refused[f"{method} {path}"] = time.monotonic() + self._pace.refused_again
