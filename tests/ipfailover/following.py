@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hachecks.ipfailover.ledger import Ledger
     from hachecks.ipfailover.settings import Settings
 
-QUICK = Pace(request=5, watch=60, silence=30, least_wait=0.05, longest_wait=0.4, look=0.05, report=0.1, page=3)
+QUICK = Pace(request=60, watch=60, silence=30, least_wait=0.05, longest_wait=0.4, look=0.05, report=0.1, page=3)
 OWN = "OPENSHIFT_HA_CONFIG_NAME=router\nOPENSHIFT_HA_VIRTUAL_IPS=10.0.0.1-2\nOPENSHIFT_HA_CHECK_SCRIPT_1=true\n"
 
 

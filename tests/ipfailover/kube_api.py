@@ -125,9 +125,10 @@ class KubeApi:
     def rotate(self) -> None:
         """Another token is valid from now on, and no other, and the file has it as the kubelet replaces it."""
         token = uuid.uuid4().hex
-        self.tokens = {token}
+        self.tokens = {*self.tokens, token}  # nobody reads one that is not valid yet, or no more
         (self.account / "token.new").write_text(token)
         (self.account / "token.new").rename(self.account / "token")
+        self.tokens = {token}
 
     @property
     def environ(self) -> dict[str, str]:

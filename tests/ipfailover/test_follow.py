@@ -250,7 +250,9 @@ def test_nodes_that_know_other_variables_yet_do_not_quarrel(api: KubeApi, tmp_pa
     with following(api, tmp_path, "node-a") as one, following(api, tmp_path, "node-b") as two:
         one.wait_for("10.0.0.20")
         two.wait_for("10.0.0.20")
-        one.variables.write_text(one.variables.read_text().replace("10.0.0.1-2", "10.0.0.1-3"))
+        new = one.variables.with_suffix(".new")
+        new.write_text(one.variables.read_text().replace("10.0.0.1-2", "10.0.0.1-3"))
+        new.rename(one.variables)
         wait_until("the other one has the new VIP's id", lambda: "10.0.0.3" in two.ids())
         assert two.ids()["10.0.0.3"] == 14
         written = api.count("PUT")

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hachecks.ipfailover.follow.files import ENV, LEDGER, REPORT, FollowReport, read_report
+from hachecks.ipfailover.follow.files import ENV, LEDGER, REPORT, STALE, FollowReport, read_report
 from tests.cli import ROOT, Answer, hacheck
 from tests.failover.namespace import wait_until
 from tests.ipfailover.following import OWN, following
@@ -167,7 +168,13 @@ def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     found = read_report(str(tmp_path))
     assert found is not None
     assert vars(found) == {"trouble": "the API is away", "services": 3, "vips": 2, "remarks": ("one", "two"), "at": 5.0}
-    assert found.is_stale
+
+
+def test_a_report_is_stale_after_a_while_or_when_it_is_of_another_boot() -> None:
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert FollowReport(at=now - STALE).is_stale
+    assert FollowReport(at=now + STALE).is_stale
+    assert not FollowReport().is_stale
 
 
 @pytest.mark.parametrize(
