@@ -77,8 +77,10 @@ def test_a_vip_comes_with_its_service_and_goes_with_it_and_no_other_is_touched(t
         KubeApi(tmp_path, API, cluster.client.pid).serving() as api,
         following_pods(api, cluster) as pods,
     ):
-        cluster.wait_for_each(OWN, lambda owners: len(owners) == 1)
-        # Nodes that come later take what the plan gives them.
+        # Nodes that come later take what the plan gives them: one each.
+        wait_until(
+            "each has its own", lambda: sorted(map(sorted, map(cluster.owners.of, OWN))) == [[one] for one in pods]
+        )
         wait_until("all have settled", lambda: time.monotonic() - cluster.owners.history[-1].at > 2)
         with cluster.asking(OWN) as asking:
             before = len(cluster.owners.history)
@@ -95,16 +97,20 @@ def test_a_vip_comes_with_its_service_and_goes_with_it_and_no_other_is_touched(t
         assert changed == {"10.78.2.1", "10.78.2.7"}
         # Two nodes that have it at the same instant may both take it, until the first advert of the better one.
         history = [one for one in cluster.owners.history if one.vip == "10.78.2.1"]
-        assert all(after.at - one.at < 0.5 for one, after in zip(history, history[1:]) if len(one.owners) > 1)
+        assert all(after.at - one.at < 5 for one, after in zip(history, history[1:]) if len(one.owners) > 1)
         cluster.wait_for_owners({"10.78.2.1": None})  # also by nodes that heard of it later
-        wait_until(
-            "an Event says who has it", lambda: hosts(api, "10.78.2.7")[-1:] == [*cluster.owners.of("10.78.2.7")]
-        )
+
+        def is_told(since: int) -> bool:
+            """Of two that took it at the same instant the one that lost it may have been heard last."""
+            owners = cluster.owners.of("10.78.2.7")
+            return len(owners) == 1 and owners <= {*hosts(api, "10.78.2.7")[since:]}
+
+        wait_until("an Event says who has it", lambda: is_told(0))
         (owner,) = cluster.owners.of("10.78.2.7")
+        before = len(hosts(api, "10.78.2.7"))
         assert pods[owner].stop() == 0
         cluster.wait_for_each(["10.78.2.7", *OWN], lambda owners: len(owners) == 1 and owner not in owners)
-        (heir,) = cluster.owners.of("10.78.2.7")
-        wait_until("an Event says who has it now", lambda: hosts(api, "10.78.2.7")[-1:] == [heir])
+        wait_until("an Event says who has it now", lambda: is_told(before))
         assert ingress(api, "two") == ["10.78.2.7"]
 
 
