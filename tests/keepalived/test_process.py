@@ -128,6 +128,14 @@ class Scene:
         self._stack.callback(looker.end)
         return looker
 
+    def kill(self, process: Process) -> None:
+        """End all of it: its first process may have ended when the others are still about to."""
+        process.signal(signal.SIGKILL)
+        process.end()
+        tables = [self.inside.path(f"/proc/1/net/{name}") for name in ("raw", "raw6")]
+        wait_until("no process is left", lambda: not self.pids())
+        wait_until("no socket is left", lambda: not any(":0070 " in table.read_text() for table in tables))
+
     def wait_for(self, words: str) -> None:
         wait_until(f"Keepalived says {words}", lambda: any(words in line for line in self.log))
 
@@ -179,7 +187,7 @@ def test_it_runs_however_it_is_configured(scene: Scene, view: str, configuration
     running = looker.look()
     assert (running.runs, running.stopped) == (True, False)
     if view in SEES_PROCESSES:
-        assert running.started == pytest.approx(began, abs=1.0)
+        assert began - 1 < (running.started or 0.0) < time.time() + 1
         assert running.evidence.startswith("process ")
     else:
         assert running == Running(True, None, False, "a socket of IP protocol 112")
@@ -228,8 +236,7 @@ def test_without_an_instance_only_the_process_tells(scene: Scene) -> None:
     scene.wait_for("no configuration to run")
     assert beside.look(expects_sockets=False).runs is True
     assert sidecar.look(expects_sockets=False).runs is None
-    process.signal(signal.SIGKILL)
-    process.end()
+    scene.kill(process)
     assert beside.look(expects_sockets=False).runs is False
     assert sidecar.look(expects_sockets=False).runs is None
 
@@ -241,8 +248,7 @@ def test_it_has_ended_when_it_was_killed(scene: Scene, view: str, seen_before: b
     scene.wait_for("Entering BACKUP STATE")
     if seen_before:
         assert looker.look().runs is True
-    process.signal(signal.SIGKILL)
-    process.end()
+    scene.kill(process)
     if said_by_process(view, seen_before):
         assert looker.look() == Running(False, None, False, "no process called keepalived")
     else:
@@ -265,8 +271,7 @@ def test_it_runs_again_at_once(scene: Scene, view: str) -> None:
     first = scene.start()
     scene.wait_for("Entering BACKUP STATE")
     before = looker.look()
-    first.signal(signal.SIGKILL)
-    first.end()
+    scene.kill(first)
     assert looker.look().runs is not True
     scene.log.clear()
     scene.start()
@@ -288,7 +293,7 @@ def test_a_dead_process_that_nobody_reaps_does_not_run(scene: Scene) -> None:
     assert beside.look().runs is True
     for pid in scene.pids():
         os.kill(pid, signal.SIGKILL)
-    wait_until("it has ended", lambda: beside.look().runs is False, within=1.0)
+    wait_until("it has ended", lambda: beside.look().runs is False)
 
 
 @pytest.mark.parametrize("names", ["", "process_names"])
@@ -313,25 +318,29 @@ def test_a_reload_and_a_restart_of_the_vrrp_process_go_unnoticed(scene: Scene) -
     scene.start()
     scene.wait_for("Entering BACKUP STATE")
     parent, child = scene.pids()
-    told = len(scene.log)
-    os.kill(parent, signal.SIGHUP)
-    after_reload = 20
-    while after_reload:
-        beside, sidecar = (looker.look().runs for looker in lookers)
-        assert beside is True
-        assert sidecar is not False  # between the old sockets and the new ones there may be an instant without any
-        after_reload -= any("Reload finished" in line or "Reloading" in line for line in scene.log[told:])
-    wait_until("the sidecar sees it again", lambda: lookers[1].look().runs is True)
-    sockets, told = scene.inside.path("/proc/1/net/raw"), len(scene.log)
-    last_seen = time.monotonic()
-    os.kill(child, signal.SIGKILL)
-    while not any("Entering BACKUP STATE" in line for line in scene.log[told:]):
+    sockets, last_seen = scene.inside.path("/proc/1/net/raw"), time.monotonic()
+
+    def look() -> None:
+        nonlocal last_seen
         if ":0070 " in sockets.read_text():
             last_seen = time.monotonic()
         beside, sidecar = (looker.look().runs for looker in lookers)
         assert beside is True
-        # A busy machine may take longer to start it than the sidecar waits for it: then what it says is true.
+        # Between the old sockets and the new ones there may be an instant without any. A busy machine may take longer
+        # to make them than the sidecar waits for them: then what it says is true.
         assert sidecar is not False or time.monotonic() - last_seen >= GONE_AFTER
+
+    told = len(scene.log)
+    os.kill(parent, signal.SIGHUP)
+    after_reload = 20
+    while after_reload:
+        look()
+        after_reload -= any("Reload finished" in line or "Reloading" in line for line in scene.log[told:])
+    wait_until("the sidecar sees it again", lambda: lookers[1].look().runs is True)
+    last_seen, told = time.monotonic(), len(scene.log)
+    os.kill(child, signal.SIGKILL)
+    while not any("Entering BACKUP STATE" in line for line in scene.log[told:]):
+        look()
     wait_until("the sidecar sees it", lambda: lookers[1].look().runs is True)
 
 
@@ -365,7 +374,7 @@ def test_a_neighbour_who_calls_himself_keepalived_is_none(scene: Scene) -> None:
     began = time.time()
     scene.start()
     scene.wait_for("Entering BACKUP STATE")
-    wait_until("Keepalived is seen", lambda: looker.look().runs is True, within=10.0)
+    wait_until("Keepalived is seen", lambda: looker.look().runs is True)
     assert (looker.look().started or 0.0) > began - 1, "it is not he who is taken for it"
 
 
