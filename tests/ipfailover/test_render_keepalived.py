@@ -106,7 +106,8 @@ def test_keepalived_starts_a_check_with_the_words_that_were_meant(tmp_path: Path
     words = ["a b", "#", "!x", "$HOME", "${_INSTANCE}", "{}", "~SEQ(1,2)", "<1-3>", "back\\slash", "it's", "é"]
     words += ["line\nend\ttab", "", "10.0.0.1"]
     dump = tmp_path / "dump.py"
-    dump.write_text("import json, sys\nopen(sys.argv[1], 'w').write(json.dumps(sys.argv[2:]))\n")
+    lines = ["import json, os, sys", "new = sys.argv[1] + '.new'", "open(new, 'w').write(json.dumps(sys.argv[2:]))"]
+    dump.write_text("\n".join([*lines, "os.rename(new, sys.argv[1])", ""]))
     given_words = [*words[:-1], "{vip}"]
     command = " ".join(["python3", str(dump), str(tmp_path / "said"), *map(quoted, given_words)])
     text = render({"CHECK_SCRIPT": command, "NOTIFY_SCRIPT": command.replace("said", "told")})
@@ -114,7 +115,7 @@ def test_keepalived_starts_a_check_with_the_words_that_were_meant(tmp_path: Path
         (tmp_path / "conf").write_text(text)
         machine.start("keepalived", "-n", "--vrrp", "-f", str(tmp_path / "conf"), *pid_files(tmp_path))
         files = [tmp_path / "said", tmp_path / "told"]
-        wait_until("both have run", lambda: all(one.exists() and one.read_text().endswith("]") for one in files))
+        wait_until("both have run", lambda: all(one.exists() for one in files))
     assert json.loads((tmp_path / "said").read_text()) == words
     assert json.loads((tmp_path / "told").read_text())[: len(words)] == words
 
@@ -166,10 +167,14 @@ def test_a_node_alone_whose_check_fails_keeps_its_vips_as_the_last_resort(
     short = {"CHECK_SCRIPT": f"sh -c 'test -e {tmp_path}/well'", "ON_FAIL": on_fail, "PREEMPTION": "preempt"}
     with running(tmp_path, short) as (_, there, heard):
         wait_until("the node has its VIP", lambda: bool(there()))
+        before = len(heard)  # a busy machine may have been too slow for a check that was well
         (tmp_path / "well").unlink()
         what = "Changing effective priority from" if keeps else "Entering FAULT STATE"
-        wait_until("the failure counts", lambda: any(what in line for line in heard[:]))
-        assert there() == ({"10.0.0.1"} if keeps else set())
+        wait_until("the failure counts", lambda: any(what in line for line in heard[before:]))
+        if keeps:
+            assert there() == {"10.0.0.1"}
+        else:
+            wait_until("the VIP has gone", lambda: not there())
 
 
 def test_a_node_has_no_vip_until_the_agent_says_that_it_is_well(tmp_path: Path) -> None:
