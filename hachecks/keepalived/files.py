@@ -147,6 +147,8 @@ class Files:
                 status = os.fstat(descriptor)
                 _regular(path, status)
                 content = file.read(self._bytes + 1)
+            if content is None:  # /proc/kmsg is a regular file to the kernel
+                raise Unreadable(f"{path} has nothing to be read now; name the file that Keepalived reads")
         except (OSError, ValueError) as error:
             raise error if isinstance(error, Unreadable) else Unreadable(_refusal(path, error)) from error
         if len(content) > self._bytes:
