@@ -16,6 +16,7 @@ from hachecks.ipfailover.commands.run import RunCommand
 from hachecks.ipfailover.follow.rights import CLUSTER_RULES, namespace_rules
 from hachecks.settings import Invalid, build
 from tests.cli import ROOT
+from tests.failover.namespace import wait_until
 from tests.ipfailover.linting import Given
 from tests.ipfailover.manifesting import CONFIGMAPS, EXECUTABLE, container, env_files, run, valid, written
 
@@ -420,9 +421,18 @@ def test_its_liveness_is_that_keepalived_runs_the_check(tmp_path: Path) -> None:
     ]
     assert subprocess.run(probe, check=False, capture_output=True).returncode == 1
     environ = {**os.environ, "HACHECK_STATE_DIR": str(tmp_path)}
-    subprocess.run(words, env=environ, check=False, capture_output=True)
+
+    def verdicts() -> list[Path]:
+        return [one for one in tmp_path.glob("verdict-*") if "~" not in one.name]
+
+    def is_kept() -> bool:
+        """Keepalived runs it again and again, since no check waits for a slow disk."""
+        subprocess.run(words, env=environ, check=False, capture_output=True)
+        return bool(verdicts())
+
+    wait_until("a verdict is kept", is_kept)
     assert subprocess.run(probe, check=False).returncode == 0
-    (results,) = (one for one in tmp_path.glob("verdict-*") if "~" not in one.name)
+    (results,) = verdicts()
     os.utime(results, (time.time() - 90,) * 2)
     assert subprocess.run(probe, check=False).returncode == 1
 
