@@ -80,6 +80,27 @@ def test_a_volume_that_is_replaced_has_changed_and_one_that_is_not_has_not(tmp_p
     assert watch.has_changed()
 
 
+def test_a_file_that_is_replaced_while_it_is_read_has_changed(tmp_path: Path) -> None:
+    volume, watch, texts = ConfigMap(tmp_path), Watch(), Texts()
+    volume.replace({"a": b"1"}, mode=0o644)
+    assert (texts.text(str(tmp_path / "a")), texts.optional(str(tmp_path / "none"))) == ("1", None)
+    volume.replace({"a": b"2"}, mode=0o644)
+    (tmp_path / "later").write_text("")
+    watch.follow([str(tmp_path / name) for name in ("a", "none", "later")], texts.signs)
+    assert watch.has_changed()
+    assert not watch.has_changed()
+
+
+def test_a_secret_that_is_replaced_while_it_is_read_has_changed(tmp_path: Path) -> None:
+    secret, watch, texts = tmp_path / "password", Watch(), Texts()
+    secret.write_text("one")
+    secret.chmod(0o600)
+    found = wanted(RunCommand(), HERE._replace(environ={**ENVIRON, "OPENSHIFT_HA_AUTH_PASS_FILE": str(secret)}), texts)
+    secret.write_text("another")
+    watch.follow(found.secrets, texts.signs)
+    assert watch.has_changed()
+
+
 def test_texts_that_were_kept_are_those_of_the_files_no_more(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("new")

@@ -114,7 +114,7 @@ class Configuration:
             secrets = new.secrets
             return new
         finally:
-            self._follow(texts.known, secrets)
+            self._follow(texts, secrets)
 
     def _wanted(self, texts: Texts) -> Wanted:
         here = self._here()
@@ -146,10 +146,10 @@ class Configuration:
         known = self._node.name, addresses_here(), version, self.fifo, self._node.environ
         return Here(*known, self.added, self.ledger, self.shares_ids)
 
-    def _follow(self, known: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+    def _follow(self, texts: Texts, secrets: Mapping[str, str]) -> None:
         command = self._command
         named = (*command.files, *command.env_file, command.nodes_file, command.ledger, *self.added, self.ledger)
-        self._watch.follow(filter(None, (*named, *known, *secrets)))
+        self._watch.follow(filter(None, (*named, *texts.known, *secrets)), texts.signs)
 
     def _judge(self, new: Wanted) -> bool:
         decision = self._decide(new)

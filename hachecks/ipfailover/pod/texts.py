@@ -23,6 +23,8 @@ class Texts(Reader):
         super().__init__()
         self.known = dict(known or {})
         """What was read, by path."""
+        self.signs: dict[str, Sign] = {}
+        """What was there before it was read: who looks afterwards may see what nobody has read."""
         self._is_closed = known is not None
 
     def text(self, path: str) -> str:
@@ -30,6 +32,7 @@ class Texts(Reader):
         if path not in self.known:
             if self._is_closed:
                 raise Invalid(f"{path}: it was not there")
+            self.see(path)
             if path != STDIN and os.path.exists(path) and not os.path.isfile(path):
                 # Whoever opens a FIFO waits for its writer, and process 1 has others to look after.
                 raise Invalid(f"{path}: it is no file; name a file of a mounted ConfigMap")
@@ -38,8 +41,14 @@ class Texts(Reader):
 
     def optional(self, path: str) -> str | None:
         """The same, and None where there is no such file."""
+        self.see(path)
         is_there = path in self.known or (not self._is_closed and os.path.lexists(path))
         return self.text(path) if is_there else None
+
+    def see(self, path: str) -> None:
+        """Note which file is there, before it is read the first time."""
+        if path not in self.signs:
+            self.signs[path] = sign(path)
 
 
 class Watch:
@@ -51,9 +60,10 @@ class Watch:
     def __init__(self) -> None:
         self._signs: dict[str, Sign] = {}
 
-    def follow(self, paths: Iterable[str]) -> None:
-        """Look at these from now on; what is not known yet is as it is now."""
-        self._signs = {path: self._signs.get(path, sign(path)) for path in paths if path != STDIN}
+    def follow(self, paths: Iterable[str], seen: Mapping[str, Sign] | None = None) -> None:
+        """Look at these from now on; what is not known yet is as it was seen before it was read, or else as it is."""
+        known = {**(seen or {}), **self._signs}
+        self._signs = {path: known[path] if path in known else sign(path) for path in paths if path != STDIN}
 
     def has_changed(self) -> bool:
         """Whether one of them is another than at the last look."""

@@ -105,7 +105,7 @@ def wanted(command: RunCommand, here: Here, texts: Texts, known: Mapping[str, st
     plan = plan._replace(notes=(*said, *unsaved, *plan.notes))
     node = own_node(plan, command.node or here.name, here.addresses) if plan.instances else ""
     settings = with_own_address(settings, node, here.addresses)
-    password, secrets = _secrets(settings, known or {})
+    password, secrets = _secrets(settings, texts, known or {})
     options = Options(here.version, password, has_ledger, here.fifo)
     change_at = float(settings.change_at)
     aim = target(plan, settings, node, options) if node else None
@@ -146,7 +146,7 @@ def _differs(after: Ledger, before: str | None) -> bool:
     return before is not None and write(after) != before
 
 
-def _secrets(settings: Settings, known: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+def _secrets(settings: Settings, texts: Texts, known: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
     """The password, and what is in each file that only its owner reads; raises `Invalid`."""
     found: dict[str, str] = {}
     read_by = (
@@ -156,6 +156,7 @@ def _secrets(settings: Settings, known: Mapping[str, str]) -> tuple[str, Mapping
     for variable, path, read_it in read_by:
         try:
             if path:
+                texts.see(path)
                 found[path] = known[path] if path in known else read_it(path)
         except CannotLook as error:
             raise Invalid(f"{settings.where(variable)}: {error}") from None
