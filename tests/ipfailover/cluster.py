@@ -42,7 +42,13 @@ KEEPALIVED = (
     *("-r", "{directory}/vrrp.pid"),
 )
 FOLLOW = ("tail", "--lines=+1", "--follow", "{directory}/log")
-CHANGE = re.compile(r"\[nsid (\w+)\](Deleted )?\d+: \S+ +inet6? (\S+)/\d+ ")
+CHANGE = re.compile(r"([0-9.]+) \[nsid (\w+)\](Deleted )?\d+: \S+ +inet6? (\S+)/\d+ ")
+STAMP = "import sys, time\nfor line in sys.stdin: print(time.monotonic(), line, end='', flush=True)"
+# When something was is told by who is not late: we have much else to do.
+MONITOR = (
+    *("chrt", "--rr", "20", "sh", "-c", 'ip -oneline monitor all-nsid address | "$0" -I -S -c "$1"'),
+    *(sys.executable, STAMP),
+)
 NEIGHBOUR = "127.0.0.2"
 """An address of no interest, by which a node shows that it is listened to."""
 NODE_SETUP = """
@@ -57,7 +63,7 @@ JSON = signal.SIGRTMIN + 2
 
 
 class Change(NamedTuple):
-    """A VIP that came to a node or left it; `owners` are the nodes that have it from then on."""
+    """A VIP that came to a node or left it, by the monotonic clock; `owners` are those that have it from then on."""
 
     at: float
     vip: str
@@ -78,24 +84,24 @@ class Owners:
         self._changed = threading.Condition()
 
     def heard(self, line: str) -> None:
-        """Take a line of `ip monitor`."""
+        """Take a line of `ip monitor`, with its time."""
         found = CHANGE.match(line)
-        node = self.names.get(found[1]) if found else None
+        node = self.names.get(found[2]) if found else None
         if found and node:
-            self._take(str(ip_address(found[3])), node, gone=bool(found[2]))
+            self._take(float(found[1]), str(ip_address(found[4])), node, gone=bool(found[3]))
         elif not found:
             # Such as that the kernel had to leave changes out.
             self.complaint = line
 
-    def _take(self, vip: str, node: str, *, gone: bool) -> None:
+    def _take(self, at: float, vip: str, node: str, *, gone: bool) -> None:
         before = self._now.get(vip, frozenset())
         owners = before - {node} if gone else before | {node}
         # An address of IPv6 is told again when nobody else turns out to have it.
         if owners != before:
-            event = self._timeline.add(node, "address", f"{vip} {'removed' if gone else 'added'}")
+            self._timeline.add(node, "address", f"{vip} {'removed' if gone else 'added'}")
             with self._changed:
                 self._now[vip] = owners
-                self.history.append(Change(event.at, vip, node, owners))
+                self.history.append(Change(at, vip, node, owners))
                 self._changed.notify_all()
 
     def of(self, vip: str) -> frozenset[str]:
@@ -170,10 +176,14 @@ class Node:
     def reload_keepalived(self) -> None:
         """Have it read its files anew, and wait until it has."""
         since = time.monotonic()
-        for process in self._running.values():
-            process.tell(signal.SIGHUP)
+        self.tell_keepalived(signal.SIGHUP)
         for name in self._running:
             self.cluster.wait_for_word(self, name, "Reload complete", since=since)
+
+    def tell_keepalived(self, number: int) -> None:
+        """Signal its first processes."""
+        for process in self._running.values():
+            process.tell(number)
 
     def instances(self) -> dict[str, Dump]:
         """What its Keepalived says of its instances here and now, by their names."""
@@ -263,6 +273,13 @@ class Cluster:
 
         wait_until("all are heard", all_are_heard)
 
+    def wait_until_settled(self, vips: Iterable[str]) -> None:
+        """See one owner of each VIP whom all others know: of two at once, an advert makes one give way."""
+        vips = list(vips)
+        self.wait_for_each(vips, lambda owners: len(owners) == 1)
+        self.wait_until_all_are_heard()
+        self.wait_for_each(vips, lambda owners: len(owners) == 1)
+
     def wait_until_elected(self) -> None:
         """See one master of each instance whom no other node outranks, so that nobody is about to take over."""
 
@@ -342,7 +359,7 @@ def _listen(cluster: Cluster) -> None:
     cluster.owners.names = {
         str(link["link_netnsid"]): ports[link["ifname"]] for link in links if link["ifname"] in ports
     }
-    cluster.switch.start("ip", "-oneline", "monitor", "all-nsid", "address", heard=cluster.owners.heard)
+    cluster.switch.start(*MONITOR, heard=cluster.owners.heard)
 
     def listens() -> bool:
         for node in cluster.nodes.values():

@@ -43,7 +43,7 @@ def started(cluster: Cluster, short: Mapping[str, str], blind: Node | None = Non
     cluster.start(found.files(cluster))
     if blind:
         blind.must("mkdir", "-m", "755", "/run/drains")
-    cluster.wait_for_each(found.ids, lambda owners: len(owners) == 1)
+    cluster.wait_until_settled(found.ids)
     return found
 
 

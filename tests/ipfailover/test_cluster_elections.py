@@ -126,6 +126,7 @@ def test_of_equal_priorities_one_has_a_vip_until_it_is_lost_and_the_other_keeps_
     cluster.start(found.files(cluster))
     for vip, equal in best.items():
         cluster.wait_for_each([vip], lambda owners, equal=equal: len(owners) == 1 and owners <= equal)  # type: ignore[misc]
+    cluster.wait_until_settled(best)
     # Whoever was first of the two has it, as if the others had come later.
     first = {vip: list(cluster.owners.of(vip)) for vip in best}
     starts = {vip: [(node, True) for node in (*one, *sorted(plan.nodes))] for vip, one in first.items()}
