@@ -90,14 +90,16 @@ class OnePod:
         return found
 
     def wait_for_report(self, what: str, true: Callable[[PodReport], bool]) -> PodReport:
-        """See the pod say something of itself."""
+        """See the pod say something of itself, and that which it said."""
+        said: list[PodReport] = []
 
         def says_it() -> bool:
             found = pod_report.read(str(self.pod.state))
-            return found is not None and true(found)
+            said.extend([found] if found is not None and true(found) else [])
+            return bool(said)
 
         wait_until(what, says_it)
-        return self.report
+        return said[0]
 
     def keepalived(self) -> list[int]:
         """Keepalived's processes, the first one first."""

@@ -135,7 +135,9 @@ class Pod:
 
     def tell(self, number: int) -> None:
         """Signal its first process alone."""
-        os.kill(self.pid, number)
+        pid = self.pid
+        assert pid, f"the pod {self.name} has no first process"  # 0 would be we ourselves, with all our children
+        os.kill(pid, number)
 
     def kill(self) -> None:
         """SIGKILL for its first process, with which the kernel ends all others; addresses stay."""
