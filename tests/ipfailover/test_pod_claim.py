@@ -79,6 +79,12 @@ def runs(pod: Pod) -> bool:
     return phase(pod) == pod_report.RUNNING
 
 
+def reloads(pod: Pod) -> int:
+    """How often its Keepalived has read another file, as it says."""
+    found = report(pod)
+    return found.reloads if found else 0
+
+
 def looked_at(pod: Pod) -> float:
     """When it has looked last; 0 before it has."""
     found = report(pod)
@@ -173,6 +179,7 @@ def test_other_ids_do_not_hinder_each_other_and_a_reload_gets_no_id_that_another
         one.wait_for_vips([*one.vips, "10.78.1.11"])
         one.change(VIRTUAL_IPS="10.78.1.1-2")
         one.cluster.wait_for_owners(dict.fromkeys([*one.vips, "10.78.1.11", "10.78.1.12"], "node-1"))
+        wait_until("it has reloaded", lambda: reloads(pod) == 1)
         # What it had before is free for others.
         with held(one, 0, "hacheck-ipfailover-id/eth0/ipv4/21"):
             pass

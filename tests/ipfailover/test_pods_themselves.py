@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.failover.namespace import wait_until
 from tests.ipfailover.pods import CONFIG, STATE, Pod
 from tests.ipfailover.served import NAMES, served
 
@@ -43,7 +44,8 @@ def test_a_pod_is_closed_in(cluster: Cluster) -> None:
     assert not node.path("/run/new").exists()
     assert (pod.state / "new").exists()
     assert pod.run("ip", "address", "show", "eth0").stdout == node.must("ip", "address", "show", "eth0")
-    assert pod.processes("sh -c trap") == [pod.pid]
+    # A shell that starts something is there twice for a moment.
+    wait_until("it is found by its word", lambda: pod.processes("sh -c trap") == [pod.pid])
 
 
 def test_its_volume_is_replaced_whole(cluster: Cluster) -> None:
