@@ -237,14 +237,29 @@ def test_who_was_killed_counts_no_more(host: Namespace, kind: str) -> None:
     assert rules(host) == before
 
 
+def monitored(host: Namespace) -> list[str]:
+    """What nft says of changes from now on."""
+    changes: list[str] = []
+    host.start("nft", "monitor", heard=changes.append)
+
+    def listens() -> bool:
+        host.must("nft", "add table inet trial; delete table inet trial")
+        return bool(changes)
+
+    wait_until("it listens", listens)
+    host.must("nft", "add table inet begins; delete table inet begins")
+    wait_until("all of that is heard", lambda: any("delete table inet begins" in line for line in changes))
+    changes.clear()
+    return changes
+
+
 @pytest.mark.parametrize("kind", ["empty", "nftables", "iptables-nft", "iptables-legacy"])
 def test_opened_again_it_changes_nothing_unless_somebody_took_rules_away_or_came_before(
     host: Namespace, kind: str
 ) -> None:
     before = prepared(host, kind)
     one, other = Holding(host, "one"), Holding(host, "other")
-    changes: list[str] = []
-    host.start("nft", "monitor", heard=changes.append)
+    changes = monitored(host)
     once = rules(host)
     one.open()
     other.open()
