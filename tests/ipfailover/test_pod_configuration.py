@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.failover, pytest.mark.xdist_group("pod-configuration")]
 
+NOTICE = 15
+"""Seconds in which a pod on a busy machine has seen a file, had Keepalived test it, and reported."""
+ADDED = ("10.78.1.4", "10.78.2.1")
+"""What tests add to the VIPs."""
+
 
 @pytest.fixture(scope="module")
 def pod() -> Iterator[OnePod]:
@@ -35,6 +40,7 @@ def one(pod: OnePod) -> Iterator[OnePod]:
     yield pod
     pod.given = given
     pod.change()
+    pod.wait_for_none(ADDED)
     pod.wait_for_report("all is well", lambda report: not report.findings and not report.held)
     pod.wait_for_vips()
 
@@ -98,15 +104,12 @@ def test_a_change_that_makes_two_elections_is_held_until_the_instant_that_is_nam
     assert "OPENSHIFT_HA_CHANGE_AT is not set" in report.held
     assert "version 3" in configuration(one)
     reloads = one.report.reloads
-    # Whole seconds, far enough for the file to be seen before.
-    instant = int(time.time()) + 5
+    instant = int(time.time()) + NOTICE
     one.change(CHANGE_AT=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(instant)))
     one.wait_for_report("it is taken at that instant", lambda report: "it is taken at 20" in report.held)
+    wait_until("another file is there", lambda: "version 2" in configuration(one))
+    assert instant <= time.time() < instant + NOTICE
     one.wait_for_report("it is taken", lambda report: report.reloads == reloads + 1)
-    changed = one.pod.path("/etc/keepalived/keepalived.conf").stat().st_ctime
-    # The kernel's time of a change is that of its last tick.
-    assert instant - 0.02 <= changed < instant + 1
-    assert "version 2" in configuration(one)
     one.wait_for_vips()
     # The instant of a change that was made holds the next one up again; one that is new and past does not.
     one.change(VRRP_VERSION="3", ADVERT_INT="0.1")

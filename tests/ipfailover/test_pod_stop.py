@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from hachecks.ipfailover.pod.program import PATIENCE as PATIENCE_OF_TESTS
 from tests.failover.namespace import PATIENCE, wait_until
 from tests.ipfailover.one_pod import one_pod
 from tests.ipfailover.pods import STATE
@@ -75,7 +74,8 @@ def test_a_full_state_directory_takes_no_vip_away_and_makes_nobody_hang() -> Non
 
 def test_a_pod_that_starts_before_the_instant_of_a_change_begins_at_it() -> None:
     with one_pod() as one:
-        instant = int(time.time()) + 5
+        # Far enough for a pod on a busy machine to be there before.
+        instant = int(time.time()) + 15
         one.change(CHANGE_AT=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(instant)))
         one.pod.start()
         report = one.wait_for_report("it waits", lambda report: "all nodes begin at 20" in report.held)
@@ -129,7 +129,8 @@ def test_a_test_of_keepalived_that_hangs_does_not_hold_up_the_end() -> None:
         one.pod.tell(signal.SIGTERM)
         began = time.monotonic()
         one.wait_for_none()
-        seconds = time.monotonic() - began
-        print(f"the VIPs are gone {seconds:.2f} s after SIGTERM")
-        assert seconds < PATIENCE_OF_TESTS / 2
+        print(f"the VIPs are gone {time.monotonic() - began:.2f} s after SIGTERM")
         assert one.pod.wait() == 0
+        assert "keepalived --config-test -f" in one.pod.log
+        assert "it has not ended before we are to" in one.pod.log
+        assert "it has not ended within" not in one.pod.log

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.failover
 
 LONGEST = 0.1
 """Seconds that a VIP may have two owners."""
-NOTICE = 6
+NOTICE = 12
 """Seconds in which the volumes of all nodes are replaced."""
 WAY = {"CONFIG_NAME": "way", "VIRTUAL_IPS": "10.78.1.1-3", "NODES": IPV4_PEERS}
 OURS = {"CONFIG_NAME": "ours", "VIRTUAL_IPS": "10.78.2.1-3", "VRRP_ID_OFFSET": "20"}
@@ -129,7 +129,7 @@ def vips_of(fleet: Fleet, name: str) -> set[str]:
     return {vip for one in fleet.served for plan in one.plans if plan.name == name for vip in one.ids}
 
 
-@pytest.mark.xdist_group("pods-migrate")
+@pytest.mark.serial
 def test_pods_change_at_the_instant_that_migrate_writes(cluster: Cluster, tmp_path: Path) -> None:
     fleet = Fleet(cluster, tmp_path, WAY, OURS)
     adverts = Adverts(cluster)

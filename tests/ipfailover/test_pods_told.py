@@ -146,6 +146,7 @@ def test_what_is_wrong_is_told_in_one_line_before_the_first_advert(running: Flee
         case.right(cluster, node)
 
 
+@pytest.mark.serial
 def test_a_split_is_told_within_two_seconds(cluster: Cluster, tmp_path: Path) -> None:
     fleet = Fleet(cluster, tmp_path, {"CONFIG_NAME": "blue", "VIRTUAL_IPS": "10.78.1.1-3", "NODES": "node-1,node-2"})
     pods = [fleet.pods[name, "blue"] for name in ("node-1", "node-2")]
