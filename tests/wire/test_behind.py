@@ -47,21 +47,21 @@ group = struct.pack("16si", socket.inet_pton(socket.AF_INET6, "ff02::12"), index
 six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
 behind = BehindFirewall()
 
-def heard():
-    found, until = set(), time.monotonic() + 0.5
-    while time.monotonic() < until:
+def heard(count, seconds):
+    found, until = set(), time.monotonic() + seconds
+    while time.monotonic() < until and len(found) < count:
         found |= behind.heard()
         time.sleep(0.02)
     return sorted(found)
 
 process = KeepalivedProcess(gone_after=0)
-print("shut", heard(), process.look(True).runs, flush=True)
+print("shut", heard(1, 0.5), process.look(True).runs, flush=True)
 for _ in range(2):
     behind.open()
-    print("open", heard(), flush=True)
+    print("open", heard(2, 60), flush=True)
     behind.shut()
     behind.heard()
-    print("shut", heard(), process.look(True).runs, flush=True)
+    print("shut", heard(1, 0.5), process.look(True).runs, flush=True)
 """
 
 
