@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -236,10 +237,18 @@ def test_a_node_that_was_off_at_the_instant_begins_with_the_new_configuration(cl
     assert "is past or too near" in change(node, "offset", "install").err
 
 
+def left_out() -> str:
+    """The next half past two that the clocks of Berlin leave out: on the last Sunday in March."""
+    today = datetime.now(timezone.utc).date()
+    days = (date(year, 3, day) for year in (today.year, today.year + 1) for day in range(25, 32))
+    return next(day for day in days if day > today and day.isoweekday() == 7).strftime("%Y-%m-%dT02:30:00Z")
+
+
 def test_what_a_node_cannot_do_changes_nothing(cluster: Cluster, tmp_path: Path) -> None:
     node = cluster.nodes["node-1"]
     one = Migration(tmp_path, "offset", *CHANGES["offset"])
-    one.write("--at", "2027-03-28T02:30:00Z")
+    at = left_out()
+    one.write("--at", at)
     one.put(node)
     text = one.present([node])["node-1"]
     node.configure({"offset": text})
@@ -250,7 +259,7 @@ def test_what_a_node_cannot_do_changes_nothing(cluster: Cluster, tmp_path: Path)
         "keepalived.conf does not bear": {"CONF": "/run/a b"},
         "is no absolute path": {"CONF": "nothing"},
         # There the clocks go from two to three: Keepalived 2.2.7 takes no such digits, though they are of UTC.
-        "the zone of this node has no 2027-03-28 02:30:00": {"TZ": "Europe/Berlin"},
+        f"the zone of this node has no {at.replace('T', ' ')[:-1]}": {"TZ": "Europe/Berlin"},
     }
     for why, environ in refusals.items():
         answer = change(node, "offset", "install", **environ)

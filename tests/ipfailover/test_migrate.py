@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,7 +30,8 @@ OLD = {
     "PREEMPTION": "preempt",
 }
 PEERS = "10.0.1.1,10.0.1.2"
-FAR = "2027-06-01T12:00:00Z"
+FAR = instant.written(int(time.time()) + 180 * 24 * 3600)
+"""Within the year to come."""
 STOCK = """
 apiVersion: apps/v1
 kind: Deployment
