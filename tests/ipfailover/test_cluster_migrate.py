@@ -29,7 +29,7 @@ pytestmark = pytest.mark.failover
 CHECKS = "reload_check_config"
 LONGEST = 0.1
 """Seconds that a VIP may have two owners."""
-NOTICE, NOTICE_ALONE = 45, 25
+NOTICE, NOTICE_ALONE = 30, 15
 """Seconds in which a busy machine prepares all nodes for several changes, and one node for one, time and again."""
 FAST = {"VRRP_VERSION": "3", "ADVERT_INT": "0.1"}
 CHANGES = {
@@ -114,6 +114,7 @@ def test_at_one_instant_no_vip_has_two_owners_and_the_outage_is_as_promised(clus
                 cluster.wait_for_word(node, one.name, "Scheduling reload", since=0)
         moved = [vip for one in migrations if one.promised.outage for vip in VIPS[one.name]]
         left = instant.parse(at) - time.time()
+        print(f"prepared {left:.0f} s before the instant")
         cluster.owners.wait(
             lambda: {one.vip for one in cluster.owners.history[prepared:]} >= set(moved), left + PATIENCE
         )
@@ -229,6 +230,7 @@ def test_a_node_that_was_off_at_the_instant_begins_with_the_new_configuration(cl
     node.start_keepalived()
     assert {each.vrid for each in node.instances().values()} == {1, 2, 3}
     node.stop_keepalived()
+    print(f"prepared {instant.parse(at) - time.time():.0f} s before the instant")
     wait_until("it is past", lambda: time.time() > instant.parse(at))
     assert change(node, "offset", "before-start").code == 0
     node.start_keepalived()
