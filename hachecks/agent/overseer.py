@@ -21,6 +21,8 @@ GRACE = 0.1
 """Seconds beyond its deadline in which a check that keeps it has ended, however busy the machine is."""
 STALL = 0.2
 """Seconds without a look, after which the agent has stood still: it was stopped, or had no processor."""
+AGAIN = 1.0
+"""Seconds that a run has after that, and no more than its whole time: what kept the agent may not be over."""
 
 
 class Overseer:
@@ -60,9 +62,14 @@ class Overseer:
         held_up = workers.relieve(now - HELD_UP)
         if now - self.stalled_at > GRACE:
             for run in list(workers.runs):
-                if now > run.deadline.at + GRACE and not run.settled and run.pause is None:
+                if now > self._ends(run) + GRACE and not run.settled and run.pause is None:
                     self._time_out(run, now)
         return held_up
+
+    def _ends(self, run: Run) -> float:
+        """When a run has had its time, and some of it again where the agent stood still meanwhile."""
+        again = self.stalled_at + min(run.deadline.seconds, AGAIN) if self.stalled_at > run.began else 0.0
+        return max(run.deadline.at, again)
 
     def _time_out(self, run: Run, now: float) -> None:
         """Have somebody else than the thread that is stuck say that the check gave no answer."""

@@ -183,7 +183,7 @@ class Workers:
                 return
             now = monotonic()
             run.check.takes_long = now - run.resumed > LONG_SECONDS
-            if not self.overseer.excuses(run, verdict, now):
+            if run.is_notice or not self.overseer.excuses(run, verdict, now):
                 self._settle(run, verdict, now)
         except Exception as error:  # noqa: BLE001 - an error of ours must not end the thread, nor the check
             # What is not published expires, and `hacheck run` looks; ten times a second it would fill the log.
