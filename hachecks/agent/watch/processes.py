@@ -131,7 +131,7 @@ class Processes:
         try:
             descriptor = os.pidfd_open(pid)
             now = _read(f"/proc/{pid}/stat")
-            if now is None or now.name != name:  # the number was given again meanwhile
+            if now is None or now.name != name or now.state in GONE:  # it has ended since, or another has its number
                 os.close(descriptor)
                 return
         except ProcessLookupError:
