@@ -71,8 +71,8 @@ def test_without_a_configuration_it_serves_and_says_what_is_missing(state: Path)
 def test_whoever_asks_for_a_reload_while_it_starts_does_not_end_it(state: Path) -> None:
     with agent(file_check(state), state, ready=False, serving=False) as running:
         status = Path(f"/proc/{running.process.pid}/status")
-        ignored = re.compile(r"SigIgn:\t[0-9a-f]*[13579bdf]\n")
-        running.until("it has begun", lambda: ignored.search(status.read_text()))
+        ignored_or_caught = re.compile(r"Sig(Ign|Cgt):\t[0-9a-f]*[13579bdf]\n")
+        running.until("it has begun", lambda: ignored_or_caught.search(status.read_text()))
         running.signal()
         running.until("it serves", lambda: running.urls)
         running.until("it is ready", lambda: ready(running) == "ready\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from tests.cli import ROOT
 from tests.failover.namespace import namespace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path as Directory
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have rights")
@@ -67,7 +69,7 @@ def test_what_hacheck_toml_needs_is_known(tmp_path: Directory, toml: str, needed
 def test_every_thread_of_an_agent_has_given_them_up(tmp_path: Directory) -> None:
     with namespace() as alone, agent("", tmp_path, prefix=inside(alone.pid), ready=False, serving=False) as running:
         running.until("it serves", lambda: running.urls)
-        tasks = [path.read_text() for path in Path(f"/proc/{running.process.pid}/task").glob("*/status")]
+        tasks = [*threads(running.process.pid)]
     masks = [mask for task in tasks for which in ("CapEff", "CapPrm", "CapInh") for mask in rights_in(task, which)]
     assert len(tasks) > 1
     assert all(not mask & (1 << NET_RAW | 1 << NET_ADMIN) for mask in masks)
@@ -87,6 +89,13 @@ def test_an_agent_that_is_told_not_to_watch_says_nothing_of_it(tmp_path: Directo
         assert not [hint for hint in running.status()["hints"] if "watched" in hint]
         status = Path(f"/proc/{running.process.pid}/status").read_text()
     assert rights_in(status, "CapEff") == rights_in(Path("/proc/self/status").read_text(), "CapEff")
+
+
+def threads(pid: int) -> Iterator[str]:
+    """What /proc says of each thread of a process, but of those that end meanwhile."""
+    for path in Path(f"/proc/{pid}/task").glob("*/status"):
+        with suppress(OSError):
+            yield path.read_text()
 
 
 def inside(pid: int) -> tuple[str, ...]:
