@@ -46,6 +46,14 @@ def ask(port: int, say: bytes = b"") -> str:
         return b"".join(iter(lambda: asked.recv(4096), b"")).decode()
 
 
+def answers(port: int, say: bytes) -> bool:
+    """Whether there is an answer: where too many ask at once there is none."""
+    try:
+        return bool(ask(port, say))
+    except ConnectionError:
+        return False
+
+
 def marker(directory: Path, name: str, **keys: object) -> str:
     """A check that passes while a file is there, which it is."""
     (directory / name).touch()
@@ -210,10 +218,11 @@ def test_strangers_can_ask_as_they_like(tmp_path: Path) -> None:
                 )
             except OSError:
                 pass
-        running.until("it answers", lambda: ask(port, b"web\n") == "up 100%\n")
+        running.until("it answers", lambda: answers(port, b"web\n"))
         for one in idle:
             one.close()
         assert running.get("-/healthy").status == 200
+        assert ask(port, b"web\n") == "up 100%\n"
         assert ask(port, b"\xff\n") == "#there is no check of this name\n"
         assert ask(port, b" \n") == "up 100%\n"
 

@@ -135,7 +135,7 @@ def test_a_server_whose_machine_is_gone_without_a_word_is_missed(tmp_path: Path)
             ip("link", "set", "node1", "netns", str(other.pid))
             there("link", "set", "node1", "up")
             there("address", "add", "192.0.2.3/24", "dev", "node1")
-            toml = one_check("far", "tcp", target="192.0.2.3:8000", watch=True, interval=SELDOM, timeout="500ms")
+            toml = one_check("far", "tcp", target="192.0.2.3:8000", watch=True, interval=SELDOM, timeout="5s")
             with agent(toml, tmp_path) as running:
                 watching(running, "far")
                 there("address", "del", "192.0.2.3/24", "dev", "node1")
