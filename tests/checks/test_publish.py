@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +31,8 @@ def state(tmp_path: Path) -> Iterator[Path]:
     journal.append(Transition.of_now("INSTANCE", "VI_1", "FAULT"), places(directory))
     yield directory
     if is_delivering(str(directory)):
-        os.kill(int((directory / MARK).read_text().split()[0]), signal.SIGKILL)
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has told all, and ends just now
+            os.kill(int((directory / MARK).read_text().split()[0]), signal.SIGKILL)
 
 
 def leave_the_mark_of_a_killed_one(directory: Path, seconds_ago: float) -> None:

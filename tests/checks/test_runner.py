@@ -55,7 +55,7 @@ def test_whatever_happens_becomes_a_verdict(act: Callable[[Deadline], Verdict], 
 
 
 def test_a_phase_is_measured_also_when_it_fails() -> None:
-    assert conclude(Doing(slow), Deadline.after(0.05)).phases["first_byte"] >= 0.05
+    assert 0.1 < conclude(Doing(slow), Deadline.after(0.5)).phases["first_byte"] < 30
 
 
 def test_a_failure_is_tried_again_within_the_time_left() -> None:
@@ -66,9 +66,9 @@ def test_a_failure_is_tried_again_within_the_time_left() -> None:
 
 def test_the_last_try_is_told_and_no_more_are_made_than_the_time_allows() -> None:
     probe = Doing(failing)
-    verdict = asked(probe, RunOptions(retries=100, timeout=0.35))
+    verdict = asked(probe, RunOptions(retries=100, timeout=1.05))
     assert verdict.reason == f"it is broken (try {probe.asked})"
-    assert 1 < probe.asked <= 4
+    assert 1 < probe.asked <= 11
 
 
 def test_an_inverted_probe_must_fail_and_not_looking_is_no_failure() -> None:
@@ -176,7 +176,7 @@ def asleep(seconds: int, words: tuple[object, ...]) -> Answer:
 @pytest.mark.parametrize(
     ("words", "seconds", "told"),
     [
-        pytest.param((), 179, "PASS - bad answer 1 of 3: {} does not exist", id="as-long-as-three-minutes"),
+        pytest.param((), 170, "PASS - bad answer 1 of 3: {} does not exist", id="for-three-minutes"),
         pytest.param(
             (),
             190,
@@ -245,8 +245,8 @@ def test_a_check_that_the_watchdog_ends_counts_like_another(tmp_path: Path) -> N
         connection.recv(1)
 
     with talking(say_the_next) as talker:
-        words = ("tcp", talker.address, "--expect-regex", "(a+)+$", "--timeout", "500ms", "--fall", "2")
+        words = ("tcp", talker.address, "--expect-regex", "(a+)+$", "--timeout", "2s", "--fall", "2")
         told = [hacheck(*words, "--state-dir", tmp_path) for _ in range(3)]
     assert [answer.code for answer in told] == [0, 0, 1]
-    assert told[1].line == f"PASS - bad answer 1 of 2: {talker.address} was not judged within 500 ms"
-    assert told[2].line == f"FAIL - {talker.address} was not judged within 500 ms"
+    assert told[1].line == f"PASS - bad answer 1 of 2: {talker.address} was not judged within 2 s"
+    assert told[2].line == f"FAIL - {talker.address} was not judged within 2 s"

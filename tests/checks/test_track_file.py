@@ -56,20 +56,27 @@ def test_a_missing_directory_is_an_error_and_is_not_made(path: Path) -> None:
 
 
 def test_one_writes_at_a_time(path: Path) -> None:
-    inside, most = [0], [0]
+    acts: list[tuple[float, float]] = []
 
-    def act() -> None:
-        inside[0] += 1
-        most[0] = max(most[0], inside[0])
-        time.sleep(0.001)
-        inside[0] -= 1
+    def write() -> None:
+        asked = time.monotonic()
 
-    threads = [threading.Thread(target=lambda: track_file.under_lock(str(path), act)) for _ in range(8)]
+        def act() -> None:
+            began = time.monotonic()
+            time.sleep(0.001)
+            if began - asked < track_file.LOCK_SECONDS:  # who waits for longer does it all the same
+                acts.append((began, time.monotonic()))
+
+        track_file.under_lock(str(path), act)
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1]
+    acts.sort()
+    assert len(acts) > 1
+    assert all(ended <= began for (_, ended), (began, _) in zip(acts, acts[1:]))
 
 
 @pytest.mark.parametrize("kind", ["held", "link", "directory", "no-directory"])
