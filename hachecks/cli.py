@@ -12,8 +12,8 @@ import sys
 from hachecks import argv
 from hachecks.checks.command_line import RUN, OutputOptions, name_of, signature
 from hachecks.checks.publish import publish
-from hachecks.checks.runner import RunOptions, run
-from hachecks.checks.watchdog import call_off_watchdog, set_watchdog
+from hachecks.checks.runner import RunOptions, attempt
+from hachecks.checks.watchdog import call_off_alarm, call_off_watchdog, set_watchdog
 from hachecks.deadline import Deadline
 from hachecks.node import StateOptions
 from hachecks.registry import COMMANDS, Entry
@@ -118,8 +118,10 @@ def check(
 
     def end_now() -> NoReturn:
         told = f"{probe.subject} was not judged within {in_words(options.timeout)}"
-        verdict = Verdict.failing(told, "timeout")
-        leave(conclude(memory.counted(verdict, options, name, deadline) if memory else verdict))
+        leave(conclude(counted(Verdict.failing(told, "timeout"))))
+
+    def counted(verdict: Verdict) -> Verdict:
+        return memory.counted(verdict, options, name, deadline) if memory else verdict
 
     def conclude(verdict: Verdict) -> int:
         code = tell(verdict, options, output)
@@ -132,7 +134,9 @@ def check(
             REVIVE.load()(directory, {**environ, "HACHECK_STATE_DIR": state_dir})
 
     set_watchdog(options.timeout, end_now)
-    verdict = run(probe, options, name, deadline, memory)
+    verdict = attempt(probe, options, deadline)
+    call_off_alarm()  # in the middle of what follows it would have the run counted twice
+    verdict = counted(verdict)
     call_off_watchdog()
     return conclude(verdict)
 

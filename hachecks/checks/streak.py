@@ -6,7 +6,7 @@ from time import CLOCK_BOOTTIME, clock_gettime, monotonic
 
 from hachecks import state
 from hachecks.checks.runner import counted
-from hachecks.checks.watchdog import WITH_LINE_AFTER
+from hachecks.checks.watchdog import WITHOUT_LINE_AFTER
 from hachecks.verdict import in_words
 
 TYPE_CHECKING = False
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hachecks.deadline import Deadline
     from hachecks.verdict import Verdict
 
-REMEMBER_SECONDS = 0.1
-"""Seconds to wait for the state directory before the verdict is told; beyond the deadline, less than the watchdog."""
+REMEMBER_SECONDS = 0.5
+"""Seconds to wait for the state directory before the verdict is told; less where the watchdog is about to end us."""
 ASSUMED_INTERVAL = 60.0
 """Seconds between two runs where nothing is known of them: the longest of Keepalived's defaults, that of delay_loop."""
 MISSED = 3
@@ -114,7 +114,7 @@ class StreakFiles:
             return verdict
         good = options.counts_as_good(verdict.status)
         found = [(Streak(good, 0), f"no rise/fall: {self.state_dir} does not answer")]
-        within = min(REMEMBER_SECONDS, max(deadline.at - monotonic(), 0.0) + WITH_LINE_AFTER / 2)
+        within = min(REMEMBER_SECONDS, max(deadline.at + WITHOUT_LINE_AFTER - monotonic(), 0.0) / 2)
         state.done_within(within, lambda: found.append(self.exchange(good, options, name)))
         streak, note = found[-1]
         if streak.up == good:

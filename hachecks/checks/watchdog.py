@@ -28,6 +28,11 @@ def set_watchdog(seconds: float, end: Callable[[], None]) -> None:
     faulthandler.dump_traceback_later(seconds + WITHOUT_LINE_AFTER, exit=True, file=silence)
 
 
+def call_off_alarm() -> None:
+    """Have `end` not run any more: there is a verdict. What comes after it may still be ended without a line."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def call_off_watchdog() -> None:
     """Let the process live."""
     signal.setitimer(signal.ITIMER_REAL, 0)
