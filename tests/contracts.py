@@ -111,7 +111,7 @@ PROGRAMMERS = re.compile(
     re.VERBOSE,
 )
 """What Python and OpenSSL say to programmers."""
-QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
+QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 def names_of_a_programmer(reason: str) -> list[str]:

@@ -39,16 +39,22 @@ def measured(*argv: str) -> Run:
     return Run(**json.loads(done.stdout))
 
 
+def starved(pid: int) -> float:
+    """Seconds for which a process could have run, and others had the processor."""
+    _, nanoseconds, _ = map(int, Path(f"/proc/{pid}/schedstat").read_text().split())  # run, waited to run, turns
+    return nanoseconds / 1e9
+
+
 def main() -> None:
-    began = time.monotonic()
+    began = time.monotonic() - starved(os.getpid())
     child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = child.stdout.read().decode(), child.stderr.read().decode()  # type: ignore[union-attr]
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    seconds = time.monotonic() - began
-    _, starved, _ = map(int, Path(f"/proc/{child.pid}/schedstat").read_text().split())  # run, waited to run, turns
+    seconds = time.monotonic() - starved(os.getpid()) - began  # without those that it ended before we could look
+    waited = starved(child.pid)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
-    run = Run(child.returncode, out, err, seconds, starved / 1e9, usage.ru_maxrss)
+    run = Run(child.returncode, out, err, seconds, waited, usage.ru_maxrss)
     print(json.dumps(run._asdict()))
 
 

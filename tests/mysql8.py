@@ -6,7 +6,7 @@ import hashlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tests.servers import Server
+from tests.servers import LONG_PATIENCE, Server
 
 if TYPE_CHECKING:
     import socket
@@ -44,6 +44,8 @@ def pairs(**values: str) -> Table:
 
 class MySQL8(Server):
     """Lets in who knows the password, and answers statements by their beginning, the others with OK."""
+
+    patience = LONG_PATIENCE
 
     def __init__(
         self,

@@ -163,14 +163,15 @@ class PostgreSQL:
         """Stop all of its processes for a while, as when its machine hangs or its network is cut."""
         assert self.process is not None
         pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        processes = [pid, *map(int, children)]
+        processes = [pid]
         try:
-            for process in processes:
+            os.kill(pid, signal.SIGSTOP)  # first, so that it takes leave of no child that ends meanwhile
+            processes += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+            for process in processes[1:]:
                 os.kill(process, signal.SIGSTOP)
             yield
         finally:
-            for process in processes:
+            for process in reversed(processes):
                 os.kill(process, signal.SIGCONT)
 
     def url(self, user: str = "trusted", database: str = "postgres", host: str = "") -> str:

@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.2
 """Seconds a server waits for what a client may have to say first."""
+LONG_PATIENCE = 10.0
+"""The same where something will be said."""
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Server:
     """Listens, and gives each connection to `talk` in a thread of its own."""
+
+    patience = PATIENCE
+    """More where the client always speaks first: on a busy machine it may take its time."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host
@@ -78,7 +83,7 @@ class Server:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
-            connection.settimeout(PATIENCE)
+            connection.settimeout(self.patience)
             try:
                 self.talk(connection)
             except OSError:
@@ -97,6 +102,13 @@ class Server:
                 connection.sendall(data)
             except socket.timeout:
                 continue  # the client does not read; part of the data may be lost, which is all the same here
+
+
+def patient(kind: type[Server]) -> Server:
+    """One that waits until it is asked, as long as that takes on a busy machine."""
+    server = kind()
+    server.patience = LONG_PATIENCE
+    return server
 
 
 class Listening(Server):
@@ -338,6 +350,8 @@ class RedirectLoop(Server):
 class Tunnel(Server):
     """A proxy that connects wherever it is asked to, and remembers what it heard."""
 
+    patience = LONG_PATIENCE
+
     def begin(self) -> None:
         self.heard: list[bytes] = []
         super().begin()
@@ -393,10 +407,16 @@ class BlackHole(Server):
     """A UDP port that takes everything, and answers nothing; the TCP port of that number refuses."""
 
     def bound(self) -> socket.socket:
-        self.reserved = super().bound()
-        sock = socket.socket(self.reserved.family, socket.SOCK_DGRAM)
-        sock.bind(self.reserved.getsockname())
-        return sock
+        while True:
+            self.reserved = super().bound()
+            sock = socket.socket(self.reserved.family, socket.SOCK_DGRAM)
+            try:
+                sock.bind(self.reserved.getsockname())
+            except OSError:  # free for TCP alone
+                sock.close()
+                self.reserved.close()
+            else:
+                return sock
 
     def begin(self) -> None:
         self._start(self._receive)
@@ -405,10 +425,9 @@ class BlackHole(Server):
         while not self.ended.is_set():
             try:
                 self.socket.settimeout(PATIENCE)
-                data, peer = self.socket.recvfrom(65536)
-            except OSError:
+                self.reply(*self.socket.recvfrom(65536))
+            except OSError:  # nothing has come, or it has been closed, perhaps in the middle of a reply
                 continue
-            self.reply(data, peer)
 
     def reply(self, data: bytes, peer: tuple[str, int]) -> None:
         """What is answered to one datagram."""

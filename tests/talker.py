@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def talking(
     path: str | None = None,
     context: ssl.SSLContext | None = None,
 ) -> Iterator[Talker]:
-    """Serve connections, one after another, until the block ends."""
+    """Serve connections, one after another, until the block ends; whoever has connected by then is served, too."""
     if path is not None:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
@@ -40,31 +41,38 @@ def talking(
         listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         listener.bind((host, 0))
     listener.listen()
+    listener.setblocking(False)
     talker = Talker(listener)
+    end, ended = socket.socketpair()
+
+    def arrivals() -> Iterator[tuple[socket.socket, object]]:
+        while True:
+            is_over = ended in select.select([listener, ended], [], [])[0]
+            try:
+                yield listener.accept()
+            except OSError:
+                if is_over:
+                    return
 
     def serve() -> None:
-        while True:
-            try:
-                connection, peer = listener.accept()
-            except OSError:
-                return
-            talker.peers.append(peer)
-            with connection:
-                connection.settimeout(5)
-                try:
-                    secured = context.wrap_socket(connection, server_side=True) if context else connection
-                    with secured:
-                        talk(secured, talker)
-                except OSError:
-                    continue
+        with listener, ended:
+            for connection, peer in arrivals():
+                talker.peers.append(peer)
+                with connection:
+                    connection.settimeout(5)
+                    try:
+                        secured = context.wrap_socket(connection, server_side=True) if context else connection
+                        with secured:
+                            talk(secured, talker)
+                    except OSError:
+                        continue
 
     thread = threading.Thread(target=serve)
     thread.start()
     try:
         yield talker
     finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+        end.close()
         thread.join(10)
 
 

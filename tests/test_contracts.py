@@ -14,7 +14,7 @@ from tests.measured import Run, measured
 from tests.servers import ZOO, Server
 
 TIMEOUT = 0.5
-START = 0.25
+START = 0.75
 """Seconds of its own that a check takes until its time begins: the interpreter, and the imports."""
 LATEST = START + TIMEOUT + WITH_LINE_AFTER + PUBLISH_SECONDS
 STARVED = WITHOUT_LINE_AFTER - WITH_LINE_AFTER

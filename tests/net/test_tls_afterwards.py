@@ -15,7 +15,7 @@ from hachecks.net.tls import TlsOptions
 from hachecks.net.transport import NetworkOptions
 from hachecks.settings import settings
 from hachecks.verdict import Failure
-from tests.servers import Server
+from tests.servers import LONG_PATIENCE, Server
 
 if TYPE_CHECKING:
     import socket
@@ -32,6 +32,8 @@ class Options(NetworkOptions, TlsOptions):
 
 class Secure(Server):
     """Finishes TLS handshakes, and says a word after them."""
+
+    patience = LONG_PATIENCE
 
     def __init__(self, certificate: trustme.LeafCert, version: str, leaf_only: bool) -> None:
         super().__init__()
@@ -76,7 +78,7 @@ def test_certificate_is_judged_and_the_handshake_finished(
     (authority if trusted else trustme.CA()).cert_pem.write_to_path(tmp_path / "ca.pem")
     with Secure(certificate, version, leaf_only) as server:
         options = Options(ca_file=str(tmp_path / "ca.pem"))
-        with options.connect(Target("127.0.0.1", server.port), Deadline.after(5)) as stream:
+        with options.connect(Target("127.0.0.1", server.port), Deadline.after(20)) as stream:
             told = ""
             try:
                 tls_afterwards.start_tls(stream, options, name)
@@ -93,7 +95,7 @@ def test_older_version_is_refused_after_the_handshake(tmp_path: Path) -> None:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     with Secure(authority.issue_cert("db.test"), "1.2", leaf_only=False) as server:
         options = Options(ca_file=str(tmp_path / "ca.pem"), tls_min="1.3")
-        with options.connect(Target("127.0.0.1", server.port), Deadline.after(5)) as stream:
+        with options.connect(Target("127.0.0.1", server.port), Deadline.after(20)) as stream:
             with pytest.raises(Failure, match=r"speaks TLSv1\.2, expected TLSv1\.3 or newer"):
                 tls_afterwards.start_tls(stream, options, "db.test")
             assert stream.recv(5) == b"hello"
@@ -124,6 +126,6 @@ def test_weak_key_is_refused_as_within_a_handshake(tmp_path: Path) -> None:
         server.context.set_ciphers("DEFAULT:@SECLEVEL=0")
         server.context.load_cert_chain(tmp_path / "all.pem")
         options = Options(ca_file=str(tmp_path / "ca.pem"))
-        stream = options.connect(Target("127.0.0.1", server.port), Deadline.after(5))
+        stream = options.connect(Target("127.0.0.1", server.port), Deadline.after(20))
         with stream, pytest.raises(Failure, match="TLS failed"):
             tls_afterwards.start_tls(stream, options, "db.test")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import json
 import os
 import resource
 import socket
@@ -28,6 +29,7 @@ from hachecks.net.transport import NetworkOptions, Stream
 from hachecks.verdict import CannotLook, Failure
 from tests.cli import ROOT, Answer, hacheck
 from tests.failover.namespace import Namespace, namespace
+from tests.probes.asking import line_of
 from tests.talker import greet_and_echo, listen_only, talking
 
 if TYPE_CHECKING:
@@ -108,6 +110,15 @@ def inside(space: Namespace, *words: object, prefix: tuple[str, ...] = ()) -> An
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
+def by_deadline(space: Namespace, seconds: float, where: str, *words: object) -> str:
+    """What is said in the namespace of who does not answer.
+
+    Asked in this thread, where no watchdog is: 50 ms after the deadline, on a busy machine too, it has its own words.
+    """
+    with entered(space):
+        return line_of("tcp", where, *words, timeout=seconds)
+
+
 def port_of(talker: Talker) -> int:
     return int(talker.address.rpartition(":")[2])
 
@@ -133,9 +144,9 @@ def test_the_interface_decides_the_way(near: Namespace, far: Namespace) -> None:
 def test_an_interface_that_leads_elsewhere_fails(near: Namespace, far: Namespace) -> None:  # noqa: ARG001
     with serving(near) as talker:
         assert inside(near, "tcp", talker.address, "--interface", "lo").code == 0
-        answer = inside(near, "tcp", talker.address, "--interface", "v1", "--timeout", "200ms")
-    assert answer.line == f"FAIL - {talker.address} did not accept the connection within 200 ms"
-    assert answer.code == 1
+        assert inside(near, "tcp", talker.address, "--interface", "v1", "--timeout", "200ms").code == 1
+        line = by_deadline(near, 0.2, talker.address, "--interface", "v1")
+    assert line == f"FAIL - {talker.address} did not accept the connection within 200 ms"
 
 
 def test_an_interface_that_is_not_there_is_no_fault_of_the_server() -> None:
@@ -220,6 +231,15 @@ def test_a_node_without_ipv6_reaches_a_name_that_has_it(near: Namespace, tmp_pat
     )
 
 
+WITHOUT_WATCHDOG = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from tests.probes.asking import verdict_of
+verdict = verdict_of("tcp", *sys.argv[3:], timeout=float(sys.argv[2]))
+print(json.dumps([repr(verdict), verdict.phases]))
+"""
+
+
 @pytest.mark.serial
 def test_a_name_whose_first_address_is_dead_is_reached_on_the_second(
     near: Namespace, far: Namespace, tmp_path: Path
@@ -228,15 +248,15 @@ def test_a_name_whose_first_address_is_dead_is_reached_on_the_second(
     near.must("ip", "neigh", "add", "10.1.0.3", "lladdr", "02:00:00:00:00:99", "dev", "v1")  # packets go, none comes
     with serving(far, "10.1.0.2") as talker:
         where = f"two.test:{port_of(talker)}"
-        answer = inside(near, "tcp", where, "--timeout", "800ms", "--expect", "220", "--format", "json")
+        answer = inside(near, "tcp", where, "--timeout", "3s", "--expect", "220", "--format", "json")
         assert '"PASS"' in answer.line, answer
         assert len(talker.peers) == 1
         # The dialogue has all the time that is left, not the share of one address.
-        answer = inside(near, "tcp", where, "--timeout", "800ms", "--expect", "221", "-v")
-    assert answer.line.startswith(f"FAIL - {where} said '220 hello\\r\\n', not '221', within 800 ms ("), answer
-    phases = dict(part.rsplit(" ", 2)[:2] for part in answer.line.rpartition("(")[2].split(", "))
-    assert 350 < float(phases["connect"]) < 600
-    assert float(phases["dialogue"]) > 200
+        done = near.must(sys.executable, "-c", WITHOUT_WATCHDOG, str(ROOT), "3", where, "--expect", "221")
+    line, phases = json.loads(done)
+    assert line == f"FAIL - {where} said '220 hello\\r\\n', not '221', within 3 s"
+    assert 1.4 < phases["connect"] < 2.2
+    assert phases["dialogue"] > 0.75
 
 
 def test_a_name_of_which_no_address_answers_fails_with_each_reason_once(
@@ -287,8 +307,8 @@ def test_a_route_that_leads_nowhere_is_told(kind: str, line: str, near: Namespac
 def test_packets_that_vanish_are_waited_for_until_the_deadline(near: Namespace, far: Namespace) -> None:
     assert far.pid
     near.must("ip", "neigh", "add", "10.1.0.99", "lladdr", "02:00:00:00:00:99", "dev", "v1")
-    answer = inside(near, "tcp", "10.1.0.99:9", "--timeout", "300ms")
-    assert answer.line == "FAIL - 10.1.0.99:9 did not accept the connection within 300 ms"
+    line = by_deadline(near, 0.3, "10.1.0.99:9")
+    assert line == "FAIL - 10.1.0.99:9 did not accept the connection within 300 ms"
 
 
 def test_a_port_of_ours_that_nobody_listens_on_does_not_answer_itself(near: Namespace) -> None:
@@ -312,8 +332,8 @@ def test_a_full_listen_queue_is_waited_for_until_the_deadline(near: Namespace) -
                 filler.setblocking(False)
                 filler.connect_ex(address)
         where = f"127.0.0.1:{address[1]}"
-        answer = inside(near, "tcp", where, "--timeout", "200ms")
-    assert answer.line == f"FAIL - {where} did not accept the connection within 200 ms"
+        line = by_deadline(near, 0.2, where)
+    assert line == f"FAIL - {where} did not accept the connection within 200 ms"
 
 
 @contextmanager
@@ -329,9 +349,10 @@ def full_unix_socket(path: Path) -> Iterator[socket.socket]:
 def test_a_full_listen_queue_of_a_unix_socket_is_waited_for_until_the_deadline(tmp_path: Path) -> None:
     with full_unix_socket(tmp_path / "s"):
         started = time.monotonic()
-        answer = hacheck("tcp", f"unix:{tmp_path}/s", "--timeout", "300ms")
-    assert answer.line == f"FAIL - unix:{tmp_path}/s did not accept the connection within 300 ms"
-    assert time.monotonic() - started > 0.3
+        line = line_of("tcp", f"unix:{tmp_path}/s", timeout=0.3)
+        took = time.monotonic() - started
+    assert line == f"FAIL - unix:{tmp_path}/s did not accept the connection within 300 ms"
+    assert took > 0.29
 
 
 def test_a_listen_queue_of_a_unix_socket_that_gets_room_is_no_failure(tmp_path: Path) -> None:
@@ -503,7 +524,7 @@ def together(space: Namespace, commands: list[str]) -> list[tuple[float, Answer]
 # The deadline under a stream
 
 
-LONG = 5
+LONG = 20
 """Seconds after which a peer hangs up, so that a stream without a deadline would fail its test and not hang it."""
 
 
@@ -539,10 +560,10 @@ def again_and_again(act: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def ends_in_time(stream: Stream) -> Iterator[None]:
-    """The block times out at the deadline, neither early nor late."""
+    """The block times out at the deadline, neither early nor so late as if it had none."""
     with pytest.raises(TimedOut):
         yield
-    assert stream.deadline.at - 0.01 < time.monotonic() < stream.deadline.at + 1
+    assert stream.deadline.at - 0.01 < time.monotonic() < stream.deadline.at + LONG / 2
 
 
 def test_a_peer_that_never_reads_is_not_written_to_for_ever(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -649,8 +670,13 @@ def test_a_handshake_that_drips_is_not_waited_for(pair: tuple[socket.socket, soc
 def test_a_name_that_tls_cannot_ask_for_is_no_fault_of_the_server(
     name: str, pair: tuple[socket.socket, socket.socket]
 ) -> None:
-    with pytest.raises(CannotLook, match="cannot be a TLS server name"):
-        Stream(pair[0], Deadline.after(5), "it").start_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), name)
+    with pytest.raises(CannotLook, match="cannot be a TLS server name"), Stream(pair[0], Deadline.after(5), "it") as it:
+        it.start_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), name)
+
+
+def test_a_handshake_for_which_no_time_is_left_is_not_begun_with(pair: tuple[socket.socket, socket.socket]) -> None:
+    with pytest.raises(TimedOut), Stream(pair[0], Deadline.after(-1), "it") as stream:
+        stream.start_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "it.test")
 
 
 @settings(deadline=None)

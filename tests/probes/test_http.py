@@ -12,7 +12,7 @@ import trustme
 from tests import servers
 from tests.cli import hacheck
 from tests.probes.asking import line_of, verdict_of
-from tests.servers import Http, Route
+from tests.servers import Http, Route, patient
 from tests.talker import Talker, talking
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def web() -> Iterator[Http]:
         pytest.param("/health", ("--header-lacks", "X-Version: ^2", "--header-lacks", "Via"), id="header-lacks"),
         pytest.param("/health", ("--json", '.status == "ok"', "--json", ".queue.depth < 100"), id="json"),
         pytest.param("/health", ("--json", '.nodes[0]."read only" == false'), id="json-key-with-a-blank"),
-        pytest.param("/", ("--max-phase", "first-byte=2s", "--max-phase", "tls=1ms"), id="phases-in-time"),
+        pytest.param("/", ("--max-phase", "first-byte=20s", "--max-phase", "tls=1ms"), id="phases-in-time"),
         pytest.param("/large", ("--body-matches", "hello", "--body-lacks", "bye"), id="beginning-of-a-large-body"),
         pytest.param("/large", ("--body-matches", "bye", "--max-body", "1MiB"), id="all-of-a-large-body"),
         pytest.param("/unpacked", ("--body-matches", "hello"), id="body-that-says-it-is-not-packed"),
@@ -379,40 +379,38 @@ class TestBrokenServer:
             pytest.param(
                 servers.EndlessHeaders, "{} gave no proper HTTP answer: its header is too long", id="endless-headers"
             ),
+            pytest.param(servers.Silent, "http://{}/ gave no full answer within 1 s (first byte)", id="says-nothing"),
+            pytest.param(servers.DrippingHttp, "http://{}/ gave no full answer within 1 s (transfer)", id="drips"),
             pytest.param(
-                servers.Silent, "http://{}/ gave no full answer within 300 ms (first byte)", id="says-nothing"
+                servers.StallsMidBody, "http://{}/ gave no full answer within 1 s (transfer)", id="stalls-mid-body"
             ),
-            pytest.param(servers.DrippingHttp, "http://{}/ gave no full answer within 300 ms (transfer)", id="drips"),
-            pytest.param(
-                servers.StallsMidBody, "http://{}/ gave no full answer within 300 ms (transfer)", id="stalls-mid-body"
-            ),
-            pytest.param(servers.NeverAccepts, "{} did not accept the connection within 300 ms", id="never-accepts"),
+            pytest.param(servers.NeverAccepts, "{} did not accept the connection within 1 s", id="never-accepts"),
         ],
     )
     def test_fails_with_what_it_did(self, server: type[servers.Server], why: str) -> None:
-        with server() as broken:
+        with patient(server) as broken:
             address = f"127.0.0.1:{broken.port}"
-            line = line_of("http", f"http://{address}/", timeout=0.3)
+            line = line_of("http", f"http://{address}/", timeout=1)
         assert line == "FAIL - " + why.format(address)
 
     def test_reset_in_the_middle_of_the_body_fails(self) -> None:
-        with servers.ResetsMidBody() as broken:
+        with patient(servers.ResetsMidBody) as broken:
             address = f"127.0.0.1:{broken.port}"
-            line = line_of("http", f"http://{address}/", timeout=0.3)
+            line = line_of("http", f"http://{address}/")
         # Whether the end or the reset is seen depends on which has arrived when the body's beginning is read.
         ends = ("reset the connection", "closed the connection in the middle of an answer")
         assert line in [f"FAIL - {address} {end}" for end in ends]
 
     @pytest.mark.parametrize("server", [servers.EndlessBody, servers.EndlessChunks, servers.GzipBomb])
     def test_body_is_read_to_the_limit_and_no_further(self, server: type[servers.Server]) -> None:
-        with server() as broken:
+        with patient(server) as broken:
             verdict = verdict_of("http", f"http://127.0.0.1:{broken.port}/", timeout=20)
         assert repr(verdict).startswith(f"PASS - http://127.0.0.1:{broken.port}/ answered 200 in ")
         assert verdict.measured["body_bytes"] == 65536
 
     def test_name_that_does_not_resolve_is_unknown(self) -> None:
-        line = line_of("http", "http://no-such-host.invalid/")
-        assert line.startswith("UNKNOWN - no-such-host.invalid does not resolve: ")
+        name = "x" * 64  # too long to ask a name server for: the answer would depend on the machine's
+        assert line_of("http", f"http://{name}/").startswith(f"UNKNOWN - {name} does not resolve: ")
 
     def test_answer_before_the_body_was_sent_counts(self) -> None:
         ended = threading.Event()
@@ -437,9 +435,9 @@ class TestBrokenServer:
             assert line_of("http", f"http://{talker.address}/") == f"PASS - http://{talker.address}/ answered 200 in T"
 
     def test_regular_expression_that_never_ends_is_ended(self, web: Http) -> None:
-        words = ("--body-matches", r"(x+x+)+y", "--timeout", "0.3")
+        words = ("--body-matches", r"(x+x+)+y", "--timeout", "1")
         answer = hacheck("http", f"{web.url}/large", *words)
-        assert answer.line == f"FAIL - {web.url}/large was not judged within 300 ms"
+        assert answer.line == f"FAIL - {web.url}/large was not judged within 1 s"
         assert answer.code == 1
 
 

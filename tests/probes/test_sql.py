@@ -13,10 +13,10 @@ from hachecks.deadline import Deadline
 from hachecks.probes.sql import SqlProbe
 from hachecks.settings import Invalid, build
 from hachecks.verdict import Status, Verdict
-from tests.cli import hacheck
 from tests.contracts import MEMORY_KIB
 from tests.measured import measured
-from tests.servers import Garbage, HangsUp, OldHttp, Refusing, Server, Zeros
+from tests.probes.asking import answer_of
+from tests.servers import LONG_PATIENCE, PATIENCE, Garbage, HangsUp, OldHttp, Refusing, Server, Zeros
 
 if TYPE_CHECKING:
     import socket
@@ -46,7 +46,7 @@ def built(**table: object) -> SqlProbe:
 
 
 def ask(url: str, **table: object) -> Verdict:
-    return runner.conclude(built(url=url, **table), Deadline.after(2))
+    return runner.conclude(built(url=url, **table), Deadline.after(10))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_contradiction_is_refused(table: dict[str, object], complaint: str) -> N
 
 
 def test_usage_error_names_the_flag() -> None:
-    answer = hacheck("sql", PG, "--expect", "1")
+    answer = answer_of("sql", PG, "--expect", "1")
     assert (answer.code, answer.out, answer.err) == (2, "", "hacheck: sql: --expect needs --query\n")
 
 
@@ -121,7 +121,9 @@ STANDBY = message(b"S", b"in_hot_standby\0off\0")
 
 
 class Says(Server):
-    """Says the same to everybody, and waits."""
+    """Says the same to everybody who has said something, and waits."""
+
+    patience = LONG_PATIENCE
 
     def __init__(self, *said: bytes) -> None:
         super().__init__()
@@ -204,6 +206,8 @@ def test_login_that_goes_wrong_is_told(said: bytes, status: Status, told: str) -
 
 def test_scram_server_cannot_keep_us_busy() -> None:
     class Greedy(Server):
+        patience = LONG_PATIENCE
+
         def talk(self, connection: socket.socket) -> None:
             self.hear(connection)
             connection.sendall(message(b"R", struct.pack("!i", 10) + b"SCRAM-SHA-256\0\0"))
@@ -223,6 +227,7 @@ def test_what_comes_before_tls_is_not_believed() -> None:
     packet = greeting + b"saltsaltsalt\0mysql_native_password\0"
     framed = len(packet).to_bytes(3, "little") + b"\0" + packet
     with Says(framed + b"\7\0\0\2\0\0\0\2\0\0\0") as server:
+        server.patience = PATIENCE  # a server of MySQL speaks first
         verdict = ask(f"mysql://u@127.0.0.1:{server.port}/d", tls=True, verify=False)
     assert verdict.status is Status.FAIL
     assert verdict.reason.endswith("sent more than was asked for before TLS began")

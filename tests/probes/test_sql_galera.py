@@ -12,9 +12,9 @@ from hachecks.probes.sql import SqlProbe
 from hachecks.settings import build
 from hachecks.verdict import Status, Verdict
 from tests import mariadb
-from tests.cli import hacheck
 from tests.logdaemons import eventually
 from tests.postgresql import PASSWORD, workplace
+from tests.probes.asking import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +34,16 @@ def node() -> Iterator[MariaDB]:
 def ask(node: MariaDB, **table: object) -> Verdict:
     """The verdict on the node."""
     given = {"url": node.url(), "password": PASSWORD, "galera": True, **table}
-    return runner.conclude(build(SqlProbe, "sql", {}, {}, given, "hacheck.toml"), Deadline.after(5))
+    return runner.conclude(build(SqlProbe, "sql", {}, {}, given, "hacheck.toml"), Deadline.after(20))
+
+
+def comes_to(node: MariaDB, told: str) -> None:
+    """The node says so, as soon as it is so."""
+    eventually(lambda: repr(ask(node)) == told, lambda: repr(ask(node)))
 
 
 def test_synced_node_passes(node: MariaDB) -> None:
-    answer = hacheck("sql", node.url(), "--galera", HACHECK_SQL_PASSWORD=PASSWORD)
+    answer = answer_of("sql", node.url(), "--galera", HACHECK_SQL_PASSWORD=PASSWORD)
     assert answer == (0, f"PASS - 127.0.0.1:{node.port} is Synced in a cluster of 1\n", "")
     assert ask(node).measured == {"cluster_size_count": 1, "receive_queue_count": 0}
 
@@ -53,7 +58,7 @@ def test_desynced_node_passes_only_where_donors_may(node: MariaDB) -> None:
     node.sql("set global wsrep_desync = on")
     try:
         told = "is not synced with its Galera cluster, but Donor/Desynced"
-        assert repr(ask(node)) == f"FAIL - 127.0.0.1:{node.port} {told}"
+        comes_to(node, f"FAIL - 127.0.0.1:{node.port} {told}")
         told = "is Donor/Desynced in a cluster of 1"
         assert repr(ask(node, allow_donor=True)) == f"PASS - 127.0.0.1:{node.port} {told}"
     finally:
@@ -73,7 +78,7 @@ def test_node_that_rejects_queries_fails(node: MariaDB) -> None:
 def test_node_that_lost_its_cluster_fails(node: MariaDB) -> None:
     node.sql("set global wsrep_cluster_address = ''")
     told = "is not in the primary component of its Galera cluster, but Disconnected"
-    assert repr(ask(node)) == f"FAIL - 127.0.0.1:{node.port} {told}"
+    comes_to(node, f"FAIL - 127.0.0.1:{node.port} {told}")
     for table in ({"query": "select count(*) from app.beat"}, {"role": "primary"}, {"writable": True}, {}):
         verdict = ask(node, galera=False, **table)
         assert verdict.status is Status.FAIL, table

@@ -18,9 +18,9 @@ from hachecks.probes.sql import SqlProbe
 from hachecks.settings import build
 from hachecks.verdict import Status, Verdict
 from tests import mariadb
-from tests.cli import hacheck
 from tests.own_network import own_network
 from tests.postgresql import PASSWORD, workplace
+from tests.probes.asking import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def ask(url: str, timeout: float = 5.0, password: str | None = PASSWORD, **table: object) -> Verdict:
+def ask(url: str, timeout: float = 20.0, password: str | None = PASSWORD, **table: object) -> Verdict:
     """The verdict for a check declared in hacheck.toml."""
     table = {"url": url, **table, **({} if password is None else {"password": password})}
     probe: SqlProbe = build(SqlProbe, "sql", {}, {}, table, "hacheck.toml")
@@ -81,11 +81,11 @@ def until(url: str, told: str, **table: object) -> Verdict:
 
 
 def test_primary_is_told_from_standby(primary: MariaDB, replica: MariaDB) -> None:
-    answer = hacheck("sql", primary.url(), "--role", "primary", HACHECK_SQL_PASSWORD=PASSWORD)
+    answer = answer_of("sql", primary.url(), "--role", "primary", HACHECK_SQL_PASSWORD=PASSWORD)
     assert answer == (0, f"PASS - 127.0.0.1:{primary.port} is primary\n", "")
-    answer = hacheck("sql", replica.url(), "--role", "primary", HACHECK_SQL_PASSWORD=PASSWORD)
+    answer = answer_of("sql", replica.url(), "--role", "primary", HACHECK_SQL_PASSWORD=PASSWORD)
     assert answer == (1, f"FAIL - 127.0.0.1:{replica.port} is standby, expected primary\n", "")
-    verdict = ask(replica.url(), role="standby", max_lag="5s")
+    verdict = until(replica.url(), "is 0 s behind", role="standby", max_lag="5s")
     assert repr(verdict) == f"PASS - 127.0.0.1:{replica.port} is standby, is 0 s behind"
     assert verdict.measured["lag_seconds"] == 0
     verdict = ask(primary.url(), role="standby")
@@ -191,9 +191,9 @@ def test_unix_socket_is_spoken_to(primary: MariaDB) -> None:
 
 def test_password_is_never_shown(primary: MariaDB) -> None:
     for wrong in (
-        hacheck("sql", "-v", HACHECK_SQL_URL=primary.url("native:hush-hush")),
-        hacheck("sql", primary.url(), HACHECK_SQL_PASSWORD="hush-hush"),
-        hacheck("sql", primary.url(), MYSQL_PWD="hush-hush"),
+        answer_of("sql", "-v", HACHECK_SQL_URL=primary.url("native:hush-hush")),
+        answer_of("sql", primary.url(), HACHECK_SQL_PASSWORD="hush-hush"),
+        answer_of("sql", primary.url(), MYSQL_PWD="hush-hush"),
     ):
         assert wrong.line.startswith(f"UNKNOWN - 127.0.0.1:{primary.port} says: Access denied for user 'native'@")
         assert "hush" not in wrong.out + wrong.err
@@ -209,9 +209,9 @@ def test_user_and_password_come_from_my_cnf(primary: MariaDB, tmp_path: Path) ->
     quoted = PASSWORD.replace("\\", "\\\\")
     options.write_text(f'[client]\nuser = native\npassword = "{quoted}"\n')
     url = f"mariadb://127.0.0.1:{primary.port}/"
-    assert hacheck("sql", url, "--defaults-file", options, "--role", "primary").code == 0
+    assert answer_of("sql", url, "--defaults-file", options, "--role", "primary").code == 0
     (tmp_path / ".my.cnf").write_text(options.read_text())
-    assert hacheck("sql", url, "--role", "primary", HOME=str(tmp_path)).code == 0
+    assert answer_of("sql", url, "--role", "primary", HOME=str(tmp_path)).code == 0
 
 
 def test_tls_is_verified(primary: MariaDB, place: Path) -> None:
@@ -294,9 +294,9 @@ def held(server: MariaDB, statement: str) -> Iterator[None]:
 
 def test_server_whose_writes_wait_takes_none(primary: MariaDB) -> None:
     for user, database in (("native", ""), ("plain", "app")):
-        given = {"password": PASSWORD if user == "native" else "plain", "writable": True, "timeout": 1.5}
+        given = {"password": PASSWORD if user == "native" else "plain", "writable": True}
         with held(primary, "flush tables with read lock"):
-            verdict = ask(primary.url(user, database), **given)  # type: ignore[arg-type]
+            verdict = ask(primary.url(user, database), 1.5, **given)  # type: ignore[arg-type]
             assert verdict.status is Status.FAIL, verdict
             assert verdict.kind == "timeout"
         assert ask(primary.url(user, database), **given).status is Status.PASS  # type: ignore[arg-type]

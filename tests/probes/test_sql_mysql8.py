@@ -24,7 +24,7 @@ READ_ONLY = pairs(read_only="ON", super_read_only="ON", offline_mode="OFF", inno
 def ask(server: MySQL8, **given: object) -> Verdict:
     """The verdict on the server."""
     values = {"url": f"mysql://u@127.0.0.1:{server.port}/", "password": "secret", **given}
-    return runner.conclude(build(SqlProbe, "sql", {}, {}, values, "hacheck.toml"), Deadline.after(5))
+    return runner.conclude(build(SqlProbe, "sql", {}, {}, values, "hacheck.toml"), Deadline.after(20))
 
 
 def test_cached_password_is_proved() -> None:
@@ -187,7 +187,7 @@ def test_endless_answer_ends_within_little_memory(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HACHECK_SQL_PASSWORD", "secret")
     with MySQL8("secret", {"select": table({"x": "1"})}, endless=True) as server:
         url = f"mysql://u@127.0.0.1:{server.port}/"
-        words = ("--query", "select 1", "--format", "json")
+        words = ("--query", "select 1", "--format", "json", "--timeout", "10s")
         run = measured(sys.executable, "-m", "hachecks", "sql", url, *words)
     assert json.loads(run.out)["status"] == "FAIL"
     assert "sent more than the 1000 rows" in run.out

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.postgresql import PostgreSQL
 
 
-def ask(port: int, timeout: float = 5.0, **table: object) -> Verdict:
+def ask(port: int, timeout: float = 20.0, **table: object) -> Verdict:
     """The verdict on whatever listens there."""
     values = {"url": f"postgresql://trusted@127.0.0.1:{port}/postgres", **table}
     return runner.conclude(build(SqlProbe, "sql", {}, {}, values, "hacheck.toml"), Deadline.after(timeout))

@@ -16,7 +16,7 @@ from hachecks.deadline import Deadline
 from hachecks.probes.sql import SqlProbe
 from hachecks.settings import build
 from hachecks.verdict import Status, Verdict
-from tests.cli import hacheck
+from tests.probes.asking import answer_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,14 +36,14 @@ def url(path: Path) -> str:
     return "sqlite:" + str(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
 
 
-def ask(path: Path, timeout: float = 5.0, **table: object) -> Verdict:
+def ask(path: Path, timeout: float = 20.0, **table: object) -> Verdict:
     """The verdict on the file."""
     given = {"url": url(path), **table}
     return runner.conclude(build(SqlProbe, "sql", {}, {}, given, "hacheck.toml"), Deadline.after(timeout))
 
 
 def test_file_can_be_read(file: Path) -> None:
-    assert hacheck("sql", url(file)) == (0, f"PASS - sqlite:{file} can be read (1 tables, indexes and views)\n", "")
+    assert answer_of("sql", url(file)) == (0, f"PASS - sqlite:{file} can be read (1 tables, indexes and views)\n", "")
     verdict = ask(file, query="select count(*) from beat", expect="3")
     assert repr(verdict).endswith("can be read (1 tables, indexes and views), answers the query with 3")
     assert ask(file, query="pragma quick_check", expect="ok").status is Status.PASS
@@ -107,7 +107,7 @@ def test_locked_file_takes_no_writes(file: Path) -> None:
     connection.execute("begin immediate")
     try:
         assert ask(file).status is Status.PASS
-        verdict = ask(file, timeout=0.3, writable=True)
+        verdict = ask(file, timeout=1, writable=True)
         assert repr(verdict) == f"FAIL - {file}: database is locked"
     finally:
         connection.close()
@@ -116,8 +116,8 @@ def test_locked_file_takes_no_writes(file: Path) -> None:
 def test_endless_query_ends_by_the_deadline(file: Path) -> None:
     endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
     began = time.monotonic()
-    verdict = ask(file, timeout=0.3, query=endless)
-    assert repr(verdict) == f"FAIL - sqlite:{file} gave no full answer within 300 ms (query)"
+    verdict = ask(file, timeout=0.5, query=endless)
+    assert repr(verdict) == f"FAIL - sqlite:{file} gave no full answer within 500 ms (query)"
     assert time.monotonic() - began < 30
 
 
