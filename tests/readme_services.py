@@ -72,7 +72,7 @@ def serve(certificate: str) -> None:
     servers = [web, secure, WebServer((NODE, 32080), KubeProxy), ThreadingTCPServer((NODE, 6379), Redis)]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    Controller(Mail(), NODE, 25, tls_context=context, server_hostname="mail.example.com").start()
+    Controller(Mail(), NODE, 25, tls_context=context, server_hostname="mail.example.com", ready_timeout=60).start()
     print("ready", flush=True)
     dnsmasq = ["/usr/sbin/dnsmasq", "-k", "--bind-interfaces", f"--listen-address={NAME_SERVER}", "--no-resolv"]
     subprocess.run(
