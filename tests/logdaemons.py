@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/usr/bin:/sbin")
 JOURNALD = Path("/lib/systemd/systemd-journald")
-PATIENCE = 30.0
+PATIENCE = 60.0
 FIELDS = ("hostname", "app-name", "procid", "msgid", "structured-data", "msg")
 WORDS = ("syslogfacility-text", "syslogpriority-text")
 CONFIGURATION = """

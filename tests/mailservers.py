@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import trustme
 
 DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin:/sbin")
-PATIENCE = 20
+PATIENCE = 60
 CONFIGURATION = """
 protocols = imap pop3 lmtp sieve
 listen = 127.0.0.1

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def get(url: str) -> str:
     """What is at a URL."""
-    with DIRECT.open(url, timeout=5) as answer:
+    with DIRECT.open(url, timeout=PATIENCE) as answer:
         return str(answer.read().decode())
 
 
@@ -56,7 +56,7 @@ def serving(directory: Path, program: str, ready: str, *words: str) -> Iterator[
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def answers(url: str) -> bool:

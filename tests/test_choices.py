@@ -145,7 +145,7 @@ def openssl(stage: Stage, *words: str) -> Iterator[tuple[str, str]]:
         ["setpriv", "--pdeathsig=TERM", *serve, "-cipher", "ALL:@SECLEVEL=0", *words], stdout=subprocess.DEVNULL
     ) as process:
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not listening(port):
                 assert process.poll() is None
                 assert time.monotonic() < until
@@ -208,14 +208,14 @@ def names() -> Iterator[str]:
     words = [program, "-k", "-p", str(port), "--listen-address=127.0.0.1", "--bind-interfaces", "--no-resolv"]
     process = subprocess.Popen([*words, "--no-hosts", "--conf-file=/dev/null", "--pid-file=", *NAMES])
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while hacheck("dns", "host.zone.test", "--server", f"127.0.0.1:{port}").code:
             assert process.poll() is None
             assert time.monotonic() < until
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
 
 
 @run_of("DnsProbe --type")

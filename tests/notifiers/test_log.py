@@ -85,7 +85,7 @@ def test_a_pipe_such_as_a_containers_output_is_written_to() -> None:
     thread = threading.Thread(target=lambda: heard.append(os.read(reading, 65536)))
     thread.start()
     LogNotifier(file=f"/proc/self/fd/{writing}").send(message(), Deadline.after(5))
-    thread.join(5)
+    thread.join(30)
     os.close(writing)
     os.close(reading)
     assert heard[0].endswith(b"priority 100\n")

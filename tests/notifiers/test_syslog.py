@@ -231,7 +231,7 @@ def test_octets_are_counted_not_characters() -> None:
 
     with talking(listen) as talker:
         send(message(event("é", number=1), event("ü", number=2)), server=Target.parse(talker.address), transport="tcp")
-        assert done.wait(5)
+        assert done.wait(30)
     data = b"".join(heard)
     for _ in range(2):
         count, _, data = data.partition(b" ")
