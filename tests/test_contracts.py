@@ -9,9 +9,11 @@ import pytest
 from hachecks.checks.publish import PUBLISH_SECONDS
 from hachecks.checks.watchdog import WITH_LINE_AFTER, WITHOUT_LINE_AFTER
 from hachecks.registry import PROBES
+from hachecks.verdict import Status
 from tests.contracts import MEMORY_KIB, declared, names_of_a_programmer
 from tests.measured import Run, measured
-from tests.servers import ZOO, Server
+from tests.probes.asking import verdict_of
+from tests.servers import ZOO, Server, Silent
 
 TIMEOUT = 0.5
 START = 0.75
@@ -52,3 +54,12 @@ def test_ends_in_time_with_one_line_and_does_not_pass(command: str, animal: type
     assert not names_of_a_programmer(run.out), run.out
     assert run.peak_kib <= MEMORY_KIB
     assert run.own_seconds <= LATEST, run
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_at_whatever_instant_its_time_ends_no_error_is_ours(command: str) -> None:
+    with Silent("0.0.0.0") as server:
+        name, *words = command.format(host="127.0.0.1", port=server.port).split()
+        for step in range(60):
+            verdict = verdict_of(name, *words, timeout=1e-5 * 1.15**step)  # up to 40 ms
+            assert verdict.status is Status.FAIL, verdict

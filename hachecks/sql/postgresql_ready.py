@@ -77,4 +77,4 @@ def _judged(error: bytes) -> Verdict:
 def _shown(data: bytes) -> str:
     """Bytes as a person reads them."""
     text = data.decode("ascii", "replace")
-    return f"'{text}'" if text.isprintable() else f"the bytes {data.hex(' ')}"
+    return repr(text) if text.isprintable() else f"the bytes {data.hex(' ')}"
