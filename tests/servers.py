@@ -266,8 +266,12 @@ class EndlessContinue(Server):
 class GzipBomb(Server):
     """Answers with a gzip body that is a thousand times as large as it seems."""
 
+    def begin(self) -> None:
+        self.body = bomb()  # before anybody's time runs
+        super().begin()
+
     def talk(self, connection: socket.socket) -> None:
-        body = bomb()
+        body = self.body
         self.hear(connection)
         head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body)
