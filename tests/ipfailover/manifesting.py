@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import re
@@ -94,8 +95,9 @@ def run(*words: object) -> Said:
 
 
 def written(*words: object) -> Written:
-    """What it writes."""
-    return _written(tuple(map(str, words)))
+    """What it writes, as objects of one's own."""
+    found = _written(tuple(map(str, words)))
+    return found._replace(objects=copy.deepcopy(found.objects))
 
 
 @functools.cache
