@@ -140,7 +140,13 @@ class Pod:
         os.kill(pid, number)
 
     def kill(self) -> None:
-        """SIGKILL for its first process, with which the kernel ends all others; addresses stay."""
+        """SIGKILL for its first process, with which the kernel ends all others; addresses stay.
+
+        Keepalived would be asked to end by the kernel where another thread of that process lives a moment longer.
+        """
+        for process in self.processes("keepalived -n"):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
         self.tell(signal.SIGKILL)
         self.process.end(PATIENCE)
 
