@@ -89,13 +89,14 @@ def test_a_healthy_cluster_is_silent(shared: Segment) -> None:
 
 def test_two_nodes_that_do_not_hear_each_other_are_told_by_a_third(shared: Segment) -> None:
     cluster = shared.cluster
-    one, two = cluster.nodes["node-1"], cluster.nodes["node-2"]
+    one, two, since = cluster.nodes["node-1"], cluster.nodes["node-2"], time.monotonic()
     one.part()
     two.part()
     cluster.wait_for_each([VIP4, VIP6], lambda owners: len(owners) == 2)
-    told = {vip: shared.agents["node-3"].wait_for(name, "two owners") for vip, name in ((VIP4, "V4"), (VIP6, "V6"))}
+    third = shared.agents["node-3"]
+    told = {vip: third.wait_for(name, "two owners", since=since) for vip, name in ((VIP4, "V4"), (VIP6, "V6"))}
     late = {vip: told[vip] - shared.owner_since(vip, "node-2") for vip in told}
-    status = shared.agents["node-3"].status()
+    status = third.status()
     one.join()
     two.join()
     quiet(shared)
