@@ -168,6 +168,17 @@ def test_ends_in_time_and_is_tried_again_whatever_it_meets(contract: Contract, a
     assert found in allowed
 
 
+@pytest.mark.parametrize("contract", MEET_THE_ZOO)
+def test_whatever_little_time_it_has_it_is_delivered_or_tried_again(contract: Contract) -> None:
+    with Always(contract.good) as server:
+        for number in range(60):
+            try:
+                found = outcome(contract, server.url, 1e-5 * 1.15**number)  # to 40 ms
+            except TimedOut:
+                continue
+            assert found in ((True, False, None), (False, True, None))
+
+
 @pytest.mark.parametrize("contract", ALL)
 def test_nobody_there_is_tried_again(contract: Contract) -> None:
     with Refusing() as nobody:

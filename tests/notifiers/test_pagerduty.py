@@ -168,7 +168,7 @@ def test_a_storm_larger_than_the_deadline_gets_on() -> None:
 
 def test_a_storm_of_which_nothing_is_taken_in_time_is_tried_again() -> None:
     with Silent() as silent, pytest.raises(TimedOut):
-        send(PagerdutyNotifier(api=Url.parse(f"http://127.0.0.1:{silent.port}"), routing_key="K"), storm(), 0.2)
+        send(PagerdutyNotifier(api=Url.parse(f"http://127.0.0.1:{silent.port}"), routing_key="K"), storm(), 2)
 
 
 def test_a_repeated_message_changes_nothing(pagerduty: PagerDuty) -> None:
