@@ -267,7 +267,9 @@ def _(choice: str, _stage: Stage) -> None:
                   "/": Route(b"here")}  # fmt: skip
         with Http(routes) as site:
             codes = {
-                path: hacheck("http", site.url + path, "--redirects", choice, "--status", "200").code
+                path: hacheck(
+                    "http", site.url + path, "--redirects", choice, "--status", "200", "--timeout", "10s"
+                ).code
                 for path in ("/near", "/far")
             }
     assert (

@@ -101,7 +101,7 @@ def test_a_dialogue_is_declared_as_a_list(tmp_path: Path) -> None:
             f'[check.echo]\nprobe = "tcp"\ntarget = "{talker.address}"\n'
             'dialogue = ["expect 220", "send PING\\r\\n", "expect-regex ^you said PING"]\n'
         )
-        assert hacheck("run", "echo", "--config", path).code == 0
+        assert hacheck("run", "echo", "--config", path, "--timeout", "10s").code == 0
 
 
 def test_checks_lists_what_is_declared(good: Path) -> None:
