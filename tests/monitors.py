@@ -110,6 +110,6 @@ def promtool_complaints(text: str) -> str:
     path = shutil.which("promtool")
     assert path, "install prometheus"
     done = subprocess.run(
-        [path, "check", "metrics"], input=text, capture_output=True, text=True, timeout=20, check=False
+        [path, "check", "metrics"], input=text, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     return done.stdout + done.stderr

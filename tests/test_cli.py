@@ -120,7 +120,7 @@ def test_what_asks_nothing_is_no_pass(words: list[str], message: str) -> None:
 def test_a_variable_that_is_empty_names_no_target(name: str) -> None:
     (target,) = (setting for setting in settings_of(signature(name)[0]) if setting.positional)
     empty = {target.variable(name): ""}
-    assert hacheck(name, timeout=20, **empty) == (2, "", f"hacheck: {name}: {target.flag} is missing\n")
+    assert hacheck(name, timeout=60, **empty) == (2, "", f"hacheck: {name}: {target.flag} is missing\n")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_help_for_nobody_is_no_error_of_python() -> None:
     for words in ("--help", "tcp --help", "--version"):
         script = f"'{sys.executable}' -m hachecks {words} >/dev/full"
         environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(["/bin/sh", "-c", script], env=environ, capture_output=True, timeout=20, check=False)
+        done = subprocess.run(["/bin/sh", "-c", script], env=environ, capture_output=True, timeout=60, check=False)
         assert done.returncode == 1
         assert done.stderr == b""
 
@@ -211,7 +211,7 @@ def test_the_summary_is_the_first_line_of_the_help(name: str) -> None:
 def run_shell(command: str) -> subprocess.CompletedProcess[bytes]:
     script = f"'{sys.executable}' -m hachecks file /etc/passwd {command}"
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    return subprocess.run(["/bin/sh", "-c", script], env=environ, capture_output=True, timeout=20, check=False)
+    return subprocess.run(["/bin/sh", "-c", script], env=environ, capture_output=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_closed_pipe_turns_no_pass_into_another_code() -> None:
         [sys.executable, "-m", "hachecks", "file", "/etc/passwd"], stdout=write, stderr=write, cwd=ROOT
     )
     os.close(write)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def test_a_pipe_that_nobody_empties_turns_no_pass_into_another_code() -> None:
