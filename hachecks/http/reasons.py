@@ -51,7 +51,7 @@ def plain(said: str) -> str:
 def quoted(data: bytes) -> str:
     """The first line of what was said, if it is text."""
     line = data.strip().partition(b"\n")[0][:QUOTED_BYTES].decode("utf-8", "replace").strip()
-    return f"'{line}'" if line and line.isprintable() and "\N{REPLACEMENT CHARACTER}" not in line else ""
+    return repr(line) if line and line.isprintable() and "\N{REPLACEMENT CHARACTER}" not in line else ""
 
 
 def speaks_otherwise(data: bytes, protocol: str) -> str:

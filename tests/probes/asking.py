@@ -11,6 +11,7 @@ from hachecks.deadline import Deadline
 from hachecks.registry import PROBES
 from hachecks.settings import build
 from tests.cli import Answer, hacheck
+from tests.contracts import QUOTED
 
 if TYPE_CHECKING:
     from hachecks.verdict import Verdict
@@ -41,5 +42,5 @@ FOREIGN_WORDS = re.compile(
 
 
 def is_plain(line: str) -> bool:
-    """Whether a line has nothing of Python's in it."""
-    return not FOREIGN_WORDS.search(line) and "\n" not in line and line.isprintable()
+    """Whether a line has nothing of Python's in it; what is quoted is the server's own."""
+    return not FOREIGN_WORDS.search(QUOTED.sub("", line)) and "\n" not in line and line.isprintable()

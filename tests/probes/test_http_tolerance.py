@@ -83,6 +83,7 @@ READ = {
 NOT_READ = {
     "no-http": (b"ok", "{} does not speak HTTP: it said 'ok'"),
     "another-protocol": (b"SSH-2.0-OpenSSH_9.2\r\n", "{} does not speak HTTP: it said 'SSH-2.0-OpenSSH_9.2'"),
+    "text-with-a-quote": (b"it's b'\n", "{} does not speak HTTP: it said \"it's b'\""),
     "bytes": (bytes(300), "{} does not speak HTTP"),
     "tls": (b"\x15\x03\x01\0\x02\x02\x46", "{} does not speak HTTP, but TLS"),
     "http-2": (b"\0\0\x12\x04\0\0\0\0\0" + bytes(18), "{} does not speak HTTP, but HTTP/2"),
