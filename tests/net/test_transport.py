@@ -235,9 +235,15 @@ WITHOUT_WATCHDOG = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from tests.probes.asking import verdict_of
-verdict = verdict_of("tcp", *sys.argv[3:], timeout=float(sys.argv[2]))
+verdict = verdict_of(*sys.argv[3:], timeout=float(sys.argv[2]))
 print(json.dumps([repr(verdict), verdict.phases]))
 """
+
+
+def without_watchdog(space: Namespace, seconds: float, *words: str) -> tuple[str, dict[str, float]]:
+    """What a check says in the namespace, in a process of its own, by its deadline, and its phases."""
+    line, phases = json.loads(space.must(sys.executable, "-c", WITHOUT_WATCHDOG, str(ROOT), str(seconds), *words))
+    return line, phases
 
 
 @pytest.mark.serial
@@ -252,8 +258,7 @@ def test_a_name_whose_first_address_is_dead_is_reached_on_the_second(
         assert '"PASS"' in answer.line, answer
         assert len(talker.peers) == 1
         # The dialogue has all the time that is left, not the share of one address.
-        done = near.must(sys.executable, "-c", WITHOUT_WATCHDOG, str(ROOT), "3", where, "--expect", "221")
-    line, phases = json.loads(done)
+        line, phases = without_watchdog(near, 3, "tcp", where, "--expect", "221")
     assert line == f"FAIL - {where} said '220 hello\\r\\n', not '221', within 3 s"
     assert 1.4 < phases["connect"] < 2.2
     assert phases["dialogue"] > 0.75
@@ -504,9 +509,17 @@ def test_dead_name_servers_do_not_outlast_the_deadline(
         # All at once, to save time; what the start takes so is measured first.
         started = together(near, [f"{command.format(name='127.0.0.1')} --timeout 1ms" for command in ASKING_FOR_A_NAME])
         hung = together(near, [f"{command.format(name='name')} --timeout 2" for command in ASKING_FOR_A_NAME])
+        with ThreadPoolExecutor(len(ASKING_FOR_A_NAME)) as pool:
+            asked = [command.format(name="name").split() for command in ASKING_FOR_A_NAME]
+            told = [line for line, _ in pool.map(lambda words: without_watchdog(near, 1, *words), asked)]
     for (start, _), (seconds, answer) in zip(started, hung):
-        assert answer == (1, "UNKNOWN - name was not resolved within 2 s\n", "")
-        assert 2.0 < seconds < 2.3 + start
+        assert (answer.code, answer.out.count("\n"), answer.err) == (1, 1, "")
+        assert 2.0 < seconds < 2.3 + start + STALL
+    assert set(told) == {"UNKNOWN - name was not resolved within 1 s"}
+
+
+STALL = 3.0
+"""Seconds for which a busy machine may stand still; the resolver itself gives up after 10 s."""
 
 
 def together(space: Namespace, commands: list[str]) -> list[tuple[float, Answer]]:
