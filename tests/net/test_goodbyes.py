@@ -24,7 +24,7 @@ from tests.mariadb import MariaDB
 from tests.net.test_starttls import READY
 from tests.own_network import ADDRESS, own_network
 from tests.postgresql import PostgreSQL
-from tests.probes.asking import verdict_of
+from tests.probes.asking import answer_of, verdict_of
 from tests.talker import Talker, talking
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def hears_all(parts: tuple[bytes, ...], context: ssl.SSLContext | None) -> Calla
 @pytest.mark.parametrize("name", GOODBYES)
 def test_goodbye_is_said_in_tls(name: str, context: ssl.SSLContext, ca_file: str) -> None:
     with talking(hears_all(READY[name], context)) as talker:
-        answer = hacheck("tcp", talker.address, "--starttls", name, "--ca-file", ca_file)
+        answer = answer_of("tcp", talker.address, "--starttls", name, "--ca-file", ca_file)
     assert answer.code == 0, answer
     assert talker.heard[-2:] == [GOODBYES[name], b""]
 
@@ -106,7 +106,7 @@ def test_goodbye_is_said_in_tls(name: str, context: ssl.SSLContext, ca_file: str
 @pytest.mark.parametrize("name", GOODBYES)
 def test_goodbye_is_said_where_tls_is_not_offered(name: str) -> None:
     with talking(hears_all(REFUSALS[name], None)) as talker:
-        answer = hacheck("tcp", talker.address, "--starttls", name, "--no-verify")
+        answer = answer_of("tcp", talker.address, "--starttls", name, "--no-verify")
     assert answer.line.startswith(f"FAIL - {talker.address} does not offer "), answer
     assert talker.heard[-2:] == [GOODBYES[name], b""]
 
@@ -150,7 +150,7 @@ def test_bare_tls_is_ended_by_close_notify(context: ssl.SSLContext, ca_file: str
         talker.heard.append(connection.recv(1000))
 
     with talking(end, context=context) as talker:
-        assert hacheck("tcp", talker.address, "--tls", "--ca-file", ca_file).code == 0
+        assert answer_of("tcp", talker.address, "--tls", "--ca-file", ca_file).code == 0
     assert talker.heard == [b""]
 
 
@@ -165,7 +165,7 @@ def test_the_caller_has_a_name_that_smtp_allows(protocol: str, greeting: bytes, 
         (("--ehlo", "[192.0.2.7]"), b"[192.0.2.7]"),
     ):
         with talking(hears_all(REFUSALS[protocol], None)) as talker:
-            hacheck("tcp", talker.address, "--starttls", protocol, "--ca-file", ca_file, *words)
+            answer_of("tcp", talker.address, "--starttls", protocol, "--ca-file", ca_file, *words)
         node = socket.gethostname()
         own = node.encode() if "." in node and not node.startswith("localhost") else b"[127.0.0.1]"
         assert talker.heard[0] == b"%s %s\r\n" % (greeting, name or own)
@@ -182,7 +182,7 @@ def test_a_node_with_a_whole_name_uses_it(ca_file: str) -> None:
 
 @pytest.mark.parametrize("name", ["a b", "a\r\nMAIL", "[", "[a b]", "ä.example", "a_b"])
 def test_what_smtp_does_not_allow_is_refused_as_a_name(name: str) -> None:
-    answer = hacheck("tcp", "x:1", "--starttls", "smtp", "--ehlo", name)
+    answer = answer_of("tcp", "x:1", "--starttls", "smtp", "--ehlo", name)
     assert answer.code == 2
     assert "is not a name for EHLO" in answer.err
 
@@ -190,9 +190,9 @@ def test_what_smtp_does_not_allow_is_refused_as_a_name(name: str) -> None:
 def test_an_imap_server_that_has_logged_us_in_may_still_begin_tls(context: ssl.SSLContext, ca_file: str) -> None:
     parts = (b"* PREAUTH welcome\r\n", b"h1 OK begin\r\n")
     with talking(hears_all(parts, context)) as talker:
-        assert hacheck("tcp", talker.address, "--starttls", "imap", "--ca-file", ca_file).code == 0
+        assert answer_of("tcp", talker.address, "--starttls", "imap", "--ca-file", ca_file).code == 0
     with talking(hears_all((parts[0], b"h1 BAD too late\r\n"), None)) as talker:
-        answer = hacheck("tcp", talker.address, "--starttls", "imap", "--ca-file", ca_file)
+        answer = answer_of("tcp", talker.address, "--starttls", "imap", "--ca-file", ca_file)
     assert answer.line == f"FAIL - {talker.address} does not offer STARTTLS"
 
 

@@ -23,10 +23,9 @@ from hachecks.net.tls import TlsOptions
 from hachecks.net.transport import NetworkOptions
 from hachecks.verdict import Failure
 from tests.certificates import NOW, Issued
-from tests.cli import hacheck
 from tests.mailservers import await_greeting
 from tests.ports import free_port
-from tests.probes.asking import line_of
+from tests.probes.asking import answer_of, line_of
 from tests.talker import Talker, greet_and_echo, talking
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
 
 def tls(talker: Talker, *words: object) -> Any:
     """Ask the talker in TLS, as localhost."""
-    return hacheck("tcp", talker.address, "--tls", "--server-name", "localhost", *words)
+    return answer_of("tcp", talker.address, "--tls", "--server-name", "localhost", *words)
 
 
 @pytest.fixture
@@ -111,20 +110,20 @@ def test_a_version_of_tls_is_met_by_a_server_that_speaks_no_other(version: str, 
     with s_server(chain, VERSIONS[version], "-cipher", "DEFAULT:@SECLEVEL=0") as port:
         where = ("tcp", f"localhost:{port}", "-4", "--tls", "--ca-file", chain.root_file)
         for words in (("--tls-min", version), ("--tls-max", version), ("--tls-min", version, "--tls-max", version)):
-            assert hacheck(*where, *words).code == 0, (words, hacheck(*where, *words))
-        assert hacheck(*where, "--tls-min", "1.0").code == 0
-        assert (hacheck(*where).code == 0) == (version in ("1.2", "1.3"))
+            assert answer_of(*where, *words).code == 0, (words, answer_of(*where, *words))
+        assert answer_of(*where, "--tls-min", "1.0").code == 0
+        assert (answer_of(*where).code == 0) == (version in ("1.2", "1.3"))
         for other in VERSIONS:
             flag = "--tls-max" if other < version else "--tls-min"
             if other != version:
-                answer = hacheck(*where, flag, other)
+                answer = answer_of(*where, flag, other)
                 told = "it speaks no version of TLS that is allowed (--tls-min, --tls-max)"
                 assert answer.line == f"FAIL - localhost:{port}: TLS failed: {told}"
 
 
 def test_a_least_version_above_the_most_is_refused() -> None:
     told = "hacheck: tcp: --tls-min 1.3 is above --tls-max 1.2\n"
-    assert hacheck("tcp", "x:1", "--tls", "--tls-min", "1.3", "--tls-max", "1.2") == (2, "", told)
+    assert answer_of("tcp", "x:1", "--tls", "--tls-min", "1.3", "--tls-max", "1.2") == (2, "", told)
 
 
 # Trust
@@ -145,7 +144,7 @@ def test_a_pinned_certificate_is_still_judged_by_name_and_end(chain: Chain) -> N
     with talking(greet_and_echo, context=chain.context(ended)) as talker:
         assert tls(talker, "--ca-file", file).line.endswith("TLS failed: certificate has expired")
     with talking(greet_and_echo, context=chain.context()) as talker:
-        answer = hacheck("tcp", talker.address, "--tls", "--server-name", "other.test", "--ca-file", chain.leaf_file)
+        answer = answer_of("tcp", talker.address, "--tls", "--server-name", "other.test", "--ca-file", chain.leaf_file)
     assert "certificate is not valid for 'other.test'" in answer.line
 
 
@@ -172,7 +171,7 @@ def test_a_file_that_holds_no_certificate_is_no_fault_of_the_server(
         file.mkdir()
     else:
         file.write_text(text)
-    line = hacheck("tcp", "127.0.0.1:9", "--tls", "--ca-file", file).line
+    line = answer_of("tcp", "127.0.0.1:9", "--tls", "--ca-file", file).line
     assert line.startswith(f"UNKNOWN - cannot use {file}: {told}")
     assert "_ssl" not in line
     assert "[" not in line
@@ -271,7 +270,7 @@ def test_a_server_that_wants_a_certificate_refuses_whoever_has_none(
         assert refused.startswith(f"FAIL - 127.0.0.1:{port}: TLS failed: it ")
         assert "client certificate (--cert-file)" in refused
         where = ("tcp", f"localhost:{port}", "-4", "--tls", "--ca-file", chain.root_file)
-        assert hacheck(*where, "--cert-file", chain.chain_file, "--key-file", chain.chain_key).code == 0
+        assert answer_of(*where, "--cert-file", chain.chain_file, "--key-file", chain.chain_key).code == 0
 
 
 @pytest.mark.usefixtures("heard_out")
@@ -349,5 +348,5 @@ def test_an_encrypted_key_is_never_asked_for(chain: Chain) -> None:
 
 def test_a_key_that_is_another_certificates_is_told(chain: Chain) -> None:
     _, key = Issued("other").write(chain.directory, "keyless")
-    answer = hacheck("tcp", "127.0.0.1:9", "--tls", "--cert-file", chain.leaf_file, "--key-file", key)
+    answer = answer_of("tcp", "127.0.0.1:9", "--tls", "--cert-file", chain.leaf_file, "--key-file", key)
     assert answer.line == f"UNKNOWN - cannot use {chain.leaf_file} and {key}: the key is not the certificate's"

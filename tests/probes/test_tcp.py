@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hachecks.net.dialogue import Step, unescaped
 from tests.cli import hacheck
-from tests.probes.asking import line_of
+from tests.probes.asking import answer_of, line_of
 from tests.servers import Refusing
 from tests.talker import Talker, greet_and_echo, listen_only, talking
 
@@ -82,7 +82,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tls]:
     ],
 )
 def test_a_server_that_says_what_it_should_passes(server: Talker, words: tuple[str, ...], told: str) -> None:
-    answer = hacheck("tcp", server.address, *words)
+    answer = answer_of("tcp", server.address, *words)
     assert answer.line.startswith(f"PASS - {server.address} {told}")
     assert answer.line.endswith(" and answered as expected") == bool(words)
     assert answer.code == 0
@@ -102,31 +102,31 @@ def test_what_one_step_has_consumed_does_not_satisfy_the_next(server: Talker) ->
 
 def test_a_server_that_hangs_up_fails() -> None:
     with talking(listen_only) as talker:
-        answer = hacheck("tcp", talker.address, "--send", "x", "--expect", "y")
+        answer = answer_of("tcp", talker.address, "--send", "x", "--expect", "y")
     assert answer.line == f"FAIL - {talker.address} said nothing and closed the connection; expected 'y'"
 
 
 def test_a_closed_port_fails() -> None:
     with Refusing() as nobody:
         where = f"127.0.0.1:{nobody.port}"
-        assert hacheck("tcp", where).line == f"FAIL - {where} refused the connection"
+        assert answer_of("tcp", where).line == f"FAIL - {where} refused the connection"
 
 
 def test_a_unix_socket_is_a_target(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
-    assert hacheck("tcp", f"unix:{path}").line == f"FAIL - unix:{path} does not exist"
+    assert answer_of("tcp", f"unix:{path}").line == f"FAIL - unix:{path} does not exist"
     with talking(greet_and_echo, path=path):
-        assert hacheck("tcp", f"unix:{path}", "--expect", "220").code == 0
+        assert answer_of("tcp", f"unix:{path}", "--expect", "220").code == 0
 
 
 def test_an_ipv6_address_is_a_target() -> None:
     with talking(greet_and_echo, host="::1") as talker:
-        assert hacheck("tcp", talker.address, "--expect", "220").code == 0
-        assert hacheck("tcp", talker.address, "-4").line == "UNKNOWN - ::1 is not an IPv4 address"
+        assert answer_of("tcp", talker.address, "--expect", "220").code == 0
+        assert answer_of("tcp", talker.address, "-4").line == "UNKNOWN - ::1 is not an IPv4 address"
 
 
 def test_a_trusted_certificate_for_the_right_name_passes(tls: Tls) -> None:
-    answer = hacheck("tcp", f"localhost:{tls.port}", "-4", "--tls", "--ca-file", tls.ca_file, "--expect", "220", "-v")
+    answer = answer_of("tcp", f"localhost:{tls.port}", "-4", "--tls", "--ca-file", tls.ca_file, "--expect", "220", "-v")
     assert answer.code == 0, answer
     assert "tls " in answer.line
 
@@ -149,21 +149,21 @@ def test_a_trusted_certificate_for_the_right_name_passes(tls: Tls) -> None:
 )
 def test_a_certificate_that_is_not_right_fails(tls: Tls, words: tuple[str, ...], reason: str) -> None:
     given_words = [str(tls.ca_file) if word == "CA" else word for word in words]
-    answer = hacheck("tcp", tls.talker.address, "--tls", *given_words)
+    answer = answer_of("tcp", tls.talker.address, "--tls", *given_words)
     assert answer.line.startswith(f"FAIL - {tls.talker.address}: {reason}")
 
 
 def test_a_ca_file_that_is_not_there_is_no_fault_of_the_server(tls: Tls) -> None:
-    answer = hacheck("tcp", tls.talker.address, "--tls", "--ca-file", "/nonexistent.pem")
+    answer = answer_of("tcp", tls.talker.address, "--tls", "--ca-file", "/nonexistent.pem")
     assert answer.line == "UNKNOWN - cannot use /nonexistent.pem: No such file or directory"
 
 
 def test_an_unverified_certificate_passes_when_asked_for(tls: Tls) -> None:
-    assert hacheck("tcp", tls.talker.address, "--tls", "--no-verify", "--expect", "220").code == 0
+    assert answer_of("tcp", tls.talker.address, "--tls", "--no-verify", "--expect", "220").code == 0
 
 
 def test_plain_text_is_no_tls(server: Talker) -> None:
-    answer = hacheck("tcp", server.address, "--tls", "--no-verify")
+    answer = answer_of("tcp", server.address, "--tls", "--no-verify")
     assert answer.line.startswith(f"FAIL - {server.address}: TLS failed: ")
 
 
@@ -193,19 +193,19 @@ def test_plain_text_is_no_tls(server: Talker) -> None:
     ],
 )
 def test_what_makes_no_question_is_refused(words: tuple[str, ...], message: str) -> None:
-    assert hacheck("tcp", *words) == (2, "", f"hacheck: tcp: {message}\n")
+    assert answer_of("tcp", *words) == (2, "", f"hacheck: tcp: {message}\n")
 
 
 def test_the_order_of_the_steps_survives_the_way_through_click(server: Talker) -> None:
     # A text that begins with a dash is not plain: click reads this command line.
     words = ("--expect", "hello", "--send", "-x", "--expect", "said -x")
-    assert hacheck("tcp", server.address, *words).code == 0
+    assert answer_of("tcp", server.address, *words).code == 0
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_the_proxy_protocol_header_comes_first(version: str) -> None:
     with talking(listen_only) as talker:
-        assert hacheck("tcp", talker.address, "--proxy-protocol", version).code == 0
+        assert answer_of("tcp", talker.address, "--proxy-protocol", version).code == 0
     (peer,) = talker.peers
     assert isinstance(peer, tuple)
     port = int(talker.address.rpartition(":")[2])
@@ -219,24 +219,24 @@ def test_the_proxy_protocol_header_comes_first(version: str) -> None:
 
 def test_connect_to_goes_elsewhere_and_keeps_the_port(server: Talker) -> None:
     port = server.address.rpartition(":")[2]
-    answer = hacheck("tcp", f"service.example:{port}", "--connect-to", "127.0.0.1", "--expect", "220")
+    answer = answer_of("tcp", f"service.example:{port}", "--connect-to", "127.0.0.1", "--expect", "220")
     assert answer.line.startswith(f"PASS - service.example:{port} accepted the connection")
 
 
 def test_the_source_address_is_used() -> None:
     with talking(listen_only) as talker:
-        assert hacheck("tcp", talker.address, "--source", "127.0.0.9").code == 0
+        assert answer_of("tcp", talker.address, "--source", "127.0.0.9").code == 0
     assert [peer[0] for peer in talker.peers if isinstance(peer, tuple)] == ["127.0.0.9"]
 
 
 def test_an_address_that_is_not_ours_is_no_fault_of_the_server(server: Talker) -> None:
-    answer = hacheck("tcp", server.address, "--source", "192.0.2.1")
+    answer = answer_of("tcp", server.address, "--source", "192.0.2.1")
     assert answer.line == "UNKNOWN - cannot connect from 192.0.2.1: Cannot assign requested address"
 
 
 def test_a_name_with_two_addresses_is_reached_on_the_one_that_works(server: Talker) -> None:
     port = server.address.rpartition(":")[2]
-    assert hacheck("tcp", f"localhost:{port}", "--expect", "220").code == 0
+    assert answer_of("tcp", f"localhost:{port}", "--expect", "220").code == 0
 
 
 @given(st.text(max_size=60))
@@ -264,6 +264,6 @@ def test_of_what_does_not_match_no_more_is_read_than_the_limit() -> None:
         ended.wait(20)
 
     with talking(talk_on) as talker:
-        answer = hacheck("tcp", talker.address, "--expect", "y")
+        answer = answer_of("tcp", talker.address, "--expect", "y")
         ended.set()
     assert answer.line == f"FAIL - {talker.address} sent 65536 bytes without 'y'"
