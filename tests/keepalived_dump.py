@@ -46,14 +46,14 @@ def dump_of(directory: Path, *options: str) -> str | None:
         dump = inside.path("/run/keepalived.data")
         try:
             settled = re.compile("Startup complete|no configuration to run")
-            wait_until("it runs", lambda: not keepalived.running or any(map(settled.search, log)), within=20.0)
+            wait_until("it runs", lambda: not keepalived.running or any(map(settled.search, log)))
             if not keepalived.running or any("permanent error CONFIG" in line for line in log):
                 return None
             if any("no configuration to run" in line for line in log):
                 return ""
             parent = inside.path("/run/keepalived.pid").read_text().strip()
             inside.must("kill", "-s", signal.SIGUSR1.name[3:], parent)
-            wait_until("it is dumped", lambda: dump.exists() and "< Interfaces >" in dump.read_text(), within=20.0)
+            wait_until("it is dumped", lambda: dump.exists() and "< Interfaces >" in dump.read_text())
             return dump.read_text()
         except TimeoutError as error:
             raise AssertionError("\n".join(log)) from error
