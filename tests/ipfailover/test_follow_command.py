@@ -84,7 +84,8 @@ def test_once_without_rights_says_which_is_missing(api: KubeApi, tmp_path: Path)
     ("words", "environ", "said"),
     [
         ((), {}, "KUBERNETES_SERVICE_HOST is not set: only a pod can follow Services; run it in one"),
-        ((), {"KUBERNETES_SERVICE_HOST": "127.0.0.1"}, "the pod's service account: cannot read"),
+        (("--service-account", "/nonexistent"), {"KUBERNETES_SERVICE_HOST": "127.0.0.1"},
+         "the pod's service account: cannot read"),
         ((), {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "tcp"}, "the pod's service account: "),
         (("--load-balancer-class", "a/b/c"), {}, "'a/b/c' is no loadBalancerClass; expected a name such as"),
         (("--service-range", "10.0.0.9-1"), {}, "10.0.0.1 comes before 10.0.0.9"),
