@@ -27,7 +27,7 @@ BLUE = {"CONFIG_NAME": "blue", "VIRTUAL_IPS": "10.78.1.1-6", **FAST}
 GREEN = {"CONFIG_NAME": "green", "VIRTUAL_IPS": "10.78.1.11-13", "VRRP_ID_OFFSET": "50", **FAST}
 KEEPALIVED = "keepalived -n"
 """Of one that runs; a pod that looks at its files asks one for its version."""
-AGENT = "hachecks agent"
+AGENT = "agent --fifo"
 
 
 def vips_of(fleet: Fleet, name: str) -> list[str]:
