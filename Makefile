@@ -19,8 +19,9 @@ test: $(VENV)/ready dist/hacheck ## Run every test against real servers (TESTS=,
 	@$(BIN)/python -m tests.image
 	$(BIN)/python -m tests.alone $(BIN)/python -m tests.run $(TESTS)
 
-fuzz: $(VENV)/ready ## Give every parser 100,000 inputs (INPUTS=, TARGETS=); with atheris where it is installed
+fuzz: $(VENV)/ready ## Give every parser 100,000 inputs, and hypothesis examples of no former run (INPUTS=, TARGETS=); with atheris where it is installed
 	$(BIN)/python -m tests.fuzz.run --inputs $(or $(INPUTS),100000) $(TARGETS)
+	$(if $(TARGETS),,$(BIN)/python -m pytest --quiet -m hypothesis --hypothesis-profile=searching)
 
 lint: $(VENV)/ready ## Check style and shell
 	$(BIN)/ruff check

@@ -59,7 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # In the background and under nohup it is ignored, and so it would be by whatever the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # How long an example takes says how busy the machine is.
-    hypothesis.settings.register_profile("hachecks", deadline=None)
+    # The same examples each time: what is new is found by `make fuzz`, and not by whoever lands a change.
+    hypothesis.settings.register_profile("hachecks", deadline=None, derandomize=True)
+    hypothesis.settings.register_profile("searching", deadline=None)
     hypothesis.settings.load_profile("hachecks")
     runs_tests = hasattr(config, "workerinput") or not config.getoption("numprocesses", None)
     if os.geteuid() == 0 and runs_tests:  # each worker for itself: one overlay above another has an end

@@ -6,7 +6,7 @@ Each is a context manager with a real socket on 127.0.0.1 (or the given host) an
 from __future__ import annotations
 
 import http.server
-import os
+import random
 import socket
 import socketserver
 import struct
@@ -26,6 +26,8 @@ PATIENCE = 0.2
 """Seconds a server waits for what a client may have to say first."""
 LONG_PATIENCE = 10.0
 """The same where something will be said."""
+NOISE = random.Random(65536).randbytes(65536)
+"""What no protocol says; the same each time, since any byte of it may be right by chance."""
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -203,14 +205,14 @@ class Garbage(Server):
     """Says random bytes without end."""
 
     def talk(self, connection: socket.socket) -> None:
-        self.say_for_ever(connection, os.urandom(65536))
+        self.say_for_ever(connection, NOISE)
 
 
 class GarbageOnce(Server):
     """Says some random bytes, and closes."""
 
     def talk(self, connection: socket.socket) -> None:
-        connection.sendall(os.urandom(300))
+        connection.sendall(NOISE[:300])
         self.hear(connection)
 
 
@@ -446,7 +448,7 @@ class UdpGarbage(BlackHole):
 
     def reply(self, data: bytes, peer: tuple[str, int]) -> None:
         for size in (0, 1, 12, 40, 500):
-            self.socket.sendto(data[:2] + os.urandom(size), peer)
+            self.socket.sendto(data[:2] + NOISE[:size], peer)
 
 
 ZOO: tuple[type[Server], ...] = (

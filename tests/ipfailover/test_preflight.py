@@ -270,7 +270,7 @@ def test_another_keepalived_of_this_node_with_our_ids_is_waited_for(peers: Clust
 
 
 FLOOD = """
-import os, socket, struct, sys, time
+import socket, struct, sys, time
 raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 raw.bind(("eth0", 0))
 random = __import__("random").Random(7)
@@ -279,15 +279,15 @@ until = time.monotonic() + float(sys.argv[1])
 print("floods", flush=True)
 while time.monotonic() < until:
     body = bytes([random.choice((0x21, 0x31, 0x45)), random.choice((61, 0, 255)), 100, random.choice((0, 1, 255))])
-    body += os.urandom(random.randrange(0, 40))
-    source = b"\\x0a\\x4e" + os.urandom(2)
+    body += random.randbytes(random.randrange(0, 40))
+    source = b"\\x0a\\x4e" + random.randbytes(2)
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 255, 112, 0, source, b"\\xe0\\0\\0\\x12")
     total = sum(struct.unpack("!10H", ip))  # without a right sum the bridge does not pass it on
     ip = ip[:10] + struct.pack("!H", ~(total % 0xFFFF) & 0xFFFF) + ip[12:]
-    ip = random.choice((ip + body, ip[: random.randrange(20)], os.urandom(60), ip + body[:3]))
+    ip = random.choice((ip + body, ip[: random.randrange(20)], random.randbytes(60), ip + body[:3]))
     try:
         raw.send(head + b"\\x08\\x00" + ip)
-        raw.send(b"\\xff" * 6 + b"\\2aaaaa" + b"\\x08\\x06" + os.urandom(random.randrange(60)))
+        raw.send(b"\\xff" * 6 + b"\\2aaaaa" + b"\\x08\\x06" + random.randbytes(random.randrange(60)))
     except OSError:
         pass
     time.sleep(0.0002)
