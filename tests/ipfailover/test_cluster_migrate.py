@@ -87,6 +87,7 @@ def begin(cluster: Cluster, migrations: list[Migration]) -> None:
 
 
 @pytest.mark.xdist_group("cluster-migrate-together")
+@pytest.mark.serial
 def test_at_one_instant_no_vip_has_two_owners_and_the_outage_is_as_promised(cluster: Cluster, tmp_path: Path) -> None:
     migrations = [Migration(tmp_path, name, *changes) for name, changes in CHANGES.items()]
     begin(cluster, migrations)
