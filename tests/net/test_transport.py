@@ -513,7 +513,7 @@ def test_dead_name_servers_do_not_outlast_the_deadline(
             asked = [command.format(name="name").split() for command in ASKING_FOR_A_NAME]
             told = [line for line, _ in pool.map(lambda words: without_watchdog(near, 1, *words), asked)]
     for (start, _), (seconds, answer) in zip(started, hung):
-        assert (answer.code, answer.out.count("\n"), answer.err) == (1, 1, "")
+        assert (answer.code, answer.err) == (1, "")
         assert 2.0 < seconds < 2.3 + start + STALL
     assert set(told) == {"UNKNOWN - name was not resolved within 1 s"}
 
