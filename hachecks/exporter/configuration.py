@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 UNFINISHED_SECONDS = 5.0
 """Seconds that a block may stay open before the file counts as it is: less is needed to write one."""
-SETTLED_SECONDS = 2.0
-"""Seconds after which a file's time of change tells of every change: file systems count it in coarse steps."""
+SETTLED_SECONDS = 0.05
+"""Seconds after which the time of a file tells of every change: before Linux 6.13 it goes in steps of up to 10 ms."""
 
 
 class ConfigurationSource:
