@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli import ROOT
-from tests.failover.namespace import PATIENCE, Namespace, namespace, wait_until
+from tests.failover.namespace import LONELY_NODE, PATIENCE, Namespace, namespace, wait_until
 from tests.failover.requirements import missing
 
 if TYPE_CHECKING:
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.failover, pytest.mark.executable]
 
 COUNT = 20
-SETUP = """
-mount -t tmpfs tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-mkdir /run/hacheck /run/etc /run/work
-mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work /etc
-mkdir /etc/keepalive
-mkfifo /run/fifo
-ip link add eth0 type veth peer name eth1
-ip address add 10.88.0.1/16 dev eth0
-ip link set eth1 up
-ip link set eth0 up
-"""
 GLOBAL = "global_defs {\n    router_id hachecks\n    vrrp_notify_fifo /run/fifo\n}\n"
 INSTANCE = """
 vrrp_instance VI_{number} {{
@@ -54,7 +42,7 @@ def node() -> Iterator[Namespace]:
     lack = missing()
     if lack:
         pytest.skip(lack)
-    with namespace(SETUP) as inside:
+    with namespace(LONELY_NODE) as inside:
         shutil.copy(ROOT / "dist/hacheck", inside.path("/etc/keepalive/hacheck"))
         inside.path("/etc/keepalive/hacheck.toml").write_text(CONFIG)
         instances = "".join(INSTANCE.format(number=number) for number in range(1, COUNT + 1))

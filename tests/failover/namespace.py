@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 """Seconds in which whatever must come has come, however busy the machine is."""
+LONELY_NODE = """
+mount -t tmpfs tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mkdir /run/hacheck /run/etc /run/work
+mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work /etc
+mkdir /etc/keepalive
+mkfifo /run/fifo
+ip link add eth0 type veth peer name eth1
+ip address add 10.88.0.1/16 dev eth0
+ip link set eth1 up
+ip link set eth0 up
+"""
+"""A node without others: an interface with a carrier, /run and /etc of its own, and a FIFO for Keepalived."""
 # What a container has.  The caller's own may start with pyenv's shims, which need half a second for a Python.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}

@@ -16,7 +16,7 @@ import pytest
 
 from hachecks.transitions import journal
 
-from .namespace import PATIENCE, Namespace, namespace, wait_until
+from .namespace import LONELY_NODE, PATIENCE, Namespace, namespace, wait_until
 from .requirements import EXECUTABLE, missing
 
 if TYPE_CHECKING:
@@ -29,18 +29,6 @@ pytestmark = [pytest.mark.failover, pytest.mark.executable, pytest.mark.serial]
 COUNT = 255
 TRIES = 4
 HOOK = 'notify "sh /etc/keepalive/hacheck notify"'
-SETUP = """
-mount -t tmpfs tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-mkdir /run/hacheck /run/etc /run/work
-mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work /etc
-mkdir /etc/keepalive
-mkfifo /run/fifo
-ip link add eth0 type veth peer name eth1
-ip address add 10.88.0.1/16 dev eth0
-ip link set eth1 up
-ip link set eth0 up
-"""
 GLOBAL = """
 global_defs {{
     router_id hachecks
@@ -132,7 +120,7 @@ def prepared() -> Iterator[Namespace]:
         pytest.fail(lack)
     elif lack:
         pytest.skip(lack)
-    with namespace(SETUP) as inside:
+    with namespace(LONELY_NODE) as inside:
         inside.path("/etc/keepalive/hacheck").write_bytes(EXECUTABLE.read_bytes())
         yield inside
 
